@@ -1,0 +1,18 @@
+/* tp_assert: catches misuse in debug builds (TP_DEBUG), costs nothing otherwise.
+ * Never put an effect into its condition. */
+#ifndef TP_ASSERT_H
+#define TP_ASSERT_H
+
+#if TP_DEBUG
+#include <stdio.h>
+#include <stdlib.h>
+#define tp_assert(condition)                                                                 \
+    ((condition) ? (void)0                                                                   \
+                 : (fprintf(stderr, "%s:%d: tidepool: broken: %s\n", __FILE__, __LINE__,     \
+                            #condition),                                                     \
+                    abort()))
+#else
+#define tp_assert(condition) ((void)sizeof(!(condition)))
+#endif
+
+#endif

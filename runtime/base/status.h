@@ -1,0 +1,42 @@
+/* Status codes: every fallible call returns 0 or one of these negative values.
+ * The one map below pairs each name with its value and its sentence; the enum, the names
+ * and the messages are all expansions of it, so they cannot drift apart. */
+#ifndef TP_STATUS_H
+#define TP_STATUS_H
+
+#define TP_STATUS_MAP(X)                                                        \
+    X(TP_EINVAL, -1, "an argument is out of its documented range")              \
+    X(TP_ENOMEM, -2, "out of memory")                                           \
+    X(TP_ETHREAD, -3, "the system refused to create another thread")            \
+    X(TP_EFULL, -4, "the pool is full")                                         \
+    X(TP_ECLOSED, -5, "the pool is closed")                                     \
+    X(TP_ETIMEDOUT, -6, "the deadline passed")                                  \
+    X(TP_EDEADLK, -7, "a worker of the pool would wait for itself")
+
+enum tp_status {
+#define TP__STATUS_ENUM(name, value, sentence) name = value,
+    TP_STATUS_MAP(TP__STATUS_ENUM)
+#undef TP__STATUS_ENUM
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* tp_status_name: the name of a status code, such as "TP_EFULL".
+ * status: any int.
+ * Returns a static string; "TP_OK" for 0, "TP_E?" for an unknown value; never NULL.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+const char *tp_status_name(int status);
+
+/* tp_strerror: the sentence that belongs to a status code.
+ * status: any int.
+ * Returns a static string, lower case without a full stop; never NULL.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+const char *tp_strerror(int status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

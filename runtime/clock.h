@@ -1,0 +1,31 @@
+/* The clock: monotonic nanoseconds. Deadlines are points on it, never durations. */
+#ifndef TP_CLOCK_H
+#define TP_CLOCK_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A deadline that never passes. */
+#define TP_FOREVER UINT64_MAX
+#define TP_MICROSECOND UINT64_C(1000)
+#define TP_MILLISECOND UINT64_C(1000000)
+#define TP_SECOND UINT64_C(1000000000)
+
+/* tp_clock_now_ns: the present, in nanoseconds since an arbitrary start; never goes back.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t tp_clock_now_ns(void);
+
+/* tp_deadline_in_ns: the point `duration_ns` from now.
+ * duration_ns: nanoseconds; so large a value that the sum would wrap gives TP_FOREVER.
+ * Returns a deadline for any call that takes one.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t tp_deadline_in_ns(uint64_t duration_ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,75 @@
+/* Parking: threads that wait for a condition which other threads make true.
+ *
+ * The protocol is prepare, look again, then commit or cancel (docs/parking.md):
+ *   waiter                                 waker
+ *   tp_waitlist_prepare(list, &w)          make the condition true
+ *   condition true? -> tp_waitlist_cancel  tp_waitlist_notify(list, 1)
+ *   else tp_waitlist_wait(list, &w, ...)
+ * Invariant [PARK-1]: `prepare` and `notify` both pass a full fence between their write and their
+ * read, so either the waiter sees the condition or the waker sees the waiter. */
+#ifndef TP_PARK_H
+#define TP_PARK_H
+
+#include "base/atomic.h"
+#include "base/spin.h"
+
+enum tp_waiter_state {
+    TP_WAITER_OFF,    /* in no list */
+    TP_WAITER_QUEUED, /* in a list; may sleep on this value */
+    TP_WAITER_WOKEN   /* a waker took it out of the list and handed it one wake-up */
+};
+
+/* One waiting thread; lives on its stack or in its worker record. */
+struct tp_waiter {
+    struct tp_waiter *next, *prev; /* guarded by the list's lock */
+    tp_atomic(uint32_t) state;     /* written under the list's lock; WOKEN publishes the waker's writes */
+};
+
+/* Waiting threads, first in, first woken. */
+struct tp_waitlist {
+    struct tp_spin lock;
+    tp_atomic(uint32_t) n_waiting; /* written under the lock, read by wakers without it [PARK-1] */
+    struct tp_waiter *first, *last;
+};
+
+/* tp_waitlist_init: an empty list in the caller's memory.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_waitlist_init(struct tp_waitlist *list);
+
+/* tp_waitlist_prepare: announce that the caller is about to wait; then look at the condition again.
+ * w: the caller's, untouched until tp_waitlist_wait or _cancel returns.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_waitlist_prepare(struct tp_waitlist *list, struct tp_waiter *w);
+
+/* tp_waitlist_cancel: take the announcement back.
+ * Returns true if a waker had already handed its one wake-up to w: the caller must use what it
+ * was woken for, or pass the wake-up on with tp_waitlist_notify.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp_waitlist_cancel(struct tp_waitlist *list, struct tp_waiter *w);
+
+/* tp_waitlist_wait: sleep until woken.
+ * deadline_ns: on the clock of tp_clock_now_ns(); TP_FOREVER for none.
+ * Returns 0 when woken, TP_ETIMEDOUT when not; in both cases w is in no list.
+ * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
+int tp_waitlist_wait(struct tp_waitlist *list, struct tp_waiter *w, uint64_t deadline_ns);
+
+/* tp_waitlist_wake: hand a wake-up to each of the first `max` waiters.
+ * Returns how many there were. The caller passes a fence first; tp_waitlist_notify does.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+unsigned tp_waitlist_wake(struct tp_waitlist *list, unsigned max);
+
+/* Call after making the condition true; cheap when nobody waits. */
+static inline void tp_waitlist_notify(struct tp_waitlist *list, unsigned max)
+{
+    tp_fence_sc(); /* [PARK-1] pairs with the fence in tp_waitlist_prepare */
+    /* Relaxed: the fence orders it after the caller's write. */
+    if (tp_load_rlx(&list->n_waiting) != 0)
+        tp_waitlist_wake(list, max);
+}
+
+/* tp__waiter_sleep: spin briefly, then sleep until w is woken; the list is not touched.
+ * Returns 0, or TP_ETIMEDOUT with w possibly still queued.
+ * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
+int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns);
+
+#endif

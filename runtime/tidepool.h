@@ -1,0 +1,17 @@
+/* Tidepool for host programs: the one header of the public C interface. C11 and C++17.
+ * A generated pool's header includes it; docs/README.md says where to go from here. */
+#ifndef TIDEPOOL_H
+#define TIDEPOOL_H
+
+/* The version; generated pools refuse to be compiled against another one. */
+#define TIDEPOOL_VERSION_MAJOR 0
+#define TIDEPOOL_VERSION_MINOR 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "clock.h"
+#include "cpu.h"
+
+#endif

@@ -1,0 +1,14 @@
+/* The kit: what a generated pool is built from. Hosts include tidepool.h instead. */
+#ifndef TIDEPOOL_KIT_H
+#define TIDEPOOL_KIT_H
+
+#include "base/align.h"
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "base/spin.h"
+#include "idle.h"
+#include "park.h"
+#include "tidepool.h"
+#include "worker.h"
+
+#endif

@@ -1,0 +1,42 @@
+-- The targets, as constants, and figures of peers that Debian does not package.
+-- A target is for one row of a workload and one contender of ours, and is one of
+--   at_most      the median in the row's unit
+--   times_peer   how many times faster than the fastest peer measured in the same run
+--   not_above    the contender whose median must not be exceeded
+-- `recorded` figures come from another machine (2 virtual cores, Skylake-SP 2.5 GHz, noisy): they
+-- are printed as a scale and never compared with what is measured here.
+
+return {
+  submit = {
+    { row = "1 producer", contender = "tidepool", at_most = 40 },
+    { row = "1 producer", contender = "tidepool, batches of 64", at_most = 15 },
+    { row = "1 producer", contender = "tidepool", times_peer = 4 },
+    recorded = {
+      { "Go buffered channel", 157 },
+      { "Boost.Fiber channel", 451 },
+      { "Rayon", 502 },
+      { "go func", 657 },
+      { "ants MultiPool", 837 },
+      { "Taskflow", 939 },
+      { "ants", 1003 },
+      { "Tokio", 1311 },
+    },
+  },
+  spawn = {
+    { row = "1 parent", contender = "tidepool", at_most = 30 },
+    recorded = {
+      { "libdill, 1 thread", 67 },
+      { "libfork", 170 },
+      { "Argobots", 309 },
+      { "Rayon", 358 },
+      { "Go", 507 },
+      { "Tokio", 714 },
+      { "ants", 817 },
+    },
+  },
+  lock = {
+    { row = "2 threads", contender = "tidepool spin lock", at_most = 50 },
+    { row = "16 threads", contender = "tidepool spin lock", not_above = "pthread mutex" },
+    recorded = { { "ants spin lock", 59 }, { "Go mutex", 67 } },
+  },
+}

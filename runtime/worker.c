@@ -34,6 +34,7 @@ void tp_crew_init(struct tp_crew *crew)
     pthread_cond_init(&crew->left, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&crew->lock, NULL);
+    pthread_mutex_init(&crew->reap_lock, NULL);
     crew->n_alive = 0;
 }
 
@@ -72,6 +73,7 @@ int tp_crew_start(struct tp_crew *crew, struct tp_worker *worker, const char *na
 {
     worker->crew = crew;
     worker->entry = entry;
+    worker->reaped = false;
     tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: published by pthread_create */
     crew_count(crew, +1);
     sigset_t before;
@@ -110,12 +112,17 @@ int tp_crew_wait(struct tp_crew *crew, uint64_t deadline_ns)
 void tp_crew_reap(struct tp_worker *worker)
 {
     tp_assert(worker->crew && tp_worker_self() != worker);
-    pthread_join(worker->thread, NULL);
+    pthread_mutex_lock(&worker->crew->reap_lock);
+    if (!worker->reaped)
+        pthread_join(worker->thread, NULL);
+    worker->reaped = true;
+    pthread_mutex_unlock(&worker->crew->reap_lock);
 }
 
 void tp_crew_free(struct tp_crew *crew)
 {
     tp_assert(crew->n_alive == 0);
     pthread_cond_destroy(&crew->left);
+    pthread_mutex_destroy(&crew->reap_lock);
     pthread_mutex_destroy(&crew->lock);
 }

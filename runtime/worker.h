@@ -14,12 +14,14 @@ struct tp_worker {
     struct tp_crew *crew;
     void (*entry)(struct tp_worker *);
     pthread_t thread;
+    bool reaped; /* guarded by the crew's reap_lock */
 };
 
 struct tp_crew {
     pthread_mutex_t lock;
     pthread_cond_t left; /* signalled when n_alive reaches 0 */
     unsigned n_alive;    /* guarded by lock */
+    pthread_mutex_t reap_lock;
 };
 
 /* tp_crew_init: a crew without workers, in the caller's memory.
@@ -40,7 +42,8 @@ int tp_crew_start(struct tp_crew *crew, struct tp_worker *worker, const char *na
  * [thread: any but the crew's] [suspends: no] [blocks: yes] [allocates: no] */
 int tp_crew_wait(struct tp_crew *crew, uint64_t deadline_ns);
 
-/* tp_crew_reap: give a worker's thread back to the system; once, after tp_crew_wait returned 0.
+/* tp_crew_reap: wait for a worker's thread to end, after tp_crew_wait returned 0. Any number of
+ * calls, from any threads: when one returns, the thread has ended.
  * [thread: any but the crew's] [suspends: no] [blocks: yes] [allocates: no] */
 void tp_crew_reap(struct tp_worker *worker);
 

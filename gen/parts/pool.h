@@ -9,6 +9,19 @@
 #error "this pool was generated for tidepool 0.1: generate it again"
 #endif
 
+#if WITH_BOUNDED && WITH_BLOCK
+/* How deep a task of a full pool may run the tasks it submits. */
+#define JOB_NESTED_MAX 32
+#endif
+#if WITH_BOUNDED && WITH_BLOCK && WITH_WAITING
+/* How many submitters may wait for room. */
+#define JOB_WAITING_MAX VALUE_WAITING
+#endif
+#if WITH_BOUNDED && WITH_BLOCK && WITH_DEADLINE
+/* How long a submitter waits for room. */
+#define JOB_DEADLINE_NS VALUE_DEADLINE_NS
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -39,12 +52,12 @@ int job_pool_open(struct job_pool **out, const struct job_pool_settings *setting
  * payload: copied into the pool's queue; what it points to must live until the task has run.
 #if WITH_BOUNDED && WITH_BLOCK
  * When the pool is full the caller waits for room; a task of this same pool never waits: it runs
- * the new task itself, at once, up to JOB_NESTED_MAX deep.
+ * the new task itself, at once; JOB_NESTED_MAX deep it gets TP_EFULL.
 #endif
-#if WITH_BOUNDED && WITH_WAITING
+#if WITH_BOUNDED && WITH_BLOCK && WITH_WAITING
  * At most JOB_WAITING_MAX callers wait; further ones get TP_EFULL at once.
 #endif
-#if WITH_BOUNDED && WITH_DEADLINE
+#if WITH_BOUNDED && WITH_BLOCK && WITH_DEADLINE
  * A caller waits at most JOB_DEADLINE_NS, then gets TP_ETIMEDOUT.
 #endif
 #if WITH_BOUNDED && !WITH_BLOCK
@@ -53,11 +66,12 @@ int job_pool_open(struct job_pool **out, const struct job_pool_settings *setting
  * On any error the task was not accepted and will not run.
  * Returns 0, TP_ECLOSED, TP_ENOMEM, or as said above.
 #if WITH_BOUNDED && WITH_BLOCK
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
 #endif
 #if !WITH_BOUNDED || !WITH_BLOCK
- * [thread: any] [suspends: no] [blocks: no] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
 #endif
+ */
 int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload);
 
 /* job_submit_batch: hand n tasks to the pool with one synchronisation for as many as fit.
@@ -66,11 +80,12 @@ int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload);
  *             the array. May be NULL.
  * Returns 0 if all were accepted, else the error that stopped payloads[*n_accepted], as job_submit.
 #if WITH_BOUNDED && WITH_BLOCK
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
 #endif
 #if !WITH_BOUNDED || !WITH_BLOCK
- * [thread: any] [suspends: no] [blocks: no] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
 #endif
+ */
 int job_submit_batch(struct job_pool *pool, const VALUE_PAYLOAD *payloads, size_t n, size_t *n_accepted);
 
 /* job_join_all: wait until the pool is quiet: every accepted task finished, also those that

@@ -1,0 +1,126 @@
+
+/* -- 3 Inject lanes ---------------------------------------------------------------------------
+ * How tasks come in from outside: a chain of segments with one side for submitters and one for
+ * workers, each under its own lock, so that the two never write the same line per task. `n_put`
+ * hands the filled slots over [LANE-1]. Tasks of one lane start in the order they were put; a
+ * thread keeps its lane, so its own tasks do. Between lanes there is no order. */
+
+static int job_lane_init(struct job_lane *lane)
+{
+    struct job_segment *segment = malloc(sizeof *segment);
+    if (!segment)
+        return TP_ENOMEM;
+    segment->next = NULL;
+    tp_spin_init(&lane->lock);
+    tp_spin_init(&lane->take_lock);
+    lane->put = lane->take = segment;
+    lane->spares = NULL;
+    lane->put_at = lane->take_at = lane->n_returned = 0;
+    tp_atomic_init(&lane->returned, NULL);
+    tp_atomic_init(&lane->n_put, 0);
+    tp_atomic_init(&lane->n_taken, 0);
+#if WITH_BOUNDED
+    lane->credit = 0;
+#endif
+#if WITH_BOUNDED && WITH_STATS
+    tp_atomic_init(&lane->n_rejected, 0);
+#endif
+    return 0;
+}
+
+static void job_segments_free(struct job_segment *segment)
+{
+    while (segment) {
+        struct job_segment *next = segment->next;
+        free(segment);
+        segment = next;
+    }
+}
+
+/* Nobody else touches the lane any more. */
+static void job_lane_free(struct job_lane *lane)
+{
+    job_segments_free(lane->take);
+    job_segments_free(lane->spares);
+    job_segments_free(tp_load_rlx(&lane->returned)); /* relaxed: the workers have been reaped */
+}
+
+/* Tasks there to take. Any thread; never negative, because n_taken follows n_put. */
+static inline uint64_t job_lane_length(struct job_lane *lane)
+{
+    /* Sequentially consistent: one side of "publish, then look for sleepers" [IDLE-2]. */
+    uint64_t n_taken = tp_load_sc(&lane->n_taken);
+    return tp_load_sc(&lane->n_put) - n_taken;
+}
+
+/* Appends an empty segment: a kept one, or one that workers gave back, or a new one. */
+static bool job_lane_grow(struct job_lane *lane)
+{
+    if (!lane->spares)
+        lane->spares = tp_swap_acq(&lane->returned, NULL); /* pairs with the exchange in job_lane_return */
+    struct job_segment *segment = lane->spares;
+    if (segment)
+        lane->spares = segment->next;
+    else if (!(segment = malloc(sizeof *segment)))
+        return false;
+    segment->next = NULL;
+    lane->put->next = segment; /* read by takers after n_put has passed it [LANE-1] */
+    lane->put = segment;
+    lane->put_at = 0;
+    return true;
+}
+
+/* Puts n tasks down and publishes them. The lane's lock is held.
+ * Returns how many; fewer only if memory ran out. */
+static inline size_t job_lane_put(struct job_lane *lane, const VALUE_PAYLOAD *payloads, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        if (lane->put_at == JOB_SEGMENT && !job_lane_grow(lane))
+            break;
+        lane->put->slots[lane->put_at++].payload = payloads[i];
+    }
+    job_count(&lane->n_put, i); /* release: pairs with the acquire in job_lane_take [LANE-1] */
+    return i;
+}
+
+/* Gives an emptied segment back to the submitters' side, or to the system if many are kept. */
+static void job_lane_return(struct job_lane *lane, struct job_segment *segment)
+{
+    struct job_segment *top = tp_load_rlx(&lane->returned); /* relaxed: the exchange decides */
+    do {
+        lane->n_returned = top ? lane->n_returned : 0;
+        if (lane->n_returned >= JOB_SPARES) {
+            free(segment);
+            return;
+        }
+        segment->next = top;
+        /* Losing means that a submitter took them all: the stack is empty now. */
+    } while (!tp_cas_sc(&lane->returned, &top, segment));
+    lane->n_returned++;
+}
+
+/* Takes the oldest tasks, a fair share of them: the first to *task, the rest into the worker's
+ * own queue. Returns how many; 0 also if another worker is taking. */
+static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, struct job_slot *task)
+{
+    if (!tp_spin_try_lock(&lane->take_lock))
+        return 0;
+    uint64_t n_taken = tp_load_rlx(&lane->n_taken); /* relaxed: written under this lock */
+    uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in job_lane_put */
+    uint32_t n = job_share(n_there, self->pool->n_workers, 1 + job_queue_room(&self->queue));
+    for (uint32_t i = 0; i < n; i++) {
+        if (lane->take_at == JOB_SEGMENT) {
+            struct job_segment *empty = lane->take;
+            lane->take = empty->next;
+            lane->take_at = 0;
+            job_lane_return(lane, empty);
+        }
+        *(i == 0 ? task : job_queue_ahead(&self->queue, i - 1)) = lane->take->slots[lane->take_at++];
+    }
+    if (n > 1)
+        job_queue_publish(&self->queue, n - 1);
+    job_count(&lane->n_taken, n);
+    tp_spin_unlock(&lane->take_lock);
+    return n;
+}

@@ -1,0 +1,100 @@
+
+/* -- 3 Inject lanes ---------------------------------------------------------------------------
+ * How tasks come in from outside: a stack of segments under one lock. Workers take the newest
+ * tasks, several at a time. A thread keeps its lane; between lanes there is no order. */
+
+static int job_lane_init(struct job_lane *lane)
+{
+    lane->put = malloc(sizeof *lane->put);
+    if (!lane->put)
+        return TP_ENOMEM;
+    lane->put->next = NULL;
+    lane->spares = NULL;
+    lane->put_at = 0;
+    tp_spin_init(&lane->lock);
+    tp_atomic_init(&lane->n_put, 0);
+    tp_atomic_init(&lane->n_taken, 0);
+#if WITH_BOUNDED
+    lane->credit = 0;
+#endif
+#if WITH_BOUNDED && WITH_STATS
+    tp_atomic_init(&lane->n_rejected, 0);
+#endif
+    return 0;
+}
+
+/* Nobody else touches the lane any more. */
+static void job_lane_free(struct job_lane *lane)
+{
+    for (struct job_segment *segment = lane->put, *next; segment; segment = next) {
+        next = segment->next;
+        free(segment);
+    }
+    free(lane->spares);
+}
+
+/* Tasks there to take. Any thread; never negative, because n_taken follows n_put. */
+static inline uint64_t job_lane_length(struct job_lane *lane)
+{
+    /* Sequentially consistent: one side of "publish, then look for sleepers" [IDLE-2]. */
+    uint64_t n_taken = tp_load_sc(&lane->n_taken);
+    return tp_load_sc(&lane->n_put) - n_taken;
+}
+
+/* Puts an empty segment on top: the kept one or a new one. */
+static bool job_lane_grow(struct job_lane *lane)
+{
+    struct job_segment *segment = lane->spares;
+    lane->spares = NULL;
+    if (!segment && !(segment = malloc(sizeof *segment)))
+        return false;
+    segment->next = lane->put;
+    lane->put = segment;
+    lane->put_at = 0;
+    return true;
+}
+
+/* Puts n tasks down. The lane's lock is held. Returns how many; fewer only if memory ran out. */
+static inline size_t job_lane_put(struct job_lane *lane, const VALUE_PAYLOAD *payloads, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        if (lane->put_at == JOB_SEGMENT && !job_lane_grow(lane))
+            break;
+        lane->put->slots[lane->put_at++].payload = payloads[i];
+    }
+    job_count(&lane->n_put, i);
+    return i;
+}
+
+/* Takes the newest task into *task. The lane's lock is held and the lane not empty. */
+static inline void job_lane_pop(struct job_lane *lane, struct job_slot *task)
+{
+    if (lane->put_at == 0) { /* keep the empty segment, unless one is kept already */
+        struct job_segment *empty = lane->put;
+        lane->put = empty->next;
+        lane->put_at = JOB_SEGMENT;
+        free(lane->spares);
+        lane->spares = empty;
+    }
+    *task = lane->put->slots[--lane->put_at];
+}
+
+/* Takes the newest tasks, a fair share of them: the newest to *task, the rest into the worker's
+ * own queue, so that it pops the newest of them first. Returns how many. */
+static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, struct job_slot *task)
+{
+    tp_spin_lock(&lane->lock);
+    /* Relaxed: both are written under this lock. */
+    uint64_t n_there = tp_load_rlx(&lane->n_put) - tp_load_rlx(&lane->n_taken);
+    uint32_t n = job_share(n_there, self->pool->n_workers, 1 + job_queue_room(&self->queue));
+    if (n > 0)
+        job_lane_pop(lane, task);
+    for (uint32_t i = 1; i < n; i++)
+        job_lane_pop(lane, job_queue_ahead(&self->queue, n - 1 - i));
+    if (n > 1)
+        job_queue_publish(&self->queue, n - 1);
+    job_count(&lane->n_taken, n);
+    tp_spin_unlock(&lane->lock);
+    return n;
+}

@@ -1,0 +1,80 @@
+
+/* -- 5 Stealing -------------------------------------------------------------------------------
+ * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
+ * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
+
+/* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
+ * Returns how many, 0 if there are none or another thief is at work. */
+static uint32_t job_queue_steal(struct job_queue *from, struct job_queue *own, struct job_slot *task)
+{
+#if WITH_HALF
+    uint32_t most = 1 + job_queue_room(own);
+#else
+    (void)own; /* one task needs no room */
+#endif
+    uint32_t n;
+    struct job_cursors at;
+    /* Acquire: pairs with the owner's publish; the slots below `tail` are written [RING-2]. */
+    uint64_t word = tp_load_acq(&from->cursors);
+    do {
+        at = job_unpack(word);
+        n = (uint16_t)(at.tail - at.head);
+        if (n == 0 || at.done != at.head)
+            return 0;
+#if WITH_HALF
+        n -= n / 2;
+        n = n < most ? n : most;
+#else
+        n = 1;
+#endif
+        at.head = (uint16_t)(at.head + n);
+        /* Losing means that the owner or another thief moved: look again. */
+    } while (!tp_cas_sc(&from->cursors, &word, job_pack(at)));
+
+    uint32_t first = at.head - n;
+    *task = from->slots[first & (JOB_QUEUE - 1)];
+#if WITH_HALF
+    for (uint32_t i = 1; i < n; i++)
+        *job_queue_ahead(own, i - 1) = from->slots[(first + i) & (JOB_QUEUE - 1)];
+#endif
+
+    /* Relaxed: re-read by the exchange. `head` may have moved on by the owner's own pops, whose
+     * copies only the owner can overwrite, so the whole span is done. */
+    word = tp_load_rlx(&from->cursors);
+    do {
+        at = job_unpack(word);
+        at.done = at.head;
+        /* Release half: pairs with the acquire in job_queue_room [RING-3]. Losing means that the
+         * owner moved; only this thief can move `done` now, so a few rounds suffice. */
+    } while (!tp_cas_sc(&from->cursors, &word, job_pack(at)));
+#if WITH_HALF
+    if (n > 1)
+        job_queue_publish(own, n - 1);
+#endif
+    return n;
+}
+
+/* Tries every other worker once, from a random one on. Returns false if none had a task. */
+static bool job_steal(struct job_worker *self, struct job_slot *task)
+{
+    struct job_pool *pool = self->pool;
+    self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
+    self->random ^= self->random >> 17;
+    self->random ^= self->random << 5;
+    uint32_t start = self->random % pool->n_workers;
+    for (uint32_t i = 0; i < pool->n_workers; i++) {
+        uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
+        if (&pool->workers[victim] == self)
+            continue;
+        uint32_t n = job_queue_steal(&pool->workers[victim].queue, &self->queue, task);
+#if WITH_STATS
+        job_count(&self->n_steal_attempts, 1);
+        if (n > 0)
+            job_count(&self->n_steals, 1);
+        job_count(&self->n_stolen, n);
+#endif
+        if (n > 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,52 @@
+-- Proof tags such as [PARK-1] tie a line of code to the step of an argument in docs/.
+-- A tag is defined in docs/*.md where it opens a line (after list, quote, heading or bold marks),
+-- or a table's cell; it is cited anywhere else.
+
+local TAG = "%[(%u+%-%d+)%]"
+
+local function check(files, complain)
+  local defined, cited = {}, {}
+  for path, text in pairs(files) do
+    local is_doc = path:match "^docs/.*%.md$"
+    if is_doc or path:match "%.[ch]$" then
+      local n = 0
+      for line in text:gmatch "([^\n]*)\n?" do
+        n = n + 1
+        local opener = is_doc and line:match("^[%s%-%*#>|%d%.]*" .. TAG)
+        if opener then
+          local other = defined[opener]
+          if other then complain(path, n, ("[%s] is also defined at %s:%d"):format(opener, other.path, other.line)) end
+          defined[opener] = { path = path, line = n }
+        end
+        for tag in line:gmatch(TAG) do
+          if tag ~= opener and not is_doc then cited[tag] = cited[tag] or { path = path, line = n } end
+          if tag ~= opener and is_doc then
+            cited["doc " .. tag] = cited["doc " .. tag] or { path = path, line = n }
+          end
+        end
+      end
+    end
+  end
+  for key, at in pairs(cited) do
+    local tag = key:gsub("^doc ", "")
+    if not defined[tag] then complain(at.path, at.line, ("[%s] is defined nowhere in docs/"):format(tag)) end
+  end
+  for tag, at in pairs(defined) do
+    if not cited[tag] then complain(at.path, at.line, ("no code cites [%s]"):format(tag)) end
+  end
+end
+
+return {
+  about = "every cited proof tag is defined in docs/ once, and code cites every defined one",
+  check = check,
+  right = {
+    ["docs/a.md"] = "- **[PARK-1]** First the write.\n\nBy [PARK-1] it holds.\n",
+    ["runtime/a.c"] = "/* [PARK-1] */\n",
+  },
+  wrong = {
+    { ["runtime/a.c"] = "/* [PARK-1] */\n" },
+    { ["docs/a.md"] = "- **[PARK-1]** First.\n" },
+    { ["docs/a.md"] = "By [PARK-2] it holds.\n", ["runtime/a.c"] = "\n" },
+    { ["docs/a.md"] = "[PARK-1] a\n[PARK-1] b\n", ["runtime/a.c"] = "/* [PARK-1] */\n" },
+  },
+}

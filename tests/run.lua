@@ -1,0 +1,200 @@
+-- Runs every test suite and adds up: `lua5.4 tests/run.lua [--soak SECONDS] FLAVOUR...`, from the
+-- project's root, after a build. A suite is a program or script that prints how many of its tests
+-- passed and failed. Invariant: whatever ends without such a count, with another status than its
+-- count implies, or with a sanitizer's report, is a failure; so is a place without suites.
+-- docs/testing.md describes the suites.
+
+local SECONDS = 600 -- for one suite, many times what the slowest needs
+local LANES = 2     -- suites at a time
+local DIR = "build/test"
+local SHOWN = 60    -- lines of a failing suite's output
+
+local function lines_of(command)
+  local pipe <close> = assert(io.popen(command))
+  local lines = {}
+  for line in pipe:lines() do lines[#lines + 1] = line end
+  return lines
+end
+
+-- -- what there is to run -------------------------------------------------------------------------
+
+-- Environment of a flavour's programs. A sanitizer whose runtime is not in the main program
+-- (stock lua5.4) must be loaded ahead of everything else.
+local function environment(flavour, is_script)
+  local env = ""
+  if flavour == "asan" then
+    env = "ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 "
+    if is_script then env = env .. "LD_PRELOAD=$(gcc -print-file-name=libasan.so) " end
+  elseif flavour == "tsan" then
+    env = "TSAN_OPTIONS=second_deadlock_stack=1 "
+    if is_script then env = env .. "LD_PRELOAD=$(gcc -print-file-name=libtsan.so) " end
+    -- ThreadSanitizer cannot run under the most random address layouts of recent kernels.
+    if os.execute("setarch -R true 2>/dev/null") then env = env .. "setarch -R " end
+  end
+  return env
+end
+
+-- The programs that the build links below a folder: asked of Ninja, since build/ may also hold
+-- programs whose source is gone.
+local function programs(folder)
+  local found = {}
+  for _, rule in ipairs { "link", "linkxx" } do
+    for _, path in ipairs(lines_of("ninja -t targets rule " .. rule)) do
+      if path:sub(1, #folder) == folder then found[#found + 1] = path end
+    end
+  end
+  table.sort(found)
+  return found
+end
+
+local function scripts(pattern)
+  return lines_of("for f in " .. pattern .. "; do [ -e \"$f\" ] && echo \"$f\"; done")
+end
+
+local suites = {}
+
+local function add(flavour, name, command)
+  suites[#suites + 1] = { flavour = flavour, name = name, command = command,
+    log = ("%s/%03d"):format(DIR, #suites + 1) }
+end
+
+-- Adds a suite that has failed already: a place where suites must be, but are not.
+local function need_some(flavour, place, n)
+  if n == 0 then add(flavour, place, "echo 'there is no suite here'; false") end
+end
+
+local function add_programs(flavour)
+  local folder = "build/" .. flavour .. "/tests/"
+  local found = programs(folder)
+  for _, path in ipairs(found) do
+    add(flavour, path:sub(#folder + 1), "exec env " .. environment(flavour, false) .. path)
+  end
+  need_some(flavour, folder, #found)
+end
+
+local function add_lua(flavour)
+  local found = scripts("tests/lua/test_*.lua")
+  for _, path in ipairs(found) do
+    add(flavour, (path:gsub("^tests/", "")), ("exec env LUA_CPATH_5_4='build/%s/lua/?.so;;' %slua5.4 %s")
+      :format(flavour, environment(flavour, true), path))
+  end
+  need_some(flavour, "tests/lua", #found)
+end
+
+-- What does not depend on how the C code is compiled runs once, with the release flavour.
+local function add_once()
+  for _, place in ipairs { "gen/run.lua", "lint/run.lua", "examples/test_*" } do
+    local found = scripts("tests/" .. place)
+    for _, path in ipairs(found) do
+      add("release", (path:gsub("^tests/", "")), "exec " .. (path:match "%.lua$" and "lua5.4 " or "bash ") .. path)
+    end
+    need_some("release", place, #found)
+  end
+end
+
+-- -- running ----------------------------------------------------------------------------------------
+
+-- Adds up the last words of a suite: "N passed, N failed", or CMocka's summary of each group.
+local function count(text)
+  local passed, failed = text:match "(%d+) passed, (%d+) failed%s*$"
+  if passed then return tonumber(passed), tonumber(failed) end
+  passed, failed = nil, 0
+  for n in text:gmatch "%[  PASSED  %] (%d+) test%(s%)" do passed = (passed or 0) + n end
+  for n in text:gmatch "%[  FAILED  %][^\n]- (%d+) test%(s%), listed" do failed = failed + n end
+  return passed and math.tointeger(passed), math.tointeger(failed)
+end
+
+-- What is wrong with a suite that ended so: nil, or a reason.
+local function verdict(status, text, passed, failed)
+  if status == 124 or status == 137 then return "timed out" end
+  if status > 128 then return "died of signal " .. status - 128 end
+  if text:find "%f[%w]%w+Sanitizer" or text:find ": runtime error: " then return "sanitizer report" end
+  if not passed then return "no count of tests" end
+  if failed > 0 then return failed .. " failed" end
+  if status ~= 0 then return "status " .. status end
+  if passed == 0 then return "no tests" end
+end
+
+local function show_failure(text, log)
+  local lines = {}
+  for line in (text:gsub("\n$", "") .. "\n"):gmatch "(.-)\n" do lines[#lines + 1] = line end
+  local from = math.max(1, #lines - SHOWN + 1)
+  if from > 1 then print(("      | ... %d lines more in %s"):format(from - 1, log)) end
+  for i = from, #lines do print("      | " .. lines[i]) end
+end
+
+-- Runs a list of suites, LANES at a time. Returns the sums, or nil if it was interrupted.
+local function run(list, is_quiet)
+  local by_log, input = {}, DIR .. "/jobs"
+  local jobs <close> = assert(io.open(input, "w"))
+  for _, suite in ipairs(list) do
+    by_log[suite.log] = suite
+    jobs:write(suite.log, "\t", SECONDS, "\t", suite.command, "\n")
+  end
+  jobs:flush()
+
+  local n_done, all_passed, all_failed = 0, 0, 0
+  local results <close> = io.popen(("xargs -P %d -d '\\n' -n 1 bash tests/job.bash <%s"):format(LANES, input))
+  for line in results:lines() do
+    local log, status, taken = line:match "^(.-)\t(%d+)\t(.*)$"
+    local suite = by_log[log]
+    local file <close> = assert(io.open(log, "rb"))
+    local text = file:read "a"
+    local passed, failed = count(text)
+    local wrong = verdict(math.tointeger(status), text, passed, failed)
+    if wrong and failed == 0 then failed = 1 end
+    n_done, all_passed, all_failed = n_done + 1, all_passed + (passed or 0), all_failed + failed
+    if wrong or not is_quiet then
+      print(("%s %-8s %-36s %5d passed %7.2f s%s"):format(wrong and "FAIL " or "ok   ", suite.flavour,
+        suite.name, passed or 0, taken, wrong and "  " .. wrong or ""))
+    end
+    if wrong then show_failure(text, log) end
+    io.flush()
+  end
+  if n_done == #list then return all_passed, all_failed end
+end
+
+local function soak(seconds)
+  local list = {}
+  for _, suite in ipairs(suites) do
+    if suite.name:match "^stress/" or suite.name:match "^parts/" or suite.name:match "^runtime/"
+      or suite.name:match "^lua/" then
+      list[#list + 1] = suite
+    end
+  end
+  local ends, round, passed, failed = os.time() + seconds, 0, 0, 0
+  repeat
+    local p, f = run(list, true)
+    if not p then return nil end
+    round, passed, failed = round + 1, passed + p, failed + f
+    print(("round %d: %d suites, %d passed, %d failed"):format(round, #list, p, f))
+    io.flush()
+  until os.time() >= ends
+  return passed, failed
+end
+
+local function main()
+  local seconds
+  if arg[1] == "--soak" then seconds = tonumber(table.remove(arg, 1) and table.remove(arg, 1)) end
+  assert(os.execute("mkdir -p " .. DIR))
+  for _, flavour in ipairs(arg) do
+    add_programs(flavour)
+    if flavour ~= "model" then add_lua(flavour) end
+    if flavour == "release" and not seconds then add_once() end
+  end
+
+  local started = os.time()
+  local passed, failed
+  if seconds then passed, failed = soak(seconds) else passed, failed = run(suites) end
+  if not passed then error "interrupted!" end
+  print(("%d suites, %d s"):format(#suites, os.time() - started))
+  print(("%d passed, %d failed"):format(passed, failed))
+  return failed == 0
+end
+
+local ok, result = pcall(main)
+if not ok then
+  io.stderr:write("tests/run.lua: ", tostring(result), "\n")
+  os.exit(tostring(result):find "interrupted!" and 130 or 1)
+end
+os.exit(result)

@@ -11,12 +11,11 @@ local HERE = arg[0]:match "^(.*)/[^/]*$"
 local ROOT = arg[1] or HERE .. "/../.."
 local RULES = { "includes", "contracts", "atomics", "orders", "tags", "text", "words", "links", "map" }
 
--- Every file that a person wrote: all but build/, the repository itself, and test data, which is
--- meant to be odd.
+-- Every file of the project: all but build/ and the repository itself.
 local function read_project(root)
   local files = {}
   local pipe <close> = assert(io.popen("cd '" .. root:gsub("'", "'\\''") .. "' && find . -name .git -prune -o"
-    .. " -path ./build -prune -o -path ./tests/gen/cases -prune -o -type f -print"))
+    .. " -path ./build -prune -o -type f -print"))
   for path in pipe:lines() do
     local file <close> = assert(io.open(root .. "/" .. path, "rb"))
     files[path:sub(3)] = file:read "a"

@@ -1,0 +1,78 @@
+-- The README's code is run as a reader would run it: blocks that begin with a comment naming a file
+-- are written to that file, then each `sh` block is run in order, and what it prints must be what
+-- its comments promise. Invariant: every sh block but the two commands at the top is run, so the
+-- README cannot promise what does not work.
+
+local here = arg[0]:match "^(.*)/[^/]*$"
+
+local function output_of(command)
+  local pipe <close> = assert(io.popen(command))
+  return (pipe:read "a"), pipe:close()
+end
+
+local root = output_of("cd '" .. here .. "/../..' && pwd"):gsub("\n$", "")
+local scratch = output_of "mktemp -d":gsub("\n$", "")
+
+local function write(name, text)
+  local file <close> = assert(io.open(scratch .. "/" .. name, "w"))
+  file:write(text)
+end
+
+-- The fenced blocks of a document, in order, each with its language.
+local function blocks(path)
+  local found, block = {}, nil
+  for line in io.lines(path) do
+    local language = line:match "^```(.*)$"
+    if language and not block then
+      block = { language = language, lines = {} }
+    elseif language then
+      found[#found + 1] = block
+      block = nil
+    elseif block then
+      block.lines[#block.lines + 1] = line
+    end
+  end
+  return found
+end
+
+-- What the comments of a sh block promise as its output.
+local function promise(block)
+  local lines = {}
+  for _, line in ipairs(block.lines) do lines[#lines + 1] = line:match "^# (.*)$" end
+  return table.concat(lines, "\n")
+end
+
+local passed, failed, n_files = 0, 0, 0
+
+local function run(block)
+  write("block.sh", table.concat(block.lines, "\n") .. "\n")
+  local printed, ok = output_of("cd " .. scratch .. " && bash -eu block.sh 2>&1")
+  printed = printed:gsub("\n$", "")
+  if ok and printed == promise(block) then
+    passed = passed + 1
+  else
+    failed = failed + 1
+    print("FAILED: " .. table.concat(block.lines, "; ") .. "\nprinted:\n" .. printed)
+  end
+end
+
+assert(os.execute(("ln -s '%s/tidepool' %s/tidepool"):format(root, scratch)))
+for _, block in ipairs(blocks(root .. "/README.md")) do
+  local first = block.lines[1] or ""
+  local name = first:match "^# ([%w_]+%.pool)$" or first:match "^/%* ([%w_]+%.[ch]) %*/$"
+    or first:match "^%-%- ([%w_]+%.lua)$"
+  if name then
+    write(name, table.concat(block.lines, "\n") .. "\n")
+    n_files = n_files + 1
+  elseif block.language == "sh" and not first:match "^%./tidepool demo" then
+    run(block)
+  end
+end
+os.execute("rm -r " .. scratch)
+
+if passed + failed < 2 or n_files < 4 then
+  failed = failed + 1
+  print("FAILED: the README has lost its examples")
+end
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0)

@@ -100,15 +100,16 @@ static void job_lane_return(struct job_lane *lane, struct job_segment *segment)
     lane->n_returned++;
 }
 
-/* Takes the oldest tasks, a fair share of them: the first to *task, the rest into the worker's
+/* Takes the oldest tasks, a fair share of up to `most`: the first to *task, the rest into the worker's
  * own queue. Returns how many; 0 also if another worker is taking. */
-static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, struct job_slot *task)
+static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, struct job_slot *task, uint32_t most)
 {
     if (!tp_spin_try_lock(&lane->take_lock))
         return 0;
     uint64_t n_taken = tp_load_rlx(&lane->n_taken); /* relaxed: written under this lock */
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in job_lane_put */
-    uint32_t n = job_share(n_there, self->pool->n_workers, 1 + job_queue_room(&self->queue));
+    uint32_t room = 1 + job_queue_room(&self->queue);
+    uint32_t n = job_share(n_there, self->pool->n_workers, most < room ? most : room);
     for (uint32_t i = 0; i < n; i++) {
         if (lane->take_at == JOB_SEGMENT) {
             struct job_segment *empty = lane->take;

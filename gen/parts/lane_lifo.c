@@ -80,14 +80,15 @@ static inline void job_lane_pop(struct job_lane *lane, struct job_slot *task)
     *task = lane->put->slots[--lane->put_at];
 }
 
-/* Takes the newest tasks, a fair share of them: the newest to *task, the rest into the worker's
+/* Takes the newest tasks, a fair share of up to `most`: the newest to *task, the rest into the worker's
  * own queue, so that it pops the newest of them first. Returns how many. */
-static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, struct job_slot *task)
+static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, struct job_slot *task, uint32_t most)
 {
     tp_spin_lock(&lane->lock);
     /* Relaxed: both are written under this lock. */
     uint64_t n_there = tp_load_rlx(&lane->n_put) - tp_load_rlx(&lane->n_taken);
-    uint32_t n = job_share(n_there, self->pool->n_workers, 1 + job_queue_room(&self->queue));
+    uint32_t room = 1 + job_queue_room(&self->queue);
+    uint32_t n = job_share(n_there, self->pool->n_workers, most < room ? most : room);
     if (n > 0)
         job_lane_pop(lane, task);
     for (uint32_t i = 1; i < n; i++)

@@ -10,13 +10,14 @@ enum {
     JOB_SPARES = 64,         /* empty segments a lane keeps */
     JOB_LANES_MAX = 64,      /* lanes; a power of two */
     JOB_BATCH = 32,          /* tasks a worker takes from a lane at once, at most */
-    JOB_FAIRNESS = 61,       /* after so many tasks a worker looks at the lanes first */
+    JOB_FAIRNESS = 61,       /* after so many of its own a worker looks at the lanes first */
     JOB_LOOKS = 100,         /* rounds a searching worker looks before it sleeps */
 #if WITH_BOUNDED
     JOB_CREDIT = 64          /* room a lane is given at once */
 #endif
 };
 
+_Static_assert(JOB_BATCH < JOB_FAIRNESS, "a batch is used up before the lanes come first");
 _Static_assert((JOB_QUEUE & (JOB_QUEUE - 1)) == 0 && JOB_QUEUE >= 2 && JOB_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
 struct job_slot {
@@ -135,12 +136,8 @@ static inline void job_count(tp_atomic(uint64_t) *counter, uint64_t n)
 }
 
 /* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
-static inline uint32_t job_share(uint64_t n_there, uint32_t n_workers, uint32_t room)
+static inline uint32_t job_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
 {
     uint64_t share = n_there / n_workers;
-    if (share > JOB_BATCH)
-        share = JOB_BATCH;
-    if (share > room)
-        share = room;
-    return n_there > 0 && share == 0 ? 1 : (uint32_t)share;
+    return n_there > 0 && share == 0 ? 1 : share < most ? (uint32_t)share : most;
 }

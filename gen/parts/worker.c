@@ -1,7 +1,8 @@
 
 /* -- 7 Worker loop ----------------------------------------------------------------------------
  * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
- * JOB_FAIRNESS tasks the lanes come first, so that a task which feeds itself starves nobody. */
+ * JOB_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
+ * starves nobody. */
 
 static inline struct job_worker *job_self(struct job_pool *pool)
 {
@@ -25,14 +26,16 @@ static void job_execute(struct job_worker *self, struct job_slot *task)
 #endif
 }
 
-/* Takes from the lanes, each in turn. */
-static bool job_take(struct job_worker *self, struct job_slot *task)
+/* Takes up to `most` tasks from the lanes, each lane in turn. */
+static bool job_take(struct job_worker *self, struct job_slot *task, uint32_t most)
 {
     struct job_pool *pool = self->pool;
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
         struct job_lane *lane = &pool->lanes[self->next_lane++ & (pool->n_lanes - 1)];
-        if (job_lane_length(lane) > 0 && job_lane_take(lane, self, task) > 0)
+        if (job_lane_length(lane) > 0 && job_lane_take(lane, self, task, most) > 0) {
+            self->tick = 0;
             return true;
+        }
     }
     return false;
 }
@@ -41,7 +44,7 @@ static bool job_take(struct job_worker *self, struct job_slot *task)
 static bool job_search(struct job_worker *self, struct job_slot *task)
 {
     for (int look = 0; look < JOB_LOOKS; look++) {
-        if (job_take(self, task))
+        if (job_take(self, task, JOB_BATCH))
             return true;
 #if WITH_STEALING
         if (job_steal(self, task))
@@ -91,11 +94,13 @@ static bool job_wait(struct job_worker *self, struct job_slot *task)
     }
 }
 
+/* The next task to run. A batch is taken only when the queue is empty and is used up before the
+ * lanes come first again (JOB_BATCH < JOB_FAIRNESS), so the order of a lane holds. */
 static bool job_next(struct job_worker *self, struct job_slot *task)
 {
-    if (++self->tick % JOB_FAIRNESS == 0 && job_take(self, task))
+    if (++self->tick % JOB_FAIRNESS == 0 && job_take(self, task, 1))
         return true;
-    return job_queue_pop(&self->queue, task) || job_take(self, task) || job_wait(self, task);
+    return job_queue_pop(&self->queue, task) || job_take(self, task, JOB_BATCH) || job_wait(self, task);
 }
 
 static void job_worker_main(struct tp_worker *worker)

@@ -6,10 +6,11 @@
 #include "clock.h"
 #include "futex.h"
 
-enum {
-    WAITER_SPINS = 200, /* looks before the futex: a hand-over by cache line is 50 times cheaper */
-    WAKE_BATCH = 16     /* wake-ups collected under the lock before the system calls outside it */
-};
+#ifndef TP_WAITER_SPINS /* looks before the futex: a hand-over by cache line is 50 times cheaper */
+#define TP_WAITER_SPINS 200
+#endif
+
+enum { WAKE_BATCH = 16 }; /* wake-ups collected under the lock before the system calls outside it */
 
 void tp_waitlist_init(struct tp_waitlist *list)
 {
@@ -69,7 +70,7 @@ bool tp_waitlist_cancel(struct tp_waitlist *list, struct tp_waiter *w)
 int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns)
 {
     /* Acquire: pairs with the release of WOKEN in tp_waitlist_wake and tp_idle_wake. */
-    for (int i = 0; i < WAITER_SPINS; i++) {
+    for (int i = 0; i < TP_WAITER_SPINS; i++) {
         if (tp_load_acq(&w->state) == TP_WAITER_WOKEN)
             return 0;
         tp_relax();

@@ -4,13 +4,17 @@
 
 #include <sched.h>
 
-enum { SPIN_PAUSES = 32, SPIN_YIELDS_MAX = 16 };
+#ifndef TP_SPIN_PAUSES /* looks before each round of yields */
+#define TP_SPIN_PAUSES 32
+#endif
+
+enum { SPIN_YIELDS_MAX = 16 };
 
 void tp__spin_wait(struct tp_spin *lock)
 {
     unsigned yields = 1;
     for (;;) {
-        for (int i = 0; i < SPIN_PAUSES; i++) {
+        for (int i = 0; i < TP_SPIN_PAUSES; i++) {
             /* Relaxed: a look without taking the line; the swap below decides. */
             if (tp_load_rlx(&lock->held) == 0 && tp_swap_acq(&lock->held, 1) == 0)
                 return;

@@ -1,0 +1,183 @@
+/* Happens-before: clocks, races on plain data, and memory that ends with the execution.
+ * The scenarios are compiled with -fsanitize=thread and linked without its runtime: the calls
+ * that the compiler puts before each plain access land here (FastTrack without its shortcuts:
+ * Flanagan and Freund, PLDI 2009). So the explorer checks what each acquire and release publishes,
+ * by the rules of C11 and not by those of the machine it runs on. */
+#include "explorer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CELLS_BITS = 14, CELL_BYTES = 8, ARENA_BYTES = 1 << 20, ARENA_ALIGN = 128 };
+
+/* The last read and write of each thread in eight bytes of memory; bit b of a mask is byte b. */
+struct cell {
+    uintptr_t block;
+    unsigned stamp;
+    uint32_t read_at[THREADS_MAX], write_at[THREADS_MAX];
+    uint8_t read[THREADS_MAX], written[THREADS_MAX];
+};
+
+static struct cell cells[1 << CELLS_BITS];
+static _Alignas(ARENA_ALIGN) char arena[ARENA_BYTES];
+static unsigned char freed[ARENA_BYTES / ARENA_ALIGN]; /* per unit: 1 once it was given back */
+static size_t n_arena;
+
+void clock_join(struct clock *into, const struct clock *from)
+{
+    for (int i = 0; i < THREADS_MAX; i++)
+        if (into->at[i] < from->at[i])
+            into->at[i] = from->at[i];
+}
+
+void race_reset(void)
+{
+    memset(freed, 0, n_arena / ARENA_ALIGN);
+    n_arena = 0;
+}
+
+static struct cell *cell_at(uintptr_t block)
+{
+    for (uint64_t i = mix(block, 0);; i++) {
+        struct cell *cell = &cells[i & ((1 << CELLS_BITS) - 1)];
+        if (cell->stamp != model.number)
+            *cell = (struct cell){.block = block, .stamp = model.number};
+        if (cell->block == block)
+            return cell;
+    }
+}
+
+static void check_alive(const void *address)
+{
+    size_t at = (size_t)((const char *)address - arena);
+    if ((const char *)address >= arena && at < n_arena && freed[at / ARENA_ALIGN])
+        model_fail(__FILE__, __LINE__, "freed memory is used");
+}
+
+static void fail_race(unsigned other, const char *what)
+{
+    static char text[128];
+    snprintf(text, sizeof text, "race: T%u and T%u touch the same bytes unordered (%s)", model.current->index, other, what);
+    model_fail(__FILE__, __LINE__, text);
+}
+
+enum access { READS, WRITES, ATOMIC };
+
+static void touch_cell(uintptr_t block, uint8_t mask, enum access access)
+{
+    const struct thread *self = model.current;
+    struct cell *cell = cell_at(block);
+    for (unsigned i = 0; i < model.n_threads; i++) {
+        if (i == self->index)
+            continue;
+        if ((cell->written[i] & mask) && cell->write_at[i] > self->clock.at[i])
+            fail_race(i, access == READS ? "a read after a write" : "after a write");
+        if (access == WRITES && (cell->read[i] & mask) && cell->read_at[i] > self->clock.at[i])
+            fail_race(i, "a write after a read");
+    }
+    uint32_t now = self->clock.at[self->index];
+    if (access == READS) {
+        cell->read[self->index] = (uint8_t)(mask | (cell->read_at[self->index] == now ? cell->read[self->index] : 0));
+        cell->read_at[self->index] = now;
+    } else if (access == WRITES) {
+        cell->written[self->index] = (uint8_t)(mask | (cell->write_at[self->index] == now ? cell->written[self->index] : 0));
+        cell->write_at[self->index] = now;
+    }
+}
+
+static void touch(const void *address, size_t size, enum access access)
+{
+    if (!model.current || size == 0)
+        return;
+    check_alive(address);
+    if (access != ATOMIC)
+        memory_before_plain(address, size);
+    uintptr_t from = (uintptr_t)address, to = from + size;
+    for (uintptr_t block = from & ~(uintptr_t)(CELL_BYTES - 1); block < to; block += CELL_BYTES) {
+        unsigned mask = 0xff;
+        if (block < from)
+            mask &= 0xffu << (from - block);
+        if (block + CELL_BYTES > to)
+            mask &= 0xffu >> (block + CELL_BYTES - to);
+        touch_cell(block, (uint8_t)mask, access);
+    }
+}
+
+void race_atomic(const void *address, size_t size)
+{
+    touch(address, size, ATOMIC);
+}
+
+/* -- memory ----------------------------------------------------------------------------------- */
+
+/* In front of each block: its size. */
+void *model_alloc(size_t bytes)
+{
+    size_t total = (bytes + 2 * ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    if (n_arena + total > ARENA_BYTES)
+        model_fail(__FILE__, __LINE__, "out of model memory");
+    char *block = arena + n_arena;
+    n_arena += total;
+    memcpy(block, &total, sizeof total);
+    memset(block + ARENA_ALIGN, 0xa5, total - ARENA_ALIGN);
+    return block + ARENA_ALIGN;
+}
+
+void model_free(void *memory)
+{
+    if (!memory)
+        return;
+    size_t total;
+    char *block = (char *)memory - ARENA_ALIGN;
+    memcpy(&total, block, sizeof total);
+    check_alive(memory);
+    if (model.current) {
+        memory_before_free(memory, total - ARENA_ALIGN);
+        touch(memory, total - ARENA_ALIGN, WRITES);
+    }
+    memset(&freed[(block - arena) / ARENA_ALIGN], 1, total / ARENA_ALIGN);
+}
+
+/* -- what the compiler calls ------------------------------------------------------------------ */
+
+#define CALLS(n)                                                                    \
+    void __tsan_read##n(void *address);                                             \
+    void __tsan_write##n(void *address);                                            \
+    void __tsan_unaligned_read##n(void *address);                                   \
+    void __tsan_unaligned_write##n(void *address);                                  \
+    void __tsan_read##n(void *address)                                              \
+    {                                                                               \
+        touch(address, n, READS);                                                   \
+    }                                                                               \
+    void __tsan_write##n(void *address)                                             \
+    {                                                                               \
+        touch(address, n, WRITES);                                                  \
+    }                                                                               \
+    void __tsan_unaligned_read##n(void *address)                                    \
+    {                                                                               \
+        touch(address, n, READS);                                                   \
+    }                                                                               \
+    void __tsan_unaligned_write##n(void *address)                                   \
+    {                                                                               \
+        touch(address, n, WRITES);                                                  \
+    }
+CALLS(1)
+CALLS(2)
+CALLS(4)
+CALLS(8)
+CALLS(16)
+
+void __tsan_init(void);
+void __tsan_init(void)
+{
+}
+void __tsan_read_range(void *address, size_t size);
+void __tsan_read_range(void *address, size_t size)
+{
+    touch(address, size, READS);
+}
+void __tsan_write_range(void *address, size_t size);
+void __tsan_write_range(void *address, size_t size)
+{
+    touch(address, size, WRITES);
+}

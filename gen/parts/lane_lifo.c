@@ -55,7 +55,7 @@ static bool job_lane_grow(struct job_lane *lane)
 }
 
 /* Puts n tasks down. The lane's lock is held. Returns how many; fewer only if memory ran out. */
-static inline size_t job_lane_put(struct job_lane *lane, const VALUE_PAYLOAD *payloads, size_t n)
+static inline size_t job_lane_put(struct job_lane *lane, VALUE_PAYLOAD const *payloads, size_t n)
 {
     size_t i;
     for (i = 0; i < n; i++) {

@@ -4,7 +4,7 @@
  * so the new task is run here, in its submitter. It is never in flight, so neither room nor quiet
  * counts it. */
 
-static int job_run_nested(struct job_worker *self, const VALUE_PAYLOAD *payload)
+static int job_run_nested(struct job_worker *self, VALUE_PAYLOAD const *payload)
 {
     if (self->nested == JOB_NESTED_MAX)
         return TP_EFULL;

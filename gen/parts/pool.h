@@ -86,7 +86,7 @@ int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload);
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
 #endif
  */
-int job_submit_batch(struct job_pool *pool, const VALUE_PAYLOAD *payloads, size_t n, size_t *n_accepted);
+int job_submit_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted);
 
 /* job_join_all: wait until the pool is quiet: every accepted task finished, also those that
  * tasks submitted meanwhile.

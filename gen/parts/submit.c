@@ -5,7 +5,7 @@
 
 /* Puts down as many of the n tasks as the lane's credit pays for.
  * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM. */
-static inline int job_lane_accept(struct job_pool *pool, struct job_lane *lane, const VALUE_PAYLOAD *payloads, size_t n, size_t *n_put)
+static inline int job_lane_accept(struct job_pool *pool, struct job_lane *lane, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_put)
 {
     int status = 0;
     *n_put = 0;
@@ -29,7 +29,7 @@ static inline int job_lane_accept(struct job_pool *pool, struct job_lane *lane, 
     return status;
 }
 
-static inline int job_submit_outside(struct job_pool *pool, const VALUE_PAYLOAD *payloads, size_t n, size_t *n_accepted)
+static inline int job_submit_outside(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
 {
     /* From the last lane down: the first ones are the workers' own. */
     struct job_lane *lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
@@ -63,7 +63,7 @@ static inline int job_submit_outside(struct job_pool *pool, const VALUE_PAYLOAD 
 }
 
 /* Puts one paid task into the worker's queue, or into its lane if the queue is full. */
-static inline int job_inside_put(struct job_worker *self, const VALUE_PAYLOAD *payload)
+static inline int job_inside_put(struct job_worker *self, VALUE_PAYLOAD const *payload)
 {
     struct job_queue *queue = &self->queue;
     if (job_queue_room(queue) > 0) {
@@ -78,7 +78,7 @@ static inline int job_inside_put(struct job_worker *self, const VALUE_PAYLOAD *p
     return n_put == 1 ? 0 : TP_ENOMEM;
 }
 
-static inline int job_submit_inside(struct job_worker *self, const VALUE_PAYLOAD *payloads, size_t n, size_t *n_accepted)
+static inline int job_submit_inside(struct job_worker *self, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
 {
     struct job_pool *pool = self->pool;
     int status = 0;
@@ -116,7 +116,7 @@ int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload)
     return self ? job_submit_inside(self, &payload, 1, &n_accepted) : job_submit_outside(pool, &payload, 1, &n_accepted);
 }
 
-int job_submit_batch(struct job_pool *pool, const VALUE_PAYLOAD *payloads, size_t n, size_t *n_accepted)
+int job_submit_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
 {
     size_t n_done = 0;
     struct job_worker *self = job_self(pool);

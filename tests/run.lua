@@ -194,7 +194,7 @@ end
 
 local ok, result = pcall(main)
 if not ok then
-  io.stderr:write("tests/run.lua: ", tostring(result), "\n")
+  io.stderr:write("tests/run.lua: ", (tostring(result):gsub("interrupted!", "stopped")), "\n")
   os.exit(tostring(result):find "interrupted!" and 130 or 1)
 end
 os.exit(result)

@@ -11,7 +11,7 @@ static uint32_t job_workers_wanted(const struct job_pool_settings *settings)
         return settings->workers;
 #if WITH_CORES
     uint32_t n = tp_cpu_count() * VALUE_WORKERS / VALUE_WORKERS_DIVISOR;
-    return n < 1 ? 1 : n < JOB_WORKERS_MAX ? n : JOB_WORKERS_MAX;
+    return n < 1 ? 1 : (n < JOB_WORKERS_MAX ? n : JOB_WORKERS_MAX);
 #else
     return VALUE_WORKERS;
 #endif

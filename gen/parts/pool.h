@@ -116,11 +116,13 @@ struct job_pool_stats {
     uint64_t completed;      /* tasks finished, failed ones included */
     uint64_t failed;         /* tasks that returned a negative value */
     uint64_t rejected;       /* tasks refused because the pool was full */
-#if WITH_STEALING
+#endif
+#if WITH_STATS && WITH_STEALING
     uint64_t steal_attempts; /* looks into another worker's queue */
     uint64_t steals;         /* looks that brought tasks */
     uint64_t stolen;         /* tasks they brought */
 #endif
+#if WITH_STATS
     uint64_t parks;          /* times a worker went to sleep */
     uint64_t capacity;       /* now: tasks in flight at most; UINT64_MAX if unlimited */
     uint64_t pending;        /* now: accepted, not started */

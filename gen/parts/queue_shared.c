@@ -10,7 +10,10 @@ struct job_cursors {
 };
 
 /* `tail` has the highest bits, so that adding to it cannot carry into another cursor. */
-enum { JOB_HEAD_SHIFT = 16, JOB_TAIL_SHIFT = 48 };
+enum {
+    JOB_HEAD_SHIFT = 16,
+    JOB_TAIL_SHIFT = 48
+};
 
 static inline struct job_cursors job_unpack(uint64_t word)
 {

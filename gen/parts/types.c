@@ -139,5 +139,5 @@ static inline void job_count(tp_atomic(uint64_t) *counter, uint64_t n)
 static inline uint32_t job_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
 {
     uint64_t share = n_there / n_workers;
-    return n_there > 0 && share == 0 ? 1 : share < most ? (uint32_t)share : most;
+    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
 }

@@ -79,9 +79,12 @@ static bool job_wait(struct job_worker *self, struct job_slot *task)
         }
         tp_idle_prepare(&pool->idle, &self->base.waiter, searching);
         searching = true; /* from here on, either way */
+        /* Acquire: pairs with job_drain. Before the look at the queues: what was accepted until
+         * the pool is draining is seen by a look that comes after [LIFE-2]. */
+        bool is_draining = tp_load_acq(&pool->life) == JOB_DRAINING;
         if (job_is_work_visible(pool)) {
             tp_idle_cancel(&pool->idle, &self->base.waiter);
-        } else if (tp_load_acq(&pool->life) == JOB_DRAINING) { /* pairs with job_pool_close [LIFE-2] */
+        } else if (is_draining) {
             tp_idle_cancel(&pool->idle, &self->base.waiter);
             tp_idle_end_search(&pool->idle);
             return false;

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CPU_MAX = 4096, PATH_BYTES = 4096 };
+enum { CPU_MAX = 4096,
+    PATH_BYTES = 4096 };
 
 static unsigned affinity_count(void)
 {
@@ -104,5 +105,6 @@ unsigned tp_cpu_count(void)
     unsigned affinity = affinity_count();
     unsigned quota = quota_count();
     unsigned n = affinity < quota ? affinity : quota;
-    return n < 1 ? 1 : n > CPU_MAX ? CPU_MAX : n;
+    return n < 1 ? 1 : n > CPU_MAX ? CPU_MAX
+                                   : n;
 }

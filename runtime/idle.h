@@ -75,7 +75,7 @@ static inline uint32_t tp_idle_sleeping(uint32_t counts)
 /* Call after a task became visible in a queue: wakes a worker if some sleep and none searches. */
 static inline void tp_idle_notify(struct tp_idle *idle)
 {
-    tp_fence_sc(); /* [IDLE-2] pairs with the fences in tp_idle_prepare and tp_idle_end_search */
+    tp_fence_sc();                                /* [IDLE-2] pairs with the fences in tp_idle_prepare and tp_idle_end_search */
     uint32_t counts = tp_load_rlx(&idle->counts); /* relaxed: ordered by the fence */
     if (tp_idle_sleeping(counts) != 0 && tp_idle_searching(counts) == 0)
         tp_idle_wake(idle);

@@ -106,7 +106,7 @@ static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, st
 {
     if (!tp_spin_try_lock(&lane->take_lock))
         return 0;
-    uint64_t n_taken = tp_load_rlx(&lane->n_taken); /* relaxed: written under this lock */
+    uint64_t n_taken = tp_load_rlx(&lane->n_taken);         /* relaxed: written under this lock */
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in job_lane_put */
     uint32_t room = 1 + job_queue_room(&self->queue);
     uint32_t n = job_share(n_there, self->pool->n_workers, most < room ? most : room);

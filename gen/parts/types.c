@@ -11,9 +11,9 @@ enum {
     JOB_LANES_MAX = 64,      /* lanes; a power of two */
     JOB_BATCH = 32,          /* tasks a worker takes from a lane at once, at most */
     JOB_FAIRNESS = 61,       /* after so many of its own a worker looks at the lanes first */
-    JOB_LOOKS = 100,         /* rounds a searching worker looks before it sleeps */
+    JOB_LOOKS = 24,          /* rounds a searching worker looks, some 20 us, before it sleeps */
 #if WITH_BOUNDED
-    JOB_CREDIT = 64          /* room a lane is given at once */
+    JOB_CREDIT = 64 /* room a lane is given at once */
 #endif
 };
 
@@ -50,12 +50,12 @@ struct job_segment {
 struct job_lane {
     /* The submitters' side, guarded by `lock`. */
     tp_line_aligned struct tp_spin lock;
-    uint32_t put_at;            /* next free slot of `put` */
+    uint32_t put_at; /* next free slot of `put` */
     struct job_segment *put;
     struct job_segment *spares; /* empty segments, kept */
     tp_atomic(uint64_t) n_put;  /* tasks ever put; publishes their slots */
 #if WITH_BOUNDED
-    uint64_t credit;            /* tasks this lane may still accept [ROOM-1] */
+    uint64_t credit; /* tasks this lane may still accept [ROOM-1] */
 #endif
 #if WITH_BOUNDED && WITH_STATS
     tp_atomic(uint64_t) n_rejected;
@@ -66,7 +66,7 @@ struct job_lane {
     struct tp_spin take_lock; /* guards this side */
     uint32_t take_at;         /* next full slot of `take` */
     struct job_segment *take;
-    uint32_t n_returned;      /* segments pushed on `returned` since it was last empty */
+    uint32_t n_returned;                      /* segments pushed on `returned` since it was last empty */
     tp_atomic(struct job_segment *) returned; /* pushed by takers, taken whole by submitters */
 #endif
 };
@@ -78,10 +78,10 @@ struct job_worker {
     uint32_t tick;         /* tasks looked for */
     uint32_t next_lane;    /* where the next look at the lanes begins */
 #if WITH_STEALING
-    uint32_t random;       /* state of the victim order */
+    uint32_t random; /* state of the victim order */
 #endif
 #if WITH_BOUNDED && WITH_BLOCK
-    uint32_t nested;       /* tasks run inside tasks, now */
+    uint32_t nested; /* tasks run inside tasks, now */
 #endif
     /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
     tp_line_aligned tp_atomic(uint64_t) n_pushed; /* tasks put into `queue` by its owner's tasks */
@@ -121,10 +121,10 @@ struct job_pool {
     uint64_t granted;                         /* room ever given to lanes; guarded by room_lock */
 #endif
 #if WITH_BOUNDED && WITH_BLOCK
-    struct tp_waitlist room;                  /* submitters that wait for room */
+    struct tp_waitlist room; /* submitters that wait for room */
 #endif
 #if WITH_BOUNDED && WITH_BLOCK && WITH_WAITING
-    tp_atomic(uint32_t) n_blocked;            /* submitters in job_room_wait */
+    tp_atomic(uint32_t) n_blocked; /* submitters in job_room_wait */
 #endif
 };
 

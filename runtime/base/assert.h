@@ -6,11 +6,11 @@
 #if TP_DEBUG
 #include <stdio.h>
 #include <stdlib.h>
-#define tp_assert(condition)                                                                 \
-    ((condition) ? (void)0                                                                   \
-                 : (fprintf(stderr, "%s:%d: tidepool: broken: %s\n", __FILE__, __LINE__,     \
-                            #condition),                                                     \
-                    abort()))
+#define tp_assert(condition)                                                             \
+    ((condition) ? (void)0                                                               \
+                 : (fprintf(stderr, "%s:%d: tidepool: broken: %s\n", __FILE__, __LINE__, \
+                        #condition),                                                     \
+                       abort()))
 #else
 #define tp_assert(condition) ((void)sizeof(!(condition)))
 #endif

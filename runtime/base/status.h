@@ -4,13 +4,13 @@
 #ifndef TP_STATUS_H
 #define TP_STATUS_H
 
-#define TP_STATUS_MAP(X)                                                        \
-    X(TP_EINVAL, -1, "an argument is out of its documented range")              \
-    X(TP_ENOMEM, -2, "out of memory")                                           \
-    X(TP_ETHREAD, -3, "the system refused to create another thread")            \
-    X(TP_EFULL, -4, "the pool is full")                                         \
-    X(TP_ECLOSED, -5, "the pool is closed")                                     \
-    X(TP_ETIMEDOUT, -6, "the deadline passed")                                  \
+#define TP_STATUS_MAP(X)                                             \
+    X(TP_EINVAL, -1, "an argument is out of its documented range")   \
+    X(TP_ENOMEM, -2, "out of memory")                                \
+    X(TP_ETHREAD, -3, "the system refused to create another thread") \
+    X(TP_EFULL, -4, "the pool is full")                              \
+    X(TP_ECLOSED, -5, "the pool is closed")                          \
+    X(TP_ETIMEDOUT, -6, "the deadline passed")                       \
     X(TP_EDEADLK, -7, "a worker of the pool would wait for itself")
 
 enum tp_status {

@@ -1,0 +1,202 @@
+-- Every option of the config language, once: its forms, its default, what it means, and whether
+-- this version can generate it. The checker, the banner and the table in docs/config.md read this.
+--
+-- An option has name, doc, forms, and default (text as a config would have it; none: required or
+-- absent). A form has is, show (how it is written) and, where useful, doc:
+--   word      a word; may have args ("levels" or "weights") and block (a list of options)
+--   number    from min to max; power_of_two
+--   size, duration   from min to max, in bytes or nanoseconds
+--   cores     cores, cores * A, cores / B or cores * A / B
+--   range     A..cores or A..B
+--   ctype     a string with a C type
+--   cname     the name of a C function
+--   pools     a list of pools, each perhaps times a number
+-- later = true marks what is checked and then refused, because this version has no code for it.
+
+local schema = {}
+
+local later = { later = true }
+
+local function with(form, more)
+  for key, value in pairs(more or {}) do
+    form[key] = value
+  end
+  return form
+end
+
+local function word(name, doc, more)
+  return with({ is = "word", word = name, show = name, doc = doc }, more)
+end
+
+local function number(min, max, more)
+  local range = ("%d to %d"):format(min, max)
+  return with({ is = "number", min = min, max = max, range = range, show = "N (" .. range .. ")" }, more)
+end
+
+local function duration(more)
+  local day = 24 * 3600 * 1000 * 1000 * 1000
+  return with({ is = "duration", min = 1000, max = day, range = "1us to 24h", show = "DURATION (1us to 24h)" }, more)
+end
+
+-- The options of a pool, in the order they are shown everywhere.
+schema.pool = {
+  {
+    name = "payload", required = true,
+    doc = "The C type of a task's argument. It is stored by value in the queue.",
+    forms = { { is = "ctype", show = '"C TYPE"', doc = "anything that `T x;` declares; no array, no function" } },
+  },
+  {
+    name = "run", required = true,
+    doc = "The C function that runs a task: `int run(T payload)`, 0 or a negative value if the task failed.",
+    forms = { { is = "cname", show = "FUNCTION" } },
+  },
+  {
+    name = "profile",
+    doc = "A set of defaults for a kind of work.",
+    forms = {
+      word("io", "tasks that wait", later), word("cpu", "tasks that compute", later), word("mixed", "both", later),
+    },
+  },
+  {
+    name = "workers", default = "cores",
+    doc = "Threads that run tasks. `cores` is what the machine and its quotas allow, read when the pool is opened.",
+    forms = {
+      number(1, 4096),
+      { is = "cores", show = "cores [* N] [/ N]", doc = "at least one" },
+      { is = "range", show = "N..cores", doc = "as many as there is work for", later = true },
+    },
+  },
+  {
+    name = "capacity", default = "1024",
+    doc = "Tasks in flight: accepted and not finished.",
+    forms = { number(1, 1000000000), word("unlimited", "as many as memory holds") },
+  },
+  {
+    name = "min",
+    doc = "Tasks for which memory is held from the beginning.",
+    forms = { number(1, 1000000000, later) },
+  },
+  {
+    name = "pending",
+    doc = "Tasks that may wait for their start beyond the capacity.",
+    forms = { number(1, 1000000000, later) },
+  },
+  {
+    name = "policy", default = "fifo",
+    doc = "The order in which tasks start.",
+    forms = {
+      word("fifo", "oldest first, per worker"),
+      word("lifo", "newest first, per worker"),
+      word("priority", "by level, the first one is the highest",
+        { show = "priority(LEVEL, ...)", args = "levels", later = true }),
+      word("fair", "by shares of time", { show = "fair(CLASS = WEIGHT, ...)", args = "weights", later = true }),
+      word("adaptive", "changes by measured evidence", later),
+    },
+  },
+  {
+    name = "stealing", default = "on",
+    doc = "Whether a worker without work takes tasks from the queues of others.",
+    forms = {
+      word("on", "every worker has a queue of its own", {
+        show = "on { queue = N  batch = half | one }",
+        block = {
+          { name = "queue", default = "256", doc = "Slots of one worker's queue.",
+            forms = { number(2, 16384, { power_of_two = true, show = "N (a power of two, 2 to 16384)" }) } },
+          { name = "batch", default = "half", doc = "How much a thief takes.",
+            forms = { word("half", "half of what it finds"), word("one", "one task") } },
+        },
+      }),
+      word("off", "all workers share one queue"),
+    },
+  },
+  {
+    name = "overload", default = "block",
+    doc = "What happens to a task when the pool is full.",
+    forms = {
+      word("block", "the submitter waits for room", {
+        show = "block { waiting = N  deadline = DURATION }",
+        block = {
+          { name = "waiting", doc = "Submitters that may wait; further ones are refused. Without it: any number.",
+            forms = { number(1, 1000000) } },
+          { name = "deadline", doc = "How long a submitter waits at most. Without it: until there is room.",
+            forms = { duration() } },
+        },
+      }),
+      word("reject", "the task is refused at once"),
+      word("caller_runs", "the submitter runs it", later),
+      word("drop_oldest", "the oldest waiting task is dropped for it", later),
+      word("drop_newest", "it is dropped", later),
+      word("spill", "it waits in a queue without bound", later),
+    },
+  },
+  {
+    name = "timeout",
+    doc = "How long a task may take.",
+    forms = { duration(later) },
+  },
+  {
+    name = "tasks", default = "function",
+    doc = "What a task is: a function that runs to its end, or a coroutine that can wait.",
+    forms = {
+      word("function"),
+      word("coroutine", nil, {
+        show = "coroutine { stack = SIZE  migrate = on | off }", later = true,
+        block = {
+          { name = "stack", default = "64KiB", doc = "Bytes of stack of one coroutine.",
+            forms = { { is = "size", min = 4096, max = 1 << 30, range = "4KiB to 1GiB", show = "SIZE (4KiB to 1GiB)" } } },
+          { name = "migrate", default = "on", doc = "Whether it may go on in another thread.",
+            forms = { word("on"), word("off") } },
+        },
+      }),
+    },
+  },
+  {
+    name = "expire", default = "off",
+    doc = "How long a worker is idle before it ends.",
+    forms = { duration(later), word("off", "workers stay") },
+  },
+  {
+    name = "stats", default = "off",
+    doc = "Counters, and a function to read them.",
+    forms = { word("on"), word("off") },
+  },
+  {
+    name = "lua", default = "off",
+    doc = "Whether Lua scripts can drive the pool.",
+    forms = { word("on", nil, later), word("off") },
+  },
+}
+
+-- The options of a multipool. All of it comes later.
+schema.multipool = {
+  {
+    name = "pools", required = true,
+    doc = "The pools behind one face.",
+    forms = { { is = "pools", show = "POOL [* N], ..." } },
+  },
+  {
+    name = "balance", default = "round_robin",
+    doc = "Which of them gets a task.",
+    forms = { word("round_robin", "each in turn"), word("least_tasks", "the one with the fewest tasks") },
+  },
+}
+
+function schema.find(options, name)
+  for _, option in ipairs(options) do
+    if option.name == name then
+      return option
+    end
+  end
+  return nil
+end
+
+-- field of each item, such as the names of options
+function schema.list(items, field)
+  local list = {}
+  for _, item in ipairs(items) do
+    list[#list + 1] = item[field]
+  end
+  return list
+end
+
+return schema

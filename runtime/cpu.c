@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CPU_MAX = 4096,
-    PATH_BYTES = 4096 };
+enum {
+    CPU_MAX = 4096,
+    PATH_BYTES = 4096
+};
 
 static unsigned affinity_count(void)
 {
@@ -105,6 +107,5 @@ unsigned tp_cpu_count(void)
     unsigned affinity = affinity_count();
     unsigned quota = quota_count();
     unsigned n = affinity < quota ? affinity : quota;
-    return n < 1 ? 1 : n > CPU_MAX ? CPU_MAX
-                                   : n;
+    return n > 0 ? n : 1;
 }

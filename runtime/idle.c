@@ -5,8 +5,10 @@
 #include "clock.h"
 #include "futex.h"
 
-enum { ONE_SEARCHING = 1,
-    ONE_SLEEPING = 1 << 16 };
+enum {
+    ONE_SEARCHING = 1,
+    ONE_SLEEPING = 1 << 16
+};
 
 void tp_idle_init(struct tp_idle *idle, uint32_t n_workers)
 {

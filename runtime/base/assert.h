@@ -6,11 +6,13 @@
 #if TP_DEBUG
 #include <stdio.h>
 #include <stdlib.h>
-#define tp_assert(condition)                                                             \
-    ((condition) ? (void)0                                                               \
-                 : (fprintf(stderr, "%s:%d: tidepool: broken: %s\n", __FILE__, __LINE__, \
-                        #condition),                                                     \
-                       abort()))
+#define tp_assert(condition) ((condition) ? (void)0 : tp__broken(__FILE__, __LINE__, #condition))
+
+static inline void tp__broken(const char *file, int line, const char *condition)
+{
+    fprintf(stderr, "%s:%d: tidepool: broken: %s\n", file, line, condition);
+    abort();
+}
 #else
 #define tp_assert(condition) ((void)sizeof(!(condition)))
 #endif

@@ -22,8 +22,13 @@ quote() { # indented and cut to the terminal's usual width
 
 run() { # COMMAND [FILE]: show it and run it, the output going to the file
     printf '%s$ %s%s\n' "$bold" "$1" "$plain"
+    # What cflags and libs print is escaped for a shell: filled in here, it may contain blanks.
+    # shellcheck disable=SC2016 # these are the words to replace
+    local command=${1//'$(./tidepool cflags)'/$(./tidepool cflags)}
+    # shellcheck disable=SC2016
+    command=${command//'$(./tidepool libs)'/$(./tidepool libs)}
     local started=${EPOCHREALTIME/[^0-9]/}
-    if [[ $# == 2 ]]; then eval "$1" >"$2"; else eval "$1"; fi
+    if [[ $# == 2 ]]; then eval "$command" >"$2"; else eval "$command"; fi
     taken_us=$((${EPOCHREALTIME/[^0-9]/} - started))
 }
 

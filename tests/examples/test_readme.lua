@@ -44,8 +44,18 @@ end
 
 local passed, failed, n_files = 0, 0, 0
 
+-- What cflags and libs print is escaped for a shell; filled in here, it may contain blanks, which
+-- the README says a bare $(...) cannot.
+local function fill_in(line)
+  return (line:gsub("%$%((%./tidepool %l+)%)", function(command)
+    return (output_of("cd " .. scratch .. " && " .. command):gsub("\n$", ""))
+  end))
+end
+
 local function run(block)
-  write("block.sh", table.concat(block.lines, "\n") .. "\n")
+  local lines = {}
+  for i, line in ipairs(block.lines) do lines[i] = root:find " " and fill_in(line) or line end
+  write("block.sh", table.concat(lines, "\n") .. "\n")
   local printed, ok = output_of("cd " .. scratch .. " && bash -eu block.sh 2>&1")
   printed = printed:gsub("\n$", "")
   if ok and printed == promise(block) then

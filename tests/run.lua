@@ -38,7 +38,7 @@ end
 -- programs whose source is gone.
 local function programs(folder)
   local found = {}
-  for _, rule in ipairs { "link", "linkxx" } do
+  for _, rule in ipairs { "link", "linkxx", "variant" } do
     for _, path in ipairs(lines_of("ninja -t targets rule " .. rule)) do
       if path:sub(1, #folder) == folder then found[#found + 1] = path end
     end

@@ -62,7 +62,7 @@ int job_pool_open(struct job_pool **out, const struct job_pool_settings *setting
         return status;
     memset(pool, 0, sizeof *pool);
     pool->n_workers = n_workers;
-    for (pool->n_lanes = 4; pool->n_lanes < n_workers && pool->n_lanes < JOB_LANES_MAX;)
+    for (pool->n_lanes = JOB_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < JOB_LANES_MAX;)
         pool->n_lanes *= 2;
     tp_atomic_init(&pool->life, JOB_OPEN);
     tp_idle_init(&pool->idle, n_workers);

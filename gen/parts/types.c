@@ -8,10 +8,12 @@ enum {
     JOB_QUEUE = VALUE_QUEUE, /* slots of a worker's own queue; a power of two */
     JOB_SEGMENT = 64,        /* slots of one segment of a lane */
     JOB_SPARES = 64,         /* empty segments a lane keeps */
-    JOB_LANES_MAX = 64,      /* lanes; a power of two */
+    JOB_LANES_MIN = 4,       /* lanes at least; a power of two */
+    JOB_LANES_MAX = 64,      /* lanes at most; a power of two */
     JOB_BATCH = 32,          /* tasks a worker takes from a lane at once, at most */
     JOB_FAIRNESS = 61,       /* after so many of its own a worker looks at the lanes first */
     JOB_LOOKS = 24,          /* rounds a searching worker looks, some 20 us, before it sleeps */
+    JOB_PAUSES = 16,         /* pauses between two rounds */
 #if WITH_BOUNDED
     JOB_CREDIT = 64 /* room a lane is given at once */
 #endif

@@ -50,7 +50,7 @@ static bool job_search(struct job_worker *self, struct job_slot *task)
         if (job_steal(self, task))
             return true;
 #endif
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < JOB_PAUSES; i++)
             tp_relax();
     }
     return false;

@@ -63,7 +63,7 @@
 #define VALUE_WAITING 100
 #endif
 #ifndef VALUE_DEADLINE_NS /* longest time a submitter is blocked */
-#define VALUE_DEADLINE_NS UINT64_C(2000000000)
+#define VALUE_DEADLINE_NS 2000000000
 #endif
 #ifndef VALUE_QUEUE /* slots of one worker's queue: a power of two, 2 .. 16384 */
 #define VALUE_QUEUE 256

@@ -8,6 +8,7 @@
 
 #include "gen/parts/pool.c"
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,119 @@
+/* What the system refuses: memory and threads. Opening fails whole, submitting fails with what was
+ * accepted intact, and nothing leaks (the address sanitizer looks). The calls below are replaced at
+ * link time; a countdown says which of them fails. */
+#include "behaviour.h"
+
+void *__real_malloc(size_t n_bytes);
+void *__real_aligned_alloc(size_t alignment, size_t n_bytes);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*entry)(void *), void *argument);
+void *__wrap_malloc(size_t n_bytes);
+void *__wrap_aligned_alloc(size_t alignment, size_t n_bytes);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*entry)(void *), void *argument);
+
+/* Calls that still succeed; negative: all do. Only the test's own thread counts down. */
+static int allocations_left = -1;
+static int threads_left = -1;
+static bool failed_here;
+
+static bool is_refused(int *left)
+{
+    if (*left < 0 || tp_worker_self())
+        return false;
+    if (*left > 0) {
+        --*left;
+        return false;
+    }
+    failed_here = true;
+    return true;
+}
+
+void *__wrap_malloc(size_t n_bytes)
+{
+    return is_refused(&allocations_left) ? NULL : __real_malloc(n_bytes);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t n_bytes)
+{
+    return is_refused(&allocations_left) ? NULL : __real_aligned_alloc(alignment, n_bytes);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*entry)(void *), void *argument)
+{
+    return is_refused(&threads_left) ? EAGAIN : __real_pthread_create(thread, attributes, entry, argument);
+}
+
+static int open_with(struct job_pool **pool, int *left, int n)
+{
+    struct job_pool_settings settings = {.workers = 3};
+    failed_here = false;
+    *left = n;
+    int status = job_pool_open(pool, &settings);
+    *left = -1;
+    return status;
+}
+
+static void test_open_without_memory(void **state)
+{
+    (void)state;
+    int n = 0;
+    for (;; n++) {
+        struct job_pool *pool = NULL;
+        int status = open_with(&pool, &allocations_left, n);
+        if (!failed_here) {
+            assert_int_equal(status, 0);
+            job_pool_free(pool);
+            break;
+        }
+        assert_int_equal(status, TP_ENOMEM);
+        assert_null(pool);
+    }
+    assert_true(n >= 6); /* the pool, the lanes, four first segments, the workers */
+}
+
+static void test_open_without_threads(void **state)
+{
+    (void)state;
+    for (int n = 0; n < 3; n++) {
+        struct job_pool *pool = NULL;
+        assert_int_equal(open_with(&pool, &threads_left, n), TP_ETHREAD);
+        assert_null(pool);
+    }
+}
+
+static void test_submit_without_memory(void **state)
+{
+    (void)state;
+    struct gate gate = GATE_CLOSED;
+    struct call hold;
+    struct job_pool *pool = pool_open(1, 4 * LEDGER);
+    struct entry *entries = ledger_new(LEDGER);
+    uintptr_t *payloads = calloc(LEDGER, sizeof *payloads);
+    pool_hold(pool, 1, &gate, &hold);
+    for (size_t i = 0; i < LEDGER; i++)
+        payloads[i] = as_payload(&entries[i].call);
+    size_t n_accepted = 0;
+    allocations_left = 2;
+    int status = job_submit_batch(pool, payloads, LEDGER, &n_accepted);
+    allocations_left = -1;
+    assert_int_equal(status, TP_ENOMEM);
+    assert_true(n_accepted >= 2 * JOB_SEGMENT && n_accepted < LEDGER);
+    size_t n_rest = 0;
+    assert_int_equal(job_submit_batch(pool, payloads + n_accepted, LEDGER - n_accepted, &n_rest), 0);
+    assert_int_equal(n_accepted + n_rest, LEDGER);
+    gate_open(&gate);
+    assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
+    ledger_check(entries, LEDGER);
+    job_pool_free(pool);
+    free(payloads);
+    free(entries);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open_without_memory),
+        cmocka_unit_test(test_open_without_threads),
+        cmocka_unit_test(test_submit_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,8 +1,8 @@
 /* submit, OpenMP (libgomp): the producers create tasks, the rest of the team waits at the
  * region's end and runs them there. OpenMP has no producer outside the team: a producer runs
- * tasks too once it has created its own, and creates no task but runs the body at once while more than 64 tasks
- * per thread are waiting. Variants: "" for a team of the workers alone, the producer being
- * one of them; "extra" for producers besides the workers. */
+ * tasks too once it has created its own, and while more than 64 tasks per thread are waiting
+ * it runs the body at once instead of creating a task. Variants: "" for a team of the workers
+ * alone, producers being among them; "extra" for producers besides the workers. */
 #include "bench.h"
 
 #include <omp.h>
@@ -11,7 +11,7 @@
 static uint64_t submit_all(const struct bench *bench, void *context)
 {
     const unsigned *n_threads = context;
-    unsigned n_producers = bench->n_producers;
+    unsigned n_producers = bench->n_producers < *n_threads ? bench->n_producers : *n_threads;
 #pragma omp parallel num_threads(*n_threads)
     {
         unsigned id = (unsigned)omp_get_thread_num();

@@ -1,7 +1,8 @@
 -- The targets, as constants, and figures of peers that Debian does not package.
 -- A target is for one row of a workload and one contender of ours, and is one of
 --   at_most      the median in the row's unit
---   times_peer   how many times faster than the fastest peer measured in the same run
+--   times_peer   how many times faster than the fastest peer of the same run that hands every task
+--                to another thread (see `shares` in workloads.lua)
 --   not_above    the contender whose median must not be exceeded
 -- `recorded` figures come from another machine (2 virtual cores, Skylake-SP 2.5 GHz, noisy): they
 -- are printed as a scale and never compared with what is measured here.

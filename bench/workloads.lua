@@ -2,10 +2,16 @@
 -- A contender is one program below build/release/bench/ (source: bench/PROGRAM.c or .cc), run as
 -- PROGRAM TASKS WORKERS PRODUCERS [VARIANT]; `package` is what Debian calls a peer's library.
 -- Contenders whose names begin with "tidepool" are ours; the first of a workload is the unit of
--- the ratios. `absent` says which peers cannot do the workload, and why.
+-- the ratios. `shares` marks a contender whose submitting thread runs tasks too, so that part of
+-- them never change threads. `absent` says which peers cannot do the workload, and why.
 
 local function peer(name, program, package, variant)
   return { name = name, program = program, package = package, variant = variant }
+end
+
+local function sharing(contender)
+  contender.shares = true
+  return contender
 end
 
 return {
@@ -22,9 +28,9 @@ return {
     contenders = {
       { name = "tidepool", program = "submit_tidepool" },
       { name = "tidepool, batches of 64", program = "submit_tidepool", variant = "batch" },
-      peer("OpenMP, team of workers", "submit_openmp", "gcc"),
-      peer("OpenMP, extra producers", "submit_openmp", "gcc", "extra"),
-      peer("oneTBB task_group", "submit_tbb", "libtbb-dev", "group"),
+      sharing(peer("OpenMP, team of workers", "submit_openmp", "gcc")),
+      sharing(peer("OpenMP, extra producers", "submit_openmp", "gcc", "extra")),
+      sharing(peer("oneTBB task_group", "submit_tbb", "libtbb-dev", "group")),
       peer("oneTBB enqueue", "submit_tbb", "libtbb-dev", "enqueue"),
       peer("libuv", "submit_libuv", "libuv1-dev"),
       peer("GLib", "submit_glib", "libglib2.0-dev"),
@@ -39,6 +45,7 @@ return {
     rows = { { name = "1 parent", workers = 2, producers = 1 } },
     contenders = {
       { name = "tidepool", program = "spawn_tidepool" },
+      { name = "tidepool, capacity 65536", program = "spawn_tidepool_bounded" },
       peer("OpenMP", "spawn_openmp", "gcc"),
       peer("oneTBB task_group", "spawn_tbb", "libtbb-dev"),
       peer("GLib", "spawn_glib", "libglib2.0-dev"),

@@ -48,7 +48,7 @@ local function programs(folder)
 end
 
 local function scripts(pattern)
-  return lines_of("for f in " .. pattern .. "; do [ -e \"$f\" ] && echo \"$f\"; done")
+  return lines_of(("bash -c 'shopt -s nullglob; for path in %s; do echo $path; done'"):format(pattern))
 end
 
 local suites = {}
@@ -83,7 +83,7 @@ end
 
 -- What does not depend on how the C code is compiled runs once, with the release flavour.
 local function add_once()
-  for _, place in ipairs { "gen/run.lua", "lint/run.lua", "examples/test_*" } do
+  for _, place in ipairs { "gen/run.lua", "lint/run.lua", "parts/test_*", "examples/test_*" } do
     local found = scripts("tests/" .. place)
     for _, path in ipairs(found) do
       add("release", (path:gsub("^tests/", "")), "exec " .. (path:match "%.lua$" and "lua5.4 " or "bash ") .. path)

@@ -17,21 +17,29 @@ function report.machine()
     first_line("uname -r"), first_line("gcc --version"), first_line("cut -d' ' -f1 /proc/loadavg"))
 end
 
+local function sorted_field(samples, field)
+  local values = {}
+  for i, sample in ipairs(samples) do values[i] = sample[field] end
+  table.sort(values)
+  return values
+end
+
 local function median(sorted)
   local n = #sorted
   return (sorted[(n + 1) // 2] + sorted[n // 2 + 1]) / 2
 end
 
--- contenders[i] with samples[i] -> a list of { name, ours, shares, median, min, max, ratio, samples }.
+-- contenders[i] with samples[i], a list of { ns, cpu_ns } -> a list of
+-- { name, ours, shares, median, min, max, ratio, cpu, samples }.
 function report.figures(contenders, samples)
   local figures = {}
   for i, contender in ipairs(contenders) do
-    local sorted = table.move(samples[i], 1, #samples[i], 1, {})
-    table.sort(sorted)
+    local sorted = sorted_field(samples[i], "ns")
     figures[i] = {
       name = contender.name, ours = contender.name:match("^tidepool") ~= nil,
       shares = contender.shares == true,
-      median = median(sorted), min = sorted[1], max = sorted[#sorted], samples = samples[i],
+      median = median(sorted), min = sorted[1], max = sorted[#sorted],
+      cpu = median(sorted_field(samples[i], "cpu_ns")), samples = samples[i],
     }
     figures[i].ratio = figures[i].median / figures[1].median
   end
@@ -42,11 +50,11 @@ function report.row(workload, row, figures, options)
   print(("\n%s, %s: %s"):format(workload.name, row.name, workload.what))
   print(("  %d %s a run, %d runs, %s"):format(options.tasks or workload.tasks, workload.things,
     options.runs, workload.unit))
-  print(("  %-26s %9s %9s %9s %9s"):format("", "median", "min", "max", "ratio"))
+  print(("  %-26s %9s %9s %9s %9s %9s"):format("", "median", "min", "max", "cpu", "ratio"))
   local shares = false
   for _, f in ipairs(figures) do
-    print(("  %-26s %9.1f %9.1f %9.1f %8.2fx%s"):format(f.name, f.median, f.min, f.max, f.ratio,
-      f.shares and " *" or ""))
+    print(("  %-26s %9.1f %9.1f %9.1f %9.1f %8.2fx%s"):format(f.name, f.median, f.min, f.max, f.cpu,
+      f.ratio, f.shares and " *" or ""))
     shares = shares or f.shares
   end
   if shares then print("  * the submitting thread runs tasks too: not every task changes threads") end

@@ -78,16 +78,16 @@ local function progress(text)
   if is_terminal then io.stderr:write("\r\27[K", text) end
 end
 
--- One run of one program: its nanoseconds per task.
+-- One run of one program: nanoseconds per task that passed, and that processors spent.
 local function measure(contender, row, tasks)
   local command = ("timeout %d %s%s %d %d %d %s 2>&1"):format(RUN_LIMIT_SECONDS, PROGRAMS,
     contender.program, tasks, row.workers, row.producers, contender.variant or "")
   local pipe = assert(io.popen(command))
   local output = pipe:read("a")
   local ok, how, code = pipe:close()
-  local ns = tonumber(output:match("^ns_per_task=(%S+)"))
+  local ns, cpu_ns = output:match("^ns_per_task=(%S+) cpu_ns_per_task=(%S+)")
   if not (ok and ns) then quit(1, "%s: %s %d\n%s", command, how, code, output) end
-  return ns
+  return { ns = tonumber(ns), cpu_ns = tonumber(cpu_ns) }
 end
 
 -- All contenders of a row, in turn, so that a disturbance meets all of them alike.

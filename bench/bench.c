@@ -53,28 +53,31 @@ struct bench bench_read(int argc, char **argv)
     };
 }
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 int bench_run(const struct bench *bench, uint64_t (*round)(const struct bench *, void *), void *context)
 {
-    uint64_t took_ns = 0;
+    uint64_t took_ns = 0, cpu_ns = 0;
     for (int i = 0; i < 2; i++) {
-        uint64_t start_ns = now_ns();
+        uint64_t cpu_start_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+        uint64_t start_ns = now_ns(CLOCK_MONOTONIC);
         uint64_t n_done = round(bench, context);
-        took_ns = now_ns() - start_ns;
+        took_ns = now_ns(CLOCK_MONOTONIC) - start_ns;
+        cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_start_ns;
         if (n_done != bench->n_tasks) {
             fprintf(stderr, "bench: %llu tasks were asked for, %llu were done\n",
                 (unsigned long long)bench->n_tasks, (unsigned long long)n_done);
             return 1;
         }
     }
-    printf("ns_per_task=%.2f tasks=%llu workers=%u producers=%u\n", (double)took_ns / (double)bench->n_tasks,
-        (unsigned long long)bench->n_tasks, bench->n_workers, bench->n_producers);
+    double n = (double)bench->n_tasks;
+    printf("ns_per_task=%.2f cpu_ns_per_task=%.2f tasks=%llu workers=%u producers=%u\n", (double)took_ns / n,
+        (double)cpu_ns / n, (unsigned long long)bench->n_tasks, bench->n_workers, bench->n_producers);
     return 0;
 }
 

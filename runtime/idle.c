@@ -24,12 +24,13 @@ bool tp_idle_begin_search(struct tp_idle *idle)
     /* Relaxed: the limit is a courtesy; two that read the same count may both pass. */
     if (tp_idle_searching(tp_load_rlx(&idle->counts)) * 2 >= idle->n_workers)
         return false;
-    tp_add_sc(&idle->counts, ONE_SEARCHING);
+    tp_add_sc(&idle->counts, ONE_SEARCHING); /* in one order with all changes of the counts */
     return true;
 }
 
 bool tp_idle_end_search(struct tp_idle *idle)
 {
+    /* One order of all changes: exactly one leaver is the last. */
     uint32_t before = tp_add_sc(&idle->counts, (uint32_t)-ONE_SEARCHING);
     tp_assert(tp_idle_searching(before) >= 1);
     tp_fence_sc(); /* [IDLE-3] the caller's look at the queues comes after the count */
@@ -45,6 +46,7 @@ void tp_idle_prepare(struct tp_idle *idle, struct tp_waiter *w, bool searching)
     if (idle->top)
         idle->top->prev = w;
     idle->top = w;
+    /* Both halves in one step, in one order with the other changes [IDLE-2]. */
     tp_add_sc(&idle->counts, (uint32_t)(ONE_SLEEPING - (searching ? ONE_SEARCHING : 0)));
     tp_spin_unlock(&idle->lock);
     tp_fence_sc(); /* [IDLE-2] pairs with the fence in tp_idle_notify */
@@ -60,6 +62,7 @@ static void idle_take(struct tp_idle *idle, struct tp_waiter *w)
         idle->top = w->next;
     if (w->next)
         w->next->prev = w->prev;
+    /* The order as in tp_idle_prepare. */
     tp_add_sc(&idle->counts, (uint32_t)(ONE_SEARCHING - ONE_SLEEPING));
 }
 

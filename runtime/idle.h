@@ -62,11 +62,13 @@ bool tp_idle_wake(struct tp_idle *idle);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_idle_wake_all(struct tp_idle *idle);
 
+/* The two halves of `counts`. */
 static inline uint32_t tp_idle_searching(uint32_t counts)
 {
     return counts & 0xffff;
 }
 
+/* As above. */
 static inline uint32_t tp_idle_sleeping(uint32_t counts)
 {
     return counts >> 16;

@@ -48,7 +48,7 @@ local function programs(folder)
 end
 
 local function scripts(pattern)
-  return lines_of(("bash -c 'shopt -s nullglob; for path in %s; do echo $path; done'"):format(pattern))
+  return lines_of(("bash -c 'for path in %s; do if [[ -e $path ]]; then echo $path; fi; done'"):format(pattern))
 end
 
 local suites = {}

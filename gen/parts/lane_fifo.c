@@ -95,7 +95,7 @@ static void job_lane_return(struct job_lane *lane, struct job_segment *segment)
             return;
         }
         segment->next = top;
-        /* Losing means that a submitter took them all: the stack is empty now. */
+        /* Losing means that a submitter took them all: the stack is empty now [LANE-2]. */
     } while (!tp_cas_sc(&lane->returned, &top, segment));
     lane->n_returned++;
 }

@@ -3,7 +3,7 @@
  * The capacity, without a counter that every task writes. Room is given to lanes some at a time,
  * and a lane's credit pays for the tasks it accepts. Invariant [ROOM-1]: tasks in flight plus all
  * credit = granted - finished <= capacity. When nothing is left, unused credit is taken back from
- * every lane, so a task is refused only while the pool is really full. */
+ * every lane, so a task is refused only while the pool is really full [ROOM-2]. */
 
 /* Takes all unused credit back from the lanes. The room lock is held. */
 static void job_room_reclaim(struct job_pool *pool)

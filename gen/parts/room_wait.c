@@ -1,6 +1,6 @@
 
 /* -- Room, when there is none -----------------------------------------------------------------
- * The submitter waits. Each finished task wakes one waiter, closing wakes all. */
+ * The submitter waits. Each finished task wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { JOB_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */
 
@@ -53,7 +53,7 @@ static int job_room_wait(struct job_pool *pool, struct job_lane *lane, uint64_t 
 #endif
     int status = job_room_sleep(pool, lane);
 #if WITH_WAITING
-    tp_add_sc(&pool->n_blocked, (uint32_t)-1); /* as above */
+    tp_add_sc(&pool->n_blocked, (uint32_t)-1); /* in one order, as above */
 #endif
     return status;
 }

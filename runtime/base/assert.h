@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #define tp_assert(condition) ((condition) ? (void)0 : tp__broken(__FILE__, __LINE__, #condition))
 
+/* Says what does not hold, and where, and ends the program. */
 static inline void tp__broken(const char *file, int line, const char *condition)
 {
     fprintf(stderr, "%s:%d: tidepool: broken: %s\n", file, line, condition);

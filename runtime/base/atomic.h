@@ -44,8 +44,7 @@
 #define tp_cas_sc(p, expected, desired) \
     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, memory_order_acquire)
 
-/* Full fence, for "write mine, then read yours" on both sides. ThreadSanitizer does not
- * understand fences, so its build uses a read-modify-write, which orders as much. */
+/* Is this ThreadSanitizer's build? gcc and clang say so in different ways. */
 #if defined(__SANITIZE_THREAD__)
 #define TP__TSAN 1
 #elif defined(__has_feature)
@@ -54,18 +53,17 @@
 #endif
 #endif
 
-#if TP__TSAN
+/* Full fence, for "write mine, then read yours" on both sides. ThreadSanitizer does not
+ * understand fences, so its build uses a read-modify-write, which orders as much. */
 static inline void tp_fence_sc(void)
 {
+#if TP__TSAN
     static _Atomic(unsigned) everyone;
     atomic_fetch_add_explicit(&everyone, 1, memory_order_seq_cst);
-}
 #else
-static inline void tp_fence_sc(void)
-{
     atomic_thread_fence(memory_order_seq_cst);
-}
 #endif
+}
 
 /* One turn of a spin loop: tells the processor that this thread waits for another. */
 static inline void tp_relax(void)

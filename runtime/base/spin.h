@@ -14,6 +14,7 @@ struct tp_spin {
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 void tp__spin_wait(struct tp_spin *lock);
 
+/* Makes a free lock. */
 static inline void tp_spin_init(struct tp_spin *lock)
 {
     tp_atomic_init(&lock->held, 0);

@@ -21,8 +21,11 @@ local function comment_above(lines, n)
   return lines[first], (lines[last]:gsub(" %*/$", ""))
 end
 
+-- An inline function may stand between conditionals, with the comment above them.
 local function check_inline(lines, n, name, complain)
-  if comment_above(lines, n) then return end
+  local first = n
+  while first > 1 and lines[first - 1]:match "^#" do first = first - 1 end
+  if comment_above(lines, first) then return end
   for i = n + 1, #lines do
     if lines[i]:match "/%*" then return end
     if lines[i]:match "^}" then break end

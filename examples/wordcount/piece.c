@@ -129,7 +129,7 @@ static int count_open(struct piece piece, struct tally *tally)
         if (n <= 0)
             break;
         size_t n_skipped = skipping ? tally_letters(block, (size_t)n) : 0;
-        skipping = skipping && n_skipped == (size_t)n;
+        skipping = n_skipped == (size_t)n;
         err = tally_feed(tally, block + n_skipped, (size_t)n - n_skipped);
         tally->bytes += (uint64_t)n;
         at += (uint64_t)n;

@@ -91,13 +91,13 @@ skipped() { # the last report's line
 
 # -- the awkward tree ---------------------------------------------------------------------------------
 
-# A file whose word `edge` begins a few bytes around each border between the pieces in which the
+# A file with a word that begins so many bytes behind each border between the pieces in which the
 # program counts large files.
 border_file() { # OFFSET
     local piece=1048576 i
     for i in 1 2 3; do
-        yes 'Incomprehensibilities are floccinaucinihilipilificated.' | head -c $((i == 1 ? piece + $1 : piece - 4))
-        printf edge
+        yes 'Incomprehensibilities are floccinaucinihilipilificated.' | head -c $((i == 1 ? piece + $1 - 1 : piece - 5))
+        printf ' edge'
     done
 }
 
@@ -244,6 +244,16 @@ test_system_files() {
     same "a read error: counted" "0 links, 0 binary, 0 special, 1 unreadable" "$(skipped)"
 }
 
+# A file is open only while it is counted.
+test_few_descriptors() {
+    local i
+    mkdir "$temp/many"
+    for i in $(seq 200); do echo "word $i" >"$temp/many/$i"; done
+    (ulimit -n 32 && "$program" -w 2 "$temp/many") >"$temp/report" 2>"$temp/stderr"
+    same "few descriptors" "words 200 files 200" "$(grep -E '^(words|files)' "$temp/report" | xargs)"
+    same "few descriptors: stderr" "" "$(cat "$temp/stderr")"
+}
+
 # Nothing can be said of the counts here, but that the program ends well.
 test_changing_files() {
     local file=$temp/changing/file i bad=0
@@ -350,6 +360,7 @@ test_tree
 test_arguments
 test_unreadable
 test_system_files
+test_few_descriptors
 test_changing_files
 test_no_memory
 test_output

@@ -34,14 +34,13 @@ local function environment(flavour, is_script)
   return env
 end
 
--- The programs that the build links below a folder: asked of Ninja, since build/ may also hold
--- programs whose source is gone.
+-- The programs that are built below a folder (they have no dot in their names): asked of Ninja,
+-- since build/ may also hold programs whose source is gone.
 local function programs(folder)
   local found = {}
-  for _, rule in ipairs { "link", "linkxx", "variant" } do
-    for _, path in ipairs(lines_of("ninja -t targets rule " .. rule)) do
-      if path:sub(1, #folder) == folder then found[#found + 1] = path end
-    end
+  for _, line in ipairs(lines_of "ninja -t targets all") do
+    local path = line:match "^([^.:]+): "
+    if path and path:sub(1, #folder) == folder then found[#found + 1] = path end
   end
   table.sort(found)
   return found
@@ -145,8 +144,9 @@ local function run(list, is_quiet)
     if wrong and failed == 0 then failed = 1 end
     n_done, all_passed, all_failed = n_done + 1, all_passed + (passed or 0), all_failed + failed
     if wrong or not is_quiet then
-      print(("%s %-8s %-36s %5d passed %7.2f s%s"):format(wrong and "FAIL " or "ok   ", suite.flavour,
-        suite.name, passed or 0, taken, wrong and "  " .. wrong or ""))
+      local skipped = text:match "%[  SKIPPED %] (%d+) test%(s%)"
+      print(("%s %-8s %-36s %5d passed %7.2f s%s%s"):format(wrong and "FAIL " or "ok   ", suite.flavour,
+        suite.name, passed or 0, taken, skipped and "  " .. skipped .. " skipped" or "", wrong and "  " .. wrong or ""))
     end
     if wrong then show_failure(text, log) end
     io.flush()

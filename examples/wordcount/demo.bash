@@ -16,8 +16,15 @@ fi
 
 chapter() { printf '\n%s%s%s\n\n' "$bold" "$1" "$plain"; }
 
-quote() { # indented and cut to the terminal's usual width
-    while IFS= read -r line; do printf '%s  %.78s%s\n' "$dim" "$line" "$plain"; done
+quote() { # cut to the terminal's usual width
+    while IFS= read -r line; do
+        if [[ ${#line} -gt 80 ]]; then line="${line:0:77}..."; fi
+        printf '%s%s%s\n' "$dim" "$line" "$plain"
+    done
+}
+
+function_in() { # FILE NAME: its text
+    sed -n "/^static .* $2(/,/^}/p" "$1"
 }
 
 run() { # COMMAND [FILE]: show it and run it, the output going to the file
@@ -51,19 +58,22 @@ quote <$example/wordcount.pool
 chapter "2. From it comes C, for this pool and no other"
 run "./tidepool gen $example/wordcount.pool -o $out"
 for file in words_pool.h words_pool.c; do
-    printf '  %-28s %4d lines\n' "$out/$file" "$(lines "$out/$file")"
+    printf '%-30s %4d lines\n' "$out/$file" "$(lines "$out/$file")"
 done
 echo
 echo "It begins with what was decided, and what was left out:"
+echo
 sed '/\*\//q' $out/words_pool.c | quote
 echo
-echo "Here is what its workers do, all of it:"
-sed -n '/^static bool words_next(/,/^}/p; /^static void words_worker_main(/,/^}/p' $out/words_pool.c | quote
+echo "What a worker does, in its own words:"
+echo
+{ function_in $out/words_pool.c words_next && echo && function_in $out/words_pool.c words_worker_main; } | quote
 
 chapter "3. It is compiled into a program, as any C"
-run "cc -std=c11 -O2 \$(./tidepool cflags) -I$example -I$out -o $out/wordcount \\
-    $example/*.c $out/words_pool.c \$(./tidepool libs)"
-printf '  %s: %d KB, compiled in %s\n' "$out/wordcount" $(($(wc -c <$out/wordcount) / 1024)) "$(seconds)"
+run "cc -std=c11 -O2 \$(./tidepool cflags) -I$example -I$out \\
+    $example/*.c $out/words_pool.c \\
+    \$(./tidepool libs) -o $out/wordcount"
+printf '%s: %d KB, compiled in %s\n' "$out/wordcount" $(($(wc -c <$out/wordcount) / 1024)) "$(seconds)"
 
 chapter "4. It counts the words of some files, on all cores"
 run "$out/wordcount" "$out/c.txt"
@@ -76,20 +86,22 @@ quote <$out/lua.txt
 lua_us=$taken_us
 same $out/c.txt $out/lua.txt
 
-chapter "6. All words of all headers of this system"
-run "$out/wordcount --all /usr/include" "$out/c-all.txt"
+chapter "6. More text: the headers of Linux"
+more=/usr/include/linux # comes with the C library's headers
+run "$out/wordcount --all $more" "$out/c-all.txt"
 more_c=$(seconds)
-run "./tidepool run $example/wordcount.lua --all /usr/include" "$out/lua-all.txt"
+run "./tidepool run $example/wordcount.lua --all $more" "$out/lua-all.txt"
 more_lua=$(seconds)
 same $out/c-all.txt $out/lua-all.txt
 value() { sed -n "s/^$1 //p" "$2"; }
 cat <<END
 
-  $(printf '%-26s %12s %12s' '' 'the files' 'all headers')
+  $(printf '%-26s %12s %12s' '' 'the files' 'more text')
   $(printf '%-26s %12d %12d' 'words' "$(value words $out/c.txt)" "$(value words $out/c-all.txt)")
   $(printf '%-26s %12d %12d' 'distinct words' "$(value distinct $out/c.txt)" "$(value distinct $out/c-all.txt)")
   $(printf '%-26s %12s %12s' 'C, whole program' "$(taken_us=$c_us seconds)" "$more_c")
   $(printf '%-26s %12s %12s' 'Lua, whole program' "$(taken_us=$lua_us seconds)" "$more_lua")
 
-${bold}C and Lua agree on every word.${plain} Read on in README.md, or in $out/words_pool.c.
+${bold}C and Lua agree on every word.${plain}
+Read on in README.md, or in $out/words_pool.c.
 END

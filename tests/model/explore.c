@@ -164,6 +164,10 @@ unsigned model_thread(void (*body)(void *), void *argument)
 void model_join(unsigned index)
 {
     struct thread *self = model.current, *other = &model.threads[index];
+    if (!self) {
+        model_check(other->status == ENDED);
+        return;
+    }
     if (other->status != ENDED) {
         self->status = JOINING;
         self->joined = index;
@@ -183,6 +187,7 @@ unsigned model_self(void)
 
 struct turn {
     struct thread *thread;
+    unsigned cost;  /* in preemptions */
     enum wake wake; /* how it gets up, if it sleeps */
 };
 
@@ -190,21 +195,22 @@ static unsigned list_turns(struct turn *turns)
 {
     unsigned n = 0;
     struct thread *self = model.current;
-    bool can_go_on = self->status == READY;
-    if (can_go_on)
-        turns[n++] = (struct turn){self, WOKEN};
-    if (can_go_on && n_preemptions == bound)
-        return n;
-    for (unsigned i = 0; i < model.n_threads; i++) {
+    unsigned cost = self->status == READY; /* of any other */
+    bool may_pay = n_preemptions < bound;
+    if (self->status == READY)
+        turns[n++] = (struct turn){self, 0, WOKEN};
+    for (unsigned i = 0; i < model.n_threads && cost <= may_pay; i++) {
         struct thread *t = &model.threads[i];
         if (t->status == READY && t != self)
-            turns[n++] = (struct turn){t, WOKEN};
+            turns[n++] = (struct turn){t, cost, WOKEN};
+        if (t->status == PAUSING && may_pay)
+            turns[n++] = (struct turn){t, 1, WOKEN};
         if (t->status != SLEEPING)
             continue;
         if (t->deadline_ns != UINT64_MAX && model.n_timeouts < model.scenario->timeouts)
-            turns[n++] = (struct turn){t, TIMED_OUT};
+            turns[n++] = (struct turn){t, cost, TIMED_OUT};
         if (model.n_spurious < model.scenario->spurious)
-            turns[n++] = (struct turn){t, SPURIOUS};
+            turns[n++] = (struct turn){t, cost, SPURIOUS};
     }
     return n;
 }
@@ -222,11 +228,11 @@ static void unblock(void)
 {
     if (memory_flush_all())
         return;
-    if (any_with(RELAXING)) {
+    if (any_with(PAUSING) || any_with(YIELDING)) {
         if (++model.n_rounds > ROUNDS_MAX)
             model_fail(__FILE__, __LINE__, "livelock: threads spin for a change that never comes");
         for (unsigned i = 0; i < model.n_threads; i++)
-            if (model.threads[i].status == RELAXING)
+            if (model.threads[i].status == PAUSING || model.threads[i].status == YIELDING)
                 model.threads[i].status = READY;
         return;
     }
@@ -243,7 +249,7 @@ static void unblock(void)
 void schedule(void)
 {
     struct thread *self = model.current;
-    struct turn turns[3 * THREADS_MAX];
+    struct turn turns[2 * THREADS_MAX];
     unsigned n;
     if (++model.n_steps > STEPS_MAX)
         model_fail(__FILE__, __LINE__, "livelock: too many steps");
@@ -253,16 +259,15 @@ void schedule(void)
         leave(PRUNED);
     struct turn turn = turns[model_choose(n)];
     struct thread *next = turn.thread;
-    if (next != self && self->status == READY)
-        n_preemptions++;
+    n_preemptions += turn.cost;
     if (next->status == SLEEPING) {
-        next->status = READY;
         next->wake = turn.wake;
         model.n_timeouts += turn.wake == TIMED_OUT;
         model.n_spurious += turn.wake == SPURIOUS;
         if (turn.wake == TIMED_OUT && model.now_ns < next->deadline_ns)
             model.now_ns = next->deadline_ns;
     }
+    next->status = READY;
     if (next == self)
         return;
     jmp_buf *resume = next->resume;

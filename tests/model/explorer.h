@@ -23,11 +23,12 @@ struct entry {
     struct clock release; /* what a thread that acquires it gets to know */
     size_t size;
     bool releases; /* must not leave before the entries in front of it */
+    bool ordered;  /* sequentially consistent */
     bool owned;    /* of a read-modify-write: no other write may come before it */
     const char *operand;
 };
 
-enum status { READY, RELAXING, SLEEPING, JOINING, ENDED };
+enum status { READY, PAUSING, YIELDING, SLEEPING, JOINING, ENDED };
 enum wake { WOKEN, TIMED_OUT, SPURIOUS };
 
 struct thread {

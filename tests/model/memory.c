@@ -61,7 +61,7 @@ static void write_word(const struct entry *e)
     word->release = e->release;
     model.signature += mix((uintptr_t)e->address, word->version);
     for (unsigned i = 0; i < model.n_threads; i++)
-        if (model.threads[i].status == RELAXING)
+        if (model.threads[i].status == PAUSING || model.threads[i].status == YIELDING)
             model.threads[i].status = READY;
     model.n_rounds = 0;
 }
@@ -161,6 +161,24 @@ static void drain_self(struct thread *self)
     memory_drain(self);
 }
 
+static const struct entry *find_ordered(const struct thread *t)
+{
+    for (unsigned i = 0; i < t->n_buffered; i++)
+        if (t->buffer[i].ordered)
+            return &t->buffer[i];
+    return NULL;
+}
+
+/* A sequentially consistent load comes after such stores of its thread, but not after others. */
+static void drain_ordered(struct thread *self)
+{
+    const struct entry *e = find_ordered(self);
+    if (e)
+        schedule();
+    while ((e = find_ordered(self)))
+        drain_entry(self, e->id);
+}
+
 bool memory_flush_all(void)
 {
     if (model.n_buffered == 0)
@@ -235,6 +253,7 @@ static void buffer_store(struct thread *self, void *address, size_t size, uint64
         .size = size,
         .releases = (order & MODEL_REL) != 0,
         .owned = owned,
+        .ordered = order == MODEL_SC,
         .operand = operand,
     };
     if (owned) /* a read-modify-write hands on what it found released */
@@ -254,7 +273,7 @@ uint64_t model_load(const void *p, size_t size, int order, const char *function,
         return peek(p, size);
     order = weaken(order, function);
     if (order == MODEL_SC)
-        drain_self(self);
+        drain_ordered(self);
     for (unsigned i = self->n_buffered; i-- > 0;)
         if (self->buffer[i].address == p) {
             if (model.tracing)
@@ -367,20 +386,30 @@ void model_fence(const char *function)
     self->clock.at[self->index]++;
 }
 
-void model_relax(void)
+static void give_way(enum status how, const char *what)
 {
     if (!model.current)
         return;
     if (model.tracing)
-        trace_line("relax");
-    model.current->status = RELAXING;
+        trace_line("%s", what);
+    model.current->status = how;
     schedule();
 }
 
-/* The spin lock yields the processor too. */
+void model_pause(void)
+{
+    give_way(PAUSING, "pause");
+}
+
+void model_yield(void)
+{
+    give_way(YIELDING, "yield");
+}
+
+/* What the spin lock calls. */
 int sched_yield(void)
 {
-    model_relax();
+    model_yield();
     return 0;
 }
 

@@ -44,6 +44,11 @@ unsigned model_thread(void (*body)(void *), void *argument);
 /* Sleeps until thread `index` has ended, and then sees all it wrote. */
 void model_join(unsigned index);
 
+/* One turn of a loop that waits for another thread: goes on when memory has changed, or when
+ * nobody else can. tp_relax is weaker: it may also go on for the price of a preemption, since
+ * loops that pause only so many times do something else then. */
+void model_yield(void);
+
 /* The running thread's number; UINT_MAX during set_up and tear_down. */
 unsigned model_self(void);
 
@@ -53,6 +58,7 @@ unsigned model_choose(unsigned n);
 /* Memory that is new in every execution and goes with it; freed memory must not be touched. */
 void *model_alloc(size_t bytes);
 void model_free(void *memory);
+unsigned model_n_blocks(void); /* not given back yet */
 
 /* Ends the execution as failed unless the condition holds. */
 #define model_check(condition) ((condition) ? (void)0 : model_fail(__FILE__, __LINE__, #condition))

@@ -15,7 +15,7 @@ uint64_t model_swap(void *p, size_t size, uint64_t value, int order, const char 
 uint64_t model_add(void *p, size_t size, uint64_t value, int order, const char *function, const char *operand);
 bool model_cas(void *p, size_t size, void *expected, uint64_t desired, int order, const char *function, const char *operand);
 void model_fence(const char *function);
-void model_relax(void);
+void model_pause(void);
 
 #define tp_atomic(T) T
 #define tp_atomic_init(p, v) ((void)(*(p) = (v)))
@@ -47,6 +47,6 @@ void model_relax(void);
     model_cas((p), sizeof *(p), (expected), MODEL_IN(p, desired), MODEL_SC, __func__, #p)
 
 #define tp_fence_sc() model_fence(__func__)
-#define tp_relax() model_relax()
+#define tp_relax() model_pause()
 
 #endif

@@ -22,6 +22,7 @@ static struct cell cells[1 << CELLS_BITS];
 static _Alignas(ARENA_ALIGN) char arena[ARENA_BYTES];
 static unsigned char freed[ARENA_BYTES / ARENA_ALIGN]; /* per unit: 1 once it was given back */
 static size_t n_arena;
+static unsigned n_blocks;
 
 void clock_join(struct clock *into, const struct clock *from)
 {
@@ -33,7 +34,7 @@ void clock_join(struct clock *into, const struct clock *from)
 void race_reset(void)
 {
     memset(freed, 0, n_arena / ARENA_ALIGN);
-    n_arena = 0;
+    n_arena = n_blocks = 0;
 }
 
 static struct cell *cell_at(uintptr_t block)
@@ -118,6 +119,7 @@ void *model_alloc(size_t bytes)
         model_fail(__FILE__, __LINE__, "out of model memory");
     char *block = arena + n_arena;
     n_arena += total;
+    n_blocks++;
     memcpy(block, &total, sizeof total);
     memset(block + ARENA_ALIGN, 0xa5, total - ARENA_ALIGN);
     return block + ARENA_ALIGN;
@@ -135,7 +137,13 @@ void model_free(void *memory)
         memory_before_free(memory, total - ARENA_ALIGN);
         touch(memory, total - ARENA_ALIGN, WRITES);
     }
+    n_blocks--;
     memset(&freed[(block - arena) / ARENA_ALIGN], 1, total / ARENA_ALIGN);
+}
+
+unsigned model_n_blocks(void)
+{
+    return n_blocks;
 }
 
 /* -- what the compiler calls ------------------------------------------------------------------ */

@@ -50,7 +50,7 @@ static void run(unsigned task)
         return;
     tp_add_sc(&n_meeting, 1);
     while (tp_load_acq(&n_meeting) < n_tasks)
-        tp_relax();
+        model_yield();
 }
 
 /* Searches and sleeps until there is a task; false when drained. */

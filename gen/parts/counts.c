@@ -1,5 +1,5 @@
 
-/* -- 4 Counts ---------------------------------------------------------------------------------
+/* -- 4 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are done, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is finished before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at

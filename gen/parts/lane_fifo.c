@@ -1,5 +1,5 @@
 
-/* -- 3 Inject lanes ---------------------------------------------------------------------------
+/* -- 3 Inject lanes -----------------------------------------------------------------------------
  * How tasks come in from outside: a chain of segments with one side for submitters and one for
  * workers, each under its own lock, so that the two never write the same line per task. `n_put`
  * hands the filled slots over [LANE-1]. Tasks of one lane start in the order they were put; a

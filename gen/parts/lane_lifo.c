@@ -1,5 +1,5 @@
 
-/* -- 3 Inject lanes ---------------------------------------------------------------------------
+/* -- 3 Inject lanes -----------------------------------------------------------------------------
  * How tasks come in from outside: a stack of segments under one lock. Workers take the newest
  * tasks, several at a time. A thread keeps its lane; between lanes there is no order. */
 

@@ -1,5 +1,5 @@
 
-/* -- 8 Open, join, close ----------------------------------------------------------------------
+/* -- 11 Open, join, close -----------------------------------------------------------------------
  * Open -> closing -> draining, one way, by whoever calls first [LIFE-1]. Two steps, because a
  * submitter may have seen the pool open and be about to put a task down: closing refuses, then
  * every lane's lock is passed once; after that all that was accepted is visible, and a worker that

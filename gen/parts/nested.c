@@ -1,5 +1,5 @@
 
-/* -- Tasks inside tasks -----------------------------------------------------------------------
+/* -- 9 Tasks inside tasks -----------------------------------------------------------------------
  * The pool is full and a task of its own submits: waiting for room could be waiting for itself,
  * so the new task is run here, in its submitter. It is never in flight, so neither room nor quiet
  * counts it. */

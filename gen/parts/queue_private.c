@@ -1,5 +1,5 @@
 
-/* -- 2 Local queue ----------------------------------------------------------------------------
+/* -- 2 Local queue ------------------------------------------------------------------------------
  * A plain ring that nobody but its owner touches: stealing is off. */
 
 static void job_queue_init(struct job_queue *queue)

@@ -1,5 +1,5 @@
 
-/* -- 2 Local queue ----------------------------------------------------------------------------
+/* -- 2 Local queue ------------------------------------------------------------------------------
  * A ring whose three cursors share one word, so that every transition is one atomic operation on
  * it: [head, tail) holds tasks, [done, head) is being copied out by one thief. Claim, then copy:
  * a slot belongs to whoever moved a cursor over it, until `done` has passed it. Only the owner

@@ -1,5 +1,5 @@
 
-/* -- Room, when there is none -----------------------------------------------------------------
+/* -- 6 Waiting for room -------------------------------------------------------------------------
  * The submitter waits. Each finished task wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { JOB_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */

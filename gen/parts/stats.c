@@ -1,5 +1,5 @@
 
-/* -- 9 Counters -------------------------------------------------------------------------------
+/* -- 12 Statistics ------------------------------------------------------------------------------
  * Sums over counters with one writer each, read in the order finished, started, accepted, so that
  * no difference is negative [COUNT-1]. */
 

@@ -1,9 +1,9 @@
 
-/* -- Submit -----------------------------------------------------------------------------------
+/* -- 10 Submit ----------------------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
 
-/* Puts down as many of the n tasks as the lane's credit pays for.
+/* Puts down as many of the n tasks as the lane may accept now.
  * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM. */
 static inline int job_lane_accept(struct job_pool *pool, struct job_lane *lane, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_put)
 {
@@ -62,7 +62,7 @@ static inline int job_submit_outside(struct job_pool *pool, VALUE_PAYLOAD const 
     return status;
 }
 
-/* Puts one paid task into the worker's queue, or into its lane if the queue is full. */
+/* Puts one task into the worker's queue, or into its lane if the queue is full. */
 static inline int job_inside_put(struct job_worker *self, VALUE_PAYLOAD const *payload)
 {
     struct job_queue *queue = &self->queue;

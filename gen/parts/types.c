@@ -1,4 +1,4 @@
-/* -- 1 Payload and slots ----------------------------------------------------------------------
+/* -- 1 Payload and slots ------------------------------------------------------------------------
  * A task is its payload, copied into a slot when it is accepted and out of it when it starts.
  * Nothing is allocated per task. Every field says who writes it; fields that two sides write
  * stand on lines of their own. */
@@ -62,7 +62,7 @@ struct job_lane {
 #if WITH_BOUNDED && WITH_STATS
     tp_atomic(uint64_t) n_rejected;
 #endif
-    /* The workers' side; for newest-first guarded by `lock` too. */
+    /* The workers' side. */
     tp_line_aligned tp_atomic(uint64_t) n_taken; /* tasks ever taken; publishes their slots' reuse */
 #if !WITH_LIFO
     struct tp_spin take_lock; /* guards this side */

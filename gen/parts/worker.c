@@ -1,5 +1,5 @@
 
-/* -- 7 Worker loop ----------------------------------------------------------------------------
+/* -- 8 Worker loop ------------------------------------------------------------------------------
  * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
  * JOB_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
  * starves nobody. */

@@ -1,0 +1,307 @@
+/* Writing values as bytes. The form is described in value.h. */
+#include "value.h"
+
+#include "function.h"
+
+#include <limits.h>
+
+enum { GO_ON = 0, FAILED = -1 };
+
+static int add(struct tide_encoder *e, const void *bytes, size_t n)
+{
+    if (tide_buffer_add(e->buffer, bytes, n) == 0)
+        return GO_ON;
+    e->failure = "not enough memory";
+    return FAILED;
+}
+
+static int add_tag(struct tide_encoder *e, enum tide_tag tag)
+{
+    unsigned char byte = (unsigned char)tag;
+    return add(e, &byte, 1);
+}
+
+static int add_u32(struct tide_encoder *e, uint32_t number)
+{
+    return add(e, &number, sizeof number);
+}
+
+/* -- objects -- */
+
+/* Makes the table of objects met; the globals are number 0, the parcel's function number 1. */
+static void begin_seen(struct tide_encoder *e)
+{
+    lua_State *L = e->L;
+    lua_createtable(L, 4, 4);
+    lua_pushglobaltable(L);
+    lua_pushinteger(L, 0);
+    lua_rawset(L, -3);
+    if (e->parcel->function) {
+        lua_pushvalue(L, e->parcel->function);
+        lua_pushinteger(L, 1);
+        lua_rawset(L, -3);
+        lua_pushvalue(L, e->parcel->function);
+        lua_rawseti(L, -2, 1);
+    }
+    lua_replace(L, e->seen);
+}
+
+/* The number of the object at `index`; *fresh tells whether it is new. */
+static uint32_t object_number(struct tide_encoder *e, int index, bool *fresh)
+{
+    lua_State *L = e->L;
+    if (lua_isnil(L, e->seen))
+        begin_seen(e);
+    lua_pushvalue(L, index);
+    *fresh = lua_rawget(L, e->seen) == LUA_TNIL;
+    uint32_t number = (uint32_t)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    if (!*fresh)
+        return number;
+    number = ++e->n_objects;
+    lua_pushvalue(L, index);
+    lua_pushinteger(L, number);
+    lua_rawset(L, e->seen);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, e->seen, number);
+    if (e->at != 0) {
+        lua_pushinteger(L, e->at);
+        lua_rawseti(L, e->seen, -(lua_Integer)number);
+    }
+    return number;
+}
+
+static int add_reference(struct tide_encoder *e, uint32_t number)
+{
+    if (number == 0)
+        return add_tag(e, TIDE_GLOBALS);
+    return add_tag(e, TIDE_OBJECT) || add_u32(e, number);
+}
+
+/* How many fields come after the first n items. */
+static uint32_t count_fields(lua_State *L, int index, uint32_t n_items)
+{
+    uint32_t n = 0;
+    lua_pushnil(L);
+    for (; lua_next(L, index); lua_pop(L, 1))
+        n++;
+    return n > n_items ? n - n_items : 0;
+}
+
+static int write_table(struct tide_encoder *e, int index)
+{
+    lua_State *L = e->L;
+    bool fresh;
+    if (lua_getmetatable(L, index)) {
+        lua_pop(L, 1);
+        e->failure = "a table with a metatable";
+        return FAILED;
+    }
+    uint32_t number = object_number(e, index, &fresh);
+    if (!fresh)
+        return add_reference(e, number);
+    size_t n_items = lua_rawlen(L, index);
+    if (n_items > INT_MAX) {
+        e->failure = "a table that is too large";
+        return FAILED;
+    }
+    return add_tag(e, TIDE_TABLE) || add_u32(e, (uint32_t)n_items) ||
+           add_u32(e, count_fields(L, index, (uint32_t)n_items));
+}
+
+static int write_function(struct tide_encoder *e, int index)
+{
+    lua_State *L = e->L;
+    bool fresh;
+    if (lua_iscfunction(L, index)) {
+        e->failure = "a C function";
+        return FAILED;
+    }
+    uint32_t number = object_number(e, index, &fresh);
+    if (!fresh)
+        return add_reference(e, number);
+    uint64_t n = 0;
+    if (add_tag(e, TIDE_DUMP) || add(e, &n, sizeof n))
+        return FAILED;
+    size_t before = e->buffer->n;
+    lua_pushvalue(L, index);
+    int status = tide_dump(L, e->buffer);
+    lua_pop(L, 1);
+    if (status != 0) {
+        e->failure = "not enough memory";
+        return FAILED;
+    }
+    n = e->buffer->n - before;
+    memcpy(e->buffer->data + before - sizeof n, &n, sizeof n);
+    return GO_ON;
+}
+
+/* -- values -- */
+
+static int write_string(struct tide_encoder *e, int index)
+{
+    size_t n;
+    const char *bytes = lua_tolstring(e->L, index, &n);
+    if (n <= UINT8_MAX) {
+        unsigned char head[2] = {TIDE_SHORT, (unsigned char)n};
+        return add(e, head, sizeof head) || add(e, bytes, n);
+    }
+    uint64_t length = n;
+    return add_tag(e, TIDE_LONG) || add(e, &length, sizeof length) || add(e, bytes, n);
+}
+
+static int write_number(struct tide_encoder *e, int index)
+{
+    unsigned char bytes[1 + sizeof(lua_Integer)];
+    lua_Integer integer = lua_tointeger(e->L, index);
+    lua_Number number = lua_tonumber(e->L, index);
+    _Static_assert(sizeof number == sizeof integer, "one size of message for both");
+    bool is_integer = lua_isinteger(e->L, index);
+    bytes[0] = is_integer ? TIDE_INTEGER : TIDE_FLOAT;
+    memcpy(bytes + 1, is_integer ? (void *)&integer : (void *)&number, sizeof integer);
+    return add(e, bytes, sizeof bytes);
+}
+
+/* Writes the value at an absolute index. */
+static int write_value(struct tide_encoder *e, int index)
+{
+    switch (lua_type(e->L, index)) {
+    case LUA_TNIL:
+        return add_tag(e, TIDE_NIL);
+    case LUA_TBOOLEAN:
+        return add_tag(e, lua_toboolean(e->L, index) ? TIDE_TRUE : TIDE_FALSE);
+    case LUA_TNUMBER:
+        return write_number(e, index);
+    case LUA_TSTRING:
+        return write_string(e, index);
+    case LUA_TTABLE:
+        return write_table(e, index);
+    case LUA_TFUNCTION:
+        return write_function(e, index);
+    case LUA_TTHREAD:
+        e->failure = "a coroutine";
+        return FAILED;
+    default:
+        e->failure = lua_islightuserdata(e->L, index) ? "a light userdata" : "a userdata";
+        return FAILED;
+    }
+}
+
+/* -- contents of objects -- */
+
+static int write_items(struct tide_encoder *e, int table, uint32_t n)
+{
+    lua_State *L = e->L;
+    e->place = TIDE_AT_ITEM;
+    if (add_u32(e, n))
+        return FAILED;
+    for (e->index = 1; e->index <= n; e->index++) {
+        lua_rawgeti(L, table, e->index);
+        if (write_value(e, table + 1))
+            return FAILED;
+        lua_pop(L, 1);
+    }
+    return GO_ON;
+}
+
+static int write_fields(struct tide_encoder *e, int table, lua_Integer n_items)
+{
+    lua_State *L = e->L;
+    e->key = table + 1;
+    lua_pushnil(L);
+    for (; lua_next(L, table); lua_pop(L, 1)) {
+        if (lua_isinteger(L, e->key)) {
+            lua_Integer key = lua_tointeger(L, e->key);
+            if (key >= 1 && key <= n_items)
+                continue;
+        }
+        e->place = TIDE_AT_KEY;
+        if (write_value(e, e->key))
+            return FAILED;
+        e->place = TIDE_AT_FIELD;
+        if (write_value(e, e->key + 1))
+            return FAILED;
+    }
+    return add_tag(e, TIDE_END);
+}
+
+/* Two closures that share a variable still do after the journey: the second refers to the first. */
+static int write_upvalues(struct tide_encoder *e, int function)
+{
+    lua_State *L = e->L;
+    e->place = TIDE_AT_UPVALUE;
+    for (int i = 1; lua_getupvalue(L, function, i); i++) {
+        e->index = i;
+        lua_pushlightuserdata(L, lua_upvalueid(L, function, i));
+        bool shared = lua_rawget(L, e->seen) != LUA_TNIL;
+        lua_Integer owner = lua_tointeger(L, -1);
+        lua_pop(L, 1);
+        if (shared) {
+            unsigned char n = (unsigned char)(owner & UINT8_MAX);
+            if (add_tag(e, TIDE_JOINED) || add_u32(e, (uint32_t)(owner >> 8)) || add(e, &n, 1))
+                return FAILED;
+        } else {
+            lua_pushlightuserdata(L, lua_upvalueid(L, function, i));
+            lua_pushinteger(L, (lua_Integer)e->at << 8 | i);
+            lua_rawset(L, e->seen);
+            if (write_value(e, function + 1))
+                return FAILED;
+        }
+        lua_pop(L, 1);
+    }
+    return GO_ON;
+}
+
+static int write_contents(struct tide_encoder *e, bool simple)
+{
+    lua_State *L = e->L;
+    int object = lua_gettop(L) + 1;
+    for (e->at = simple ? 2 : 1; e->at <= e->n_objects; e->at++) {
+        lua_rawgeti(L, e->seen, e->at);
+        uint32_t n_items = (uint32_t)lua_rawlen(L, object);
+        int status = lua_isfunction(L, object)
+                         ? write_upvalues(e, object)
+                         : (write_items(e, object, n_items) || write_fields(e, object, n_items));
+        if (status != GO_ON)
+            return FAILED;
+        lua_pop(L, 1);
+    }
+    return GO_ON;
+}
+
+static int write_values(struct tide_encoder *e)
+{
+    e->place = TIDE_AT_VALUE;
+    for (int i = 0; i < e->parcel->n; i++) {
+        e->index = i + 1;
+        if (write_value(e, e->parcel->first + i))
+            return FAILED;
+    }
+    return GO_ON;
+}
+
+int tide_encode(lua_State *L, struct tide_buffer *buffer, const struct tide_parcel *parcel)
+{
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    lua_pushnil(L);
+    struct tide_encoder e = {.L = L, .buffer = buffer, .parcel = parcel, .seen = lua_gettop(L)};
+    struct tide_header header = {
+        .n_values = (uint32_t)parcel->n,
+        .function = parcel->function != 0,
+        .simple = parcel->function && tide_is_simple(L, parcel->function),
+    };
+    e.n_objects = header.function ? 1 : 0;
+    buffer->n = 0;
+    if (header.function && !header.simple)
+        begin_seen(&e);
+    if (add(&e, &header, sizeof header) || write_values(&e) || write_contents(&e, header.simple)) {
+        tide_push_path(&e);
+        lua_replace(L, e.seen);
+        lua_settop(L, e.seen);
+        return FAILED;
+    }
+    header.n_objects = e.n_objects;
+    memcpy(buffer->data, &header, sizeof header);
+    lua_settop(L, e.seen - 1);
+    return GO_ON;
+}

@@ -1,0 +1,237 @@
+/* The task object: its values, its end, and its methods. The scheduler is run.c; docs/lua.md is
+ * the manual. */
+#include "task.h"
+
+#include <string.h>
+
+enum { UNREPORTED_MAX = 32 /* failed tasks kept for a join; beyond that the oldest is reported */ };
+
+static struct tide_task *check_task(lua_State *L, int arg)
+{
+    return luaL_checkudata(L, arg, TIDE_TASK);
+}
+
+/* -- life -- */
+
+void tide_task_push(lua_State *L, const struct tide_task *task)
+{
+    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_LIVE);
+    lua_rawgeti(L, -1, task->seat);
+    lua_remove(L, -2);
+}
+
+/* Gives the task whose userdata is on top a seat among the live ones. */
+static void seat_take(lua_State *L, struct tide_state *state, struct tide_task *task)
+{
+    /* Room to give every seat back without allocating. */
+    if (state->n_free_seats == 0 && state->n_seats == state->seats_size) {
+        uint32_t size = state->seats_size ? 2 * state->seats_size : 16;
+        state->free_seats = tide_grow(L, TIDE_SEATS, state->free_seats, 0, size * sizeof *state->free_seats);
+        state->seats_size = size;
+    }
+    bool fresh = state->n_free_seats == 0;
+    uint32_t seat = fresh ? state->n_seats + 1 : state->free_seats[state->n_free_seats - 1];
+    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_LIVE);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, seat);
+    lua_pop(L, 1);
+    if (fresh)
+        state->n_seats++;
+    else
+        state->n_free_seats--;
+    task->seat = seat;
+}
+
+static void seat_leave(lua_State *L, struct tide_state *state, struct tide_task *task)
+{
+    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_LIVE);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, task->seat);
+    lua_pop(L, 1);
+    state->free_seats[state->n_free_seats++] = task->seat;
+    task->seat = 0;
+}
+
+struct tide_task *tide_task_new(lua_State *L)
+{
+    struct tide_state *state = tide_state(L);
+    int n = lua_gettop(L);
+    int n_slots = n < TIDE_SLOTS_MIN ? TIDE_SLOTS_MIN : n > TIDE_SLOTS_MAX ? TIDE_SLOTS_MAX : n;
+    luaL_checkstack(L, 4, "too many arguments");
+    struct tide_task *task = lua_newuserdatauv(L, sizeof *task, n_slots);
+    memset(task, 0, sizeof *task);
+    task->result.n_slots = (uint8_t)n_slots;
+    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_TASK_META);
+    lua_setmetatable(L, -2);
+    lua_insert(L, 1);
+    tide_result_store(L, &task->result, 1, n);
+    seat_take(L, state, task);
+    task->result.id = ++state->last_id;
+    state->n_unfinished++;
+    tide_list_append(&state->ready, task);
+    return task;
+}
+
+void tide_task_observe(lua_State *L, struct tide_state *state, struct tide_task *task)
+{
+    if (task->in != &state->failed)
+        return;
+    tide_list_remove(task);
+    state->n_failed--;
+    seat_leave(L, state, task);
+}
+
+void tide_task_finish(lua_State *L, struct tide_state *state, struct tide_task *task, enum tide_status outcome)
+{
+    task->result.status = (uint8_t)outcome;
+    state->n_unfinished--;
+    bool joined = task->joiners.first != NULL;
+    tide_wake_all(state, &task->joiners);
+    if (outcome != TIDE_FAILED || joined) {
+        seat_leave(L, state, task);
+        return;
+    }
+    tide_list_append(&state->failed, task);
+    if (++state->n_failed > UNREPORTED_MAX)
+        tide_report(L, state, state->failed.first);
+}
+
+bool tide_task_cancel(lua_State *L, struct tide_state *state, struct tide_task *task)
+{
+    if (tide_finished(&task->result))
+        return false;
+    task->cancelled = true;
+    if (task->result.status == TIDE_PENDING) {
+        tide_list_remove(task);
+        tide_task_push(L, task);
+        tide_result_cancel(L, &task->result, -1);
+        lua_pop(L, 1);
+        tide_task_finish(L, state, task, TIDE_CANCELED);
+    } else if (task->in && task->in != &state->ready && !task->shielded) {
+        tide_wake(state, task);
+    }
+    return true;
+}
+
+/* -- methods -- */
+
+static int outcome(lua_State *L, struct tide_task *task, bool raise)
+{
+    tide_task_observe(L, tide_state(L), task);
+    return tide_result_outcome(L, &task->result, raise);
+}
+
+/* The waits end here: the task finished, or the caller was cancelled, or its limit passed. */
+static int wait_ended(lua_State *L, struct tide_task *self, bool raise)
+{
+    struct tide_task *task = lua_touserdata(L, 1);
+    if (tide_finished(&task->result))
+        return outcome(L, task, raise);
+    return self->cancelled ? tide_raise_cancelled(L) : tide_timed_out(L, raise);
+}
+
+static int join_k(lua_State *L, int status, lua_KContext context)
+{
+    (void)status, (void)context;
+    struct tide_task *self = tide_resumed(L);
+    return self ? wait_ended(L, self, false) : tide_suspend_again(L, 1, join_k);
+}
+
+static int await_k(lua_State *L, int status, lua_KContext context)
+{
+    (void)status, (void)context;
+    struct tide_task *self = tide_resumed(L);
+    return self ? wait_ended(L, self, true) : tide_suspend_again(L, 1, await_k);
+}
+
+static int wait_for(lua_State *L, const char *what, lua_KFunction k, bool raise)
+{
+    struct tide_task *task = check_task(L, 1);
+    uint64_t deadline_ns = tide_check_deadline(L, 2);
+    if (tide_finished(&task->result))
+        return outcome(L, task, raise);
+    struct tide_task *self = tide_waiter(L, what);
+    if (self == task)
+        return luaL_error(L, "%s: a task cannot wait for itself", what);
+    if (deadline_ns == 0)
+        return tide_timed_out(L, raise);
+    return tide_suspend(L, self, &task->joiners, deadline_ns, false, 1, k);
+}
+
+static int task_join(lua_State *L)
+{
+    return wait_for(L, "join", join_k, false);
+}
+
+static int task_await(lua_State *L)
+{
+    return wait_for(L, "await", await_k, true);
+}
+
+static int task_cancel(lua_State *L)
+{
+    struct tide_task *task = check_task(L, 1);
+    lua_settop(L, 2);
+    bool first = !task->cancelled;
+    bool done = tide_task_cancel(L, tide_state(L), task);
+    if (done && first)
+        lua_setiuservalue(L, 1, 2);
+    lua_pushboolean(L, done);
+    return 1;
+}
+
+static int task_status(lua_State *L)
+{
+    return tide_result_status(L, &check_task(L, 1)->result);
+}
+
+static int task_traceback(lua_State *L)
+{
+    if (check_task(L, 1)->result.status == TIDE_FAILED)
+        lua_getiuservalue(L, 1, 2);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* -- functions of the module -- */
+
+static int yield_k(lua_State *L, int status, lua_KContext context)
+{
+    (void)status, (void)context;
+    struct tide_task *self = tide_resumed(L);
+    if (!self)
+        return tide_suspend_again(L, 0, yield_k);
+    return self->cancelled ? tide_raise_cancelled(L) : 0;
+}
+
+static int tide_yield(lua_State *L)
+{
+    struct tide_task *self = tide_waiter(L, "yield");
+    return tide_suspend(L, self, &tide_state(L)->ready, TP_FOREVER, false, 0, yield_k);
+}
+
+void tide_open_task(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"join", task_join},
+        {"await", task_await},
+        {"cancel", task_cancel},
+        {"status", task_status},
+        {"traceback", task_traceback},
+        {NULL, NULL},
+    };
+    static const luaL_Reg events[] = {{NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"run", tide_run},
+        {"spawn", tide_spawn},
+        {"yield", tide_yield},
+        {NULL, NULL},
+    };
+    tide_set_functions(L, functions);
+
+    tide_push_state(L);
+    tide_new_result_class(L, TIDE_TASK, methods, events);
+    lua_setiuservalue(L, -2, TIDE_TASK_META);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,121 @@
+/* The Lua binding's own header: what the files of lua/ share.
+ *
+ * Invariant: a lua_State is touched only by the thread that runs it. What crosses threads is C
+ * memory: a call record (call.h) and the inbox where finished ones arrive (inbox.h).
+ * The user's view is docs/lua.md.
+ *
+ * Every function that takes a lua_State may raise a Lua error unless its comment says otherwise. */
+#ifndef TIDE_LUA_H
+#define TIDE_LUA_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tide_task;
+struct tide_co;
+struct tide_inbox;
+
+/* Tasks in a row. A task is in at most one list at a time: ready, waiting for something, or
+ * failed and not yet looked at. */
+struct tide_list {
+    struct tide_task *first, *last;
+};
+
+/* One per Lua state: a full userdata, the first upvalue of every function of the module. Its user
+ * values are the tables below. */
+struct tide_state {
+    struct tide_list ready;
+    struct tide_list failed;   /* failed tasks that nobody has joined */
+    struct tide_task *current; /* the task that is running, or NULL */
+    struct tide_co *free_cos;  /* pooled coroutines, the last used first */
+    struct tide_task **timed;  /* heap of tasks that wait with a deadline, the next on top */
+    uint32_t *free_seats;      /* unused indices of the table of live tasks */
+    struct tide_inbox *inbox;  /* NULL until the first pool */
+    uint64_t last_id;
+    size_t n_unfinished;       /* tasks spawned and not finished */
+    size_t n_outside;          /* tasks that wait for a call on another thread */
+    uint32_t n_failed;
+    uint32_t n_timed, timed_size;
+    uint32_t n_seats, n_free_seats, seats_size;
+    uint32_t n_free_cos;
+    bool running;              /* inside tide.run */
+};
+
+enum {
+    TIDE_LIVE = 1,   /* seat -> task: keeps unfinished tasks alive */
+    TIDE_COS,        /* struct tide_co -> its userdata: keeps pooled coroutines alive */
+    TIDE_TASK_META,  /* the metatables, at hand without a look-up by name */
+    TIDE_HANDLE_META,
+    TIDE_CODES,      /* function -> code userdata, weak keys */
+    TIDE_DUMPS,      /* dumped function -> code userdata, weak values */
+    TIDE_BODY,       /* the function every pooled coroutine starts with */
+    TIDE_TIMED,      /* the memory of the arrays in struct tide_state */
+    TIDE_SEATS,
+    TIDE_WORDS,      /* strings that must exist, so that pushing them allocates nothing */
+    TIDE_N_VALUES = TIDE_WORDS
+};
+
+#define TIDE_TASK "tidepool.task"
+#define TIDE_GUARD "tidepool.guard"
+#define TIDE_POOL "tidepool.pool"
+#define TIDE_HANDLE "tidepool.handle"
+#define TIDE_STATE "tidepool.state"
+#define TIDE_CODE "tidepool.code"
+
+/* The error strings that scripts may compare with. */
+#define TIDE_TIMEOUT "timeout"
+#define TIDE_CANCELLED "cancelled"
+#define TIDE_CLOSED "closed"
+#define TIDE_FULL "full"
+#define TIDE_STALE "stale"
+
+/* -- module.c -- */
+
+static inline struct tide_state *tide_state(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* tide_push_state: push the state's userdata from anywhere, also without the upvalue.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
+struct tide_state *tide_push_state(lua_State *L);
+
+/* tide_grow: a larger array in Lua's own memory, for a pointer in struct tide_state.
+ * slot: the user value that keeps it alive.
+ * Returns the new memory, holding the old array's used bytes; on an error the old one is intact.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
+void *tide_grow(lua_State *L, int slot, const void *old, size_t used_bytes, size_t new_bytes);
+
+/* tide_check_deadline: the optional limit in seconds at `arg`, as a deadline.
+ * Returns TP_FOREVER when absent or nil; 0 when it is not positive.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t tide_check_deadline(lua_State *L, int arg);
+
+/* The two results of an expected failure. */
+static inline int tide_fail(lua_State *L, const char *why)
+{
+    lua_pushboolean(L, 0);
+    lua_pushstring(L, why);
+    return 2;
+}
+
+/* Each adds its functions to the module table on top of the stack, and makes its metatables. */
+void tide_open_task(lua_State *L);
+void tide_open_run(lua_State *L);
+void tide_open_guard(lua_State *L);
+void tide_open_pool(lua_State *L);
+
+/* tide_set_functions: luaL_setfuncs with the state's userdata as upvalue, into the table on top.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
+void tide_set_functions(lua_State *L, const luaL_Reg *functions);
+
+/* tide_new_class: push a new metatable named `name`, with the functions `events`, and `methods` as
+ * its __index.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
+void tide_new_class(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *events);
+
+#endif

@@ -79,7 +79,7 @@ local function check_name(statement, file, shared)
       { other = { at = first.at, diag = first.diag, says = "it was first given here" } })
     return
   end
-  shared.pools[name.text] = { at = name, diag = diag, kind = statement.kind }
+  shared.pools[name.text] = { at = name, diag = diag, kind = statement.kind, bad = problem ~= nil }
 end
 
 -- Take all names that the pool's code defines. `shared.taken` knows who has a name already.
@@ -112,7 +112,7 @@ local function check_run(pool, shared)
   local run, payload = pool.values.run, pool.values.payload
   local first = shared.runs[run.name]
   if first and first.values.payload.text ~= payload.text then
-    pool.diag:error(run.node, ("`%s` would take a %s here and a %s in pool `%s`"):format(run.name,
+    pool.diag:error(run.node, ("`%s` would take `%s` here and `%s` in pool `%s`"):format(run.name,
       payload.type.text, first.values.payload.type.text, first.name),
       { other = { at = first.values.run.node, diag = first.diag, says = "it was first given here" } })
   end
@@ -121,16 +121,14 @@ end
 
 local function check_foreign_names(pool, shared)
   local run, payload = pool.values.run, pool.values.payload
-  if run then
+  local name = payload and payload.type and not payload.type.known and (payload.type.tag or payload.type.name)
+  if run and run.name then
     check_foreign_name(pool, run.name, run.node, shared)
   end
-  if payload and not payload.type.known then
-    local name = payload.type.tag or payload.type.name
-    if name then
-      check_foreign_name(pool, name, payload.node, shared)
-    end
+  if name then
+    check_foreign_name(pool, name, payload.node, shared)
   end
-  if run and payload then
+  if run and run.name and payload and payload.type then
     check_run(pool, shared)
   end
 end
@@ -188,9 +186,11 @@ local function check_pool(statement, file, defaults, includes, shared)
   resolve(pool, own, defaults)
   require_options(pool, schema.pool)
   obey_rules(pool)
-  if shared.pools[pool.name].at == pool.at then
+  local entry = shared.pools[pool.name]
+  if entry.at == pool.at and not entry.bad then
     take_names(pool, shared)
   end
+  shared.headers[pool.name .. "_pool.h"] = pool
   return pool
 end
 
@@ -220,7 +220,7 @@ end
 
 -- What the checks of all files of one run share. parts: see parts.lua.
 function check.shared(parts)
-  return { parts = parts, pools = {}, taken = {}, runs = {} }
+  return { parts = parts, pools = {}, headers = {}, taken = {}, runs = {} }
 end
 
 -- The pools of a file, in its order; mistakes are told to file.diag. file: path, statements, diag.
@@ -259,7 +259,7 @@ end
 function check.finish(pools, shared)
   for _, pool in ipairs(pools) do
     for _, name in ipairs(pool.includes) do
-      local made = shared.headers and shared.headers[name]
+      local made = shared.headers[name:match("[^/]*$")]
       if made then
         pool.diag:error(pool.includes[name], ("this is the header made for pool `%s`"):format(made.name))
       end

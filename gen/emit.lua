@@ -80,6 +80,8 @@ function emit.holes(lines, values, includes)
       for _, name in ipairs(includes) do
         out[#out + 1] = ('#include "%s"'):format(name)
       end
+    elseif not line:find("VALUE_", 1, true) then
+      out[#out + 1] = line
     else
       out[#out + 1] = line:gsub("%f[%w_](VALUE_[%u%d_]+)( *)", function(name, space)
         local filled = assert(values[name], name)
@@ -92,9 +94,9 @@ end
 
 -- struct job_pool, JOB_POOL_H  ->  struct resize_pool, RESIZE_POOL_H
 function emit.names(lines, name)
-  local out = {}
+  local out, new = {}, { job_ = name .. "_", JOB_ = name:upper() .. "_" }
   for i, line in ipairs(lines) do
-    out[i] = line:gsub("%f[%w_]job_", name .. "_"):gsub("%f[%w_]JOB_", name:upper() .. "_")
+    out[i] = line:gsub("%f[%w_][jJ][oO][bB]_", new)
   end
   return out
 end
@@ -129,7 +131,7 @@ end
 -- Make syntax: output: input input ...
 function emit.depfile(target, inputs)
   local function escape(path)
-    return (path:gsub("[ \t#:]", "\\%0"):gsub("%$", "$$$$"))
+    return (path:gsub("[ \t#:]", "\\%0"):gsub("%$", "$$"))
   end
   local out = { escape(target) .. ":" }
   for _, path in ipairs(inputs) do

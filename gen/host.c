@@ -308,7 +308,7 @@ static int run(lua_State *L)
 
 int main(int argc, char **argv)
 {
-    int status;
+    int status, error;
     lua_State *L;
     if (argc < 3 || strcmp(argv[1], "--home") != 0) {
         fputs("tidepool: usage: tidepool --home DIR COMMAND ...\n", stderr);
@@ -328,8 +328,9 @@ int main(int argc, char **argv)
         status = (int)lua_tointeger(L, -1);
     else
         status = report(L);
-    if (fflush(stdout) != 0) {
-        fprintf(stderr, "tidepool: cannot write the output: %s\n", strerror(errno));
+    error = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;
+    if (error != 0) {
+        fprintf(stderr, "tidepool: cannot write the output: %s\n", strerror(error));
         status = status == 0 ? 1 : status;
     }
     return status;

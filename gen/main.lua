@@ -206,7 +206,7 @@ local function write_outputs(outputs, dirs, options)
   for _, file in ipairs(outputs) do
     if not options["--quiet"] and not file.silent then
       local verb = not file.changed and "unchanged" or dry_run and "would write" or "wrote"
-      print(verb .. " " .. file.path)
+      io.write(verb, " ", file.path, "\n")
     end
   end
   return 0
@@ -265,7 +265,7 @@ function commands.check(home, words)
         names[#names + 1] = pool.name
       end
     end
-    print(("%s: no mistakes, %s %s"):format(file.path, #names == 1 and "pool" or "pools", table.concat(names, ", ")))
+    io.write(("%s: no mistakes, %s %s\n"):format(file.path, #names == 1 and "pool" or "pools", table.concat(names, ", ")))
   end
   return 0
 end
@@ -277,7 +277,7 @@ local function flags(command, home, words, format)
     usage(command, ("`%s` takes no `%s`"):format(command, operands[1]))
   end
   local root = assert(host.absolute(home)):gsub("[^%w/._+-]", "\\%0")
-  print((format:gsub("HOME", function() return root end)))
+  io.write((format:gsub("HOME", function() return root end)), "\n")
   return 0
 end
 
@@ -300,7 +300,7 @@ return function(home, ...)
     io.write(HELP.tidepool)
     return 0
   elseif name == "--version" then
-    print("tidepool " .. VERSION)
+    io.write("tidepool ", VERSION, "\n")
     return 0
   elseif not command then
     local near = text.nearest(name, { "gen", "check", "cflags", "libs" })

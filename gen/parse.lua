@@ -19,15 +19,15 @@ parse.__index = parse
 local STATEMENTS = { "include", "defaults", "pool", "multipool" }
 local DEPTH = 4 -- of blocks and argument lists in each other
 
--- What to say of tokens that are mistakes in themselves.
+-- What to say of tokens that are mistakes in themselves; number: where a number could stand.
 local MISTAKES = {
   ["bad string"] = { "this string is not closed", expected = 'a `"` before the end of the line' },
-  ["bad unit"] = { "`%s` is not a number, size or duration",
+  ["bad unit"] = { number = true, "`%s` is not a number, size or duration",
     expected = "a number such as 1024, a size such as 64KiB (B, KiB, MiB, GiB), "
       .. "or a duration such as 500ms (ns, us, ms, s, min, h)" },
-  ["huge number"] = { "`%s` is too large to be a number" },
-  ["negative"] = { "`%s` is negative", expected = "a number without sign" },
-  ["fraction"] = { "`%s` is a fraction", expected = "a whole number, such as 1500ms instead of 1.5s" },
+  ["huge number"] = { number = true, "`%s` is too large" },
+  ["negative"] = { number = true, "`%s` is negative", expected = "a number without sign" },
+  ["fraction"] = { number = true, "`%s` is a fraction", expected = "a whole number, such as 1500ms instead of 1.5s" },
   ["dashed word"] = { "`%s` is not a word", expected = "letters, digits and `_`" },
 }
 
@@ -35,9 +35,21 @@ local HINTS = {
   [";"] = "options end by themselves, without `;`",
   [":"] = "options are written `name = value`",
   ["/"] = "comments start with `#`",
-  ["<"] = 'headers are named in quotes: include "image.h"',
   ["'"] = 'strings are written in double quotes: "struct image *"',
 }
+
+-- What people write for a unit.
+local UNITS = { k = "KiB", kb = "KiB", kib = "KiB", m = "MiB", mb = "MiB", mib = "MiB", g = "GiB", gb = "GiB",
+  gib = "GiB", b = "B", usec = "us", msec = "ms", sec = "s", secs = "s", seconds = "s", minutes = "min", hours = "h" }
+
+-- The word that may be meant by a token that is a mistake, or nil.
+local function near_of(token)
+  if token.kind == "dashed word" then
+    return (token.text:gsub("-", "_"))
+  end
+  local digits, unit = token.text:match("^(%d+)(%a+)$")
+  return token.kind == "bad unit" and unit and UNITS[unit:lower()] and digits .. UNITS[unit:lower()] or nil
+end
 
 local function describe(token)
   if token.kind == "end" then
@@ -53,6 +65,7 @@ end
 function parse:advance()
   local token = self.token
   self.token, self.ahead = self.ahead, self.next()
+  self.opens_line = self.token.line > token.line
   return token
 end
 
@@ -68,10 +81,10 @@ end
 function parse:unexpected(expected)
   local token = self.token
   local mistake = MISTAKES[token.kind]
-  if mistake then
-    local near = token.kind == "dashed word" and token.text:gsub("-", "_") or nil
+  local number = expected == "a value" or expected == "a number"
+  if mistake and (number or not mistake.number) then
     return self:fail(token, mistake[1]:format(describe(token):sub(2, -2)),
-      { expected = mistake.expected, near = near })
+      { expected = mistake.expected, near = near_of(token) })
   end
   return self:fail(token, "unexpected " .. describe(token), { expected = expected, hint = HINTS[token.text] })
 end
@@ -241,9 +254,8 @@ function parse:block(depth)
       return entries
     end
     local entry = self:entry(depth)
-    if entry then
-      entries[#entries + 1] = entry
-    else
+    entries[#entries + 1] = entry
+    if not entry or not entry.value then
       self:skip_to_option()
     end
   end
@@ -251,6 +263,7 @@ function parse:block(depth)
   return entries
 end
 
+-- An entry whose value is broken has none, so that the option still counts as given.
 function parse:entry(depth)
   local key = self.token
   if key.kind ~= "word" then
@@ -258,13 +271,13 @@ function parse:entry(depth)
   end
   self:advance()
   if not self:want("=") then
-    return nil
+    return { key = key }
   end
   if self:is("}") or self.token.kind == "end" or self.token.kind == "word" and self.ahead.text == "=" then
-    return self:fail(key, ("`%s` has no value"):format(key.text))
+    self:fail(key, ("`%s` has no value"):format(key.text))
+    return { key = key }
   end
-  local value = self:value(depth)
-  return value and { key = key, value = value }
+  return { key = key, value = self:value(depth) }
 end
 
 function parse:statement()
@@ -312,8 +325,8 @@ parse.statement_multipool = parse.named
 function parse:skip_to_statement(start)
   local depth = 0
   while self.token.kind ~= "end" do
-    local names = self.token.kind == "word" and self.ahead.kind == "word"
-    if self.token ~= start and (self:at_statement() or depth <= 0 and names) then
+    local looks_new = self.opens_line and self.token.kind == "word" and self.ahead.kind == "word"
+    if self.token ~= start and (self:at_statement() or depth <= 0 and looks_new) then
       return
     end
     if self:is("{") then

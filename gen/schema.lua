@@ -85,8 +85,8 @@ schema.pool = {
     name = "policy", default = "fifo",
     doc = "The order in which tasks start.",
     forms = {
-      word("fifo", "oldest first, per worker"),
-      word("lifo", "newest first, per worker"),
+      word("fifo", "oldest first; between tasks of several threads there is no order"),
+      word("lifo", "newest first, in the same sense"),
       word("priority", "by level, the first one is the highest",
         { show = "priority(LEVEL, ...)", args = "levels", later = true }),
       word("fair", "by shares of time", { show = "fair(CLASS = WEIGHT, ...)", args = "weights", later = true }),
@@ -106,7 +106,7 @@ schema.pool = {
             forms = { word("half", "half of what it finds"), word("one", "one task") } },
         },
       }),
-      word("off", "all workers share one queue"),
+      word("off", "a task stays with the worker that took it"),
     },
   },
   {

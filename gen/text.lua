@@ -106,20 +106,18 @@ function text.align_comments(lines)
     group = {}
   end
   for _, line in ipairs(lines) do
-    local column = not inside and comment_column(line)
+    local opens = not inside and line:find("/*", 1, true)
+    local column = opens and comment_column(line)
     if column then
       local code = line:sub(1, column - 1):gsub("%s+$", "")
       group[#group + 1] = { code = code, comment = line:sub(column) }
     else
       flush()
       out[#out + 1] = line
-      -- A comment that goes on: everything up to its end is text, not code.
-      local opened = not inside and line:match("/%*(.*)$")
-      if opened then
-        inside = not opened:find("*/", 1, true)
-      elseif line:find("*/", 1, true) then
-        inside = false
-      end
+    end
+    -- A comment that goes on: everything up to its end is text, not code.
+    if opens or inside then
+      inside = not line:find("*/", opens or 1, true)
     end
   end
   flush()
@@ -133,7 +131,7 @@ function text.drop_blank_lines(lines)
   for i, line in ipairs(lines) do
     local previous = out[#out]
     if line ~= "" then
-      if line:find("^%s*}") and previous == "" then
+      if previous == "" and line:find("^%s*}") then
         out[#out] = nil
       end
       out[#out + 1] = line

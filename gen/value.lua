@@ -69,7 +69,7 @@ end
 read.size = read_quantity
 read.duration = read_quantity
 
-function read.ctype(node, _, option, diag)
+function read.ctype(node, _, _, diag)
   local inner = node.text:sub(2, -2)
   local type, wrong = ctype.read(inner)
   if not type then
@@ -78,7 +78,8 @@ function read.ctype(node, _, option, diag)
     if wrong.size == 0 then
       at = node
     end
-    return diag:error(at, wrong.message, { hint = wrong.hint, expected = not wrong.hint and value.expected(option) or nil })
+    local expected = not wrong.hint and 'a type such as "struct image *" or "uint64_t"' or nil
+    return diag:error(at, wrong.message, { hint = wrong.hint, expected = expected })
   end
   return { type = type, text = '"' .. type.text .. '"' }
 end
@@ -184,6 +185,7 @@ function read.word(node, form, _, diag)
       local set = result.block[option.name] or value.default(option)
       result.block[option.name] = set
       texts[#texts + 1] = set and set.text and option.name .. " = " .. set.text or nil
+      result.broken = result.broken or set and set.broken
     end
     if #texts > 0 then
       result.text = result.text .. " { " .. table.concat(texts, "  ") .. " }"
@@ -198,7 +200,8 @@ function value.read(node, option, diag)
   local form = find_form(node, option.forms)
   if not form then
     local near = node.kind == "word" and text.nearest(node.text, schema.list(option.forms, "word")) or nil
-    local shown = node.text and #node.text <= 40 and (" be `%s`"):format(node.text) or " have this value"
+    local simple = node.text and #node.text <= 40 and not node.args and not node.block
+    local shown = simple and (" be `%s`"):format(node.text) or " have this value"
     return diag:error(node, ("`%s` cannot%s"):format(option.name, shown),
       { expected = value.expected(option), near = near })
   end
@@ -207,7 +210,7 @@ function value.read(node, option, diag)
     return nil
   end
   result.form, result.node = form, node
-  if form.later then
+  if form.later and not result.broken then
     diag:error(node, ("`%s = %s` is not supported by this version"):format(option.name, result.text))
   end
   return result
@@ -234,10 +237,7 @@ function value.block(entries, options, owner, diag)
         { other = { at = given[key.text], says = "it was first given here" } })
     else
       given[key.text] = key
-      result[key.text] = value.read(entry.value, option, diag)
-      if not result[key.text] then
-        result[key.text] = { broken = true }
-      end
+      result[key.text] = entry.value and value.read(entry.value, option, diag) or { broken = true }
       result[key.text].key = key
     end
   end

@@ -3,11 +3,13 @@
 #include "cpu.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
     CPU_MAX = 4096,
+    NAME_BYTES = 4000, /* of a directory */
     PATH_BYTES = 4096
 };
 
@@ -23,7 +25,7 @@ static unsigned affinity_count(void)
     return n > 0 ? (unsigned)n : 1;
 }
 
-/* Reads "quota period" (version 2) or a lone number from a file; returns how many were read. */
+/* Reads one or two numbers from a file; returns how many there were. */
 static int read_numbers(const char *path, long long *first, long long *second)
 {
     FILE *file = fopen(path, "re");
@@ -42,46 +44,66 @@ static unsigned quota_to_count(long long quota, long long period)
     return cores < CPU_MAX ? (unsigned)cores : CPU_MAX;
 }
 
-/* The strictest cpu.max from the process's own group up to the root (version 2). */
-static unsigned cgroup2_count(const char *group)
+/* The quota in one directory of the control groups' tree, version 2 and version 1. */
+static unsigned limit_v2(const char *dir)
 {
-    char dir[PATH_BYTES / 2], path[PATH_BYTES];
-    unsigned least = CPU_MAX;
-    snprintf(dir, sizeof dir, "%s", group);
-    for (;;) {
-        long long quota = 0, period = 0;
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", dir);
-        if (read_numbers(path, &quota, &period) == 2) {
-            unsigned n = quota_to_count(quota, period);
-            least = n < least ? n : least;
-        }
-        char *slash = strrchr(dir, '/');
-        if (!slash || dir[0] == '\0')
-            return least;
-        *slash = '\0';
-    }
+    char path[PATH_BYTES];
+    long long quota = 0, period = 0;
+    snprintf(path, sizeof path, "%.*s/cpu.max", NAME_BYTES, dir);
+    /* "max" instead of a quota is no number and no limit. */
+    return read_numbers(path, &quota, &period) == 2 ? quota_to_count(quota, period) : CPU_MAX;
 }
 
-static unsigned cgroup1_count(const char *group)
+static unsigned limit_v1(const char *dir)
 {
     char path[PATH_BYTES];
     long long quota = 0, period = 0, unused = 0;
-    snprintf(path, sizeof path, "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us", group);
+    snprintf(path, sizeof path, "%.*s/cpu.cfs_quota_us", NAME_BYTES, dir);
     if (read_numbers(path, &quota, &unused) == 0)
         return CPU_MAX;
-    snprintf(path, sizeof path, "/sys/fs/cgroup/cpu%s/cpu.cfs_period_us", group);
+    snprintf(path, sizeof path, "%.*s/cpu.cfs_period_us", NAME_BYTES, dir);
     if (read_numbers(path, &period, &unused) == 0)
         return CPU_MAX;
     return quota_to_count(quota, period);
 }
 
-static unsigned quota_count(void)
+/* The strictest limit from the process's own group up to the mount. Inside a container the group
+ * may have another name than outside, so a directory that is missing says nothing. */
+static unsigned strictest(const char *mount, const char *group, unsigned (*limit)(const char *dir))
 {
+    char dir[PATH_BYTES];
     unsigned least = CPU_MAX;
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    size_t n_mount = strlen(mount);
+    snprintf(dir, sizeof dir, "%s%s", mount, group);
+    for (;;) {
+        unsigned n = limit(dir);
+        least = n < least ? n : least;
+        char *slash = strlen(dir) > n_mount ? strrchr(dir + n_mount, '/') : NULL;
+        if (!slash)
+            return least;
+        *slash = '\0';
+    }
+}
+
+/* Is "cpu" in a list such as "cpuacct,cpu"? */
+static bool has_cpu(const char *controllers)
+{
+    for (const char *at = controllers; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, "cpu", 3) == 0 && (at[3] == '\0' || at[3] == ','))
+            return true;
+    }
+    return false;
+}
+
+unsigned tp__cpu_quota(const char *root)
+{
+    char path[PATH_BYTES], line[NAME_BYTES / 2];
+    unsigned least = CPU_MAX;
+    snprintf(path, sizeof path, "%.*s/proc/self/cgroup", NAME_BYTES, root);
+    FILE *file = fopen(path, "re");
     if (!file)
         return least;
-    char line[PATH_BYTES / 2];
     while (fgets(line, sizeof line, file)) { /* "0::/group" or "4:cpu,cpuacct:/group" */
         line[strcspn(line, "\n")] = '\0';
         char *controllers = strchr(line, ':');
@@ -89,13 +111,14 @@ static unsigned quota_count(void)
         if (!group)
             continue;
         *group++ = '\0';
-        if (strcmp(group, "/") == 0)
-            group = "";
         unsigned n = CPU_MAX;
-        if (controllers[1] == '\0')
-            n = cgroup2_count(group);
-        else if (strncmp(controllers + 1, "cpu", 3) == 0 && (controllers[4] == '\0' || controllers[4] == ','))
-            n = cgroup1_count(group);
+        if (controllers[1] == '\0') {
+            snprintf(path, sizeof path, "%.*s/sys/fs/cgroup", NAME_BYTES, root);
+            n = strictest(path, group, limit_v2);
+        } else if (has_cpu(controllers + 1)) {
+            snprintf(path, sizeof path, "%.*s/sys/fs/cgroup/cpu", NAME_BYTES, root);
+            n = strictest(path, group, limit_v1);
+        }
         least = n < least ? n : least;
     }
     fclose(file);
@@ -105,7 +128,6 @@ static unsigned quota_count(void)
 unsigned tp_cpu_count(void)
 {
     unsigned affinity = affinity_count();
-    unsigned quota = quota_count();
-    unsigned n = affinity < quota ? affinity : quota;
-    return n > 0 ? n : 1;
+    unsigned quota = tp__cpu_quota("");
+    return affinity < quota ? affinity : quota;
 }

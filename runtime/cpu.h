@@ -11,6 +11,12 @@ extern "C" {
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 unsigned tp_cpu_count(void);
 
+/* tp__cpu_quota: the control group's part of the above.
+ * root: in front of /proc and /sys, "" for the system's own; not kept.
+ * Returns 4096 if there is no limit.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+unsigned tp__cpu_quota(const char *root);
+
 #ifdef __cplusplus
 }
 #endif

@@ -47,7 +47,7 @@ local function programs(folder)
 end
 
 local function scripts(pattern)
-  return lines_of(("bash -c 'for path in %s; do if [[ -e $path ]]; then echo $path; fi; done'"):format(pattern))
+  return lines_of(("for path in %s; do if [ -e $path ]; then echo $path; fi; done"):format(pattern))
 end
 
 local suites = {}
@@ -85,7 +85,8 @@ local function add_once()
   for _, place in ipairs { "gen/run.lua", "lint/run.lua", "parts/test_*", "examples/test_*" } do
     local found = scripts("tests/" .. place)
     for _, path in ipairs(found) do
-      add("release", (path:gsub("^tests/", "")), "exec " .. (path:match "%.lua$" and "lua5.4 " or "bash ") .. path)
+      local interpreter = path:match "%.lua$" and "lua5.4 " or "bash "
+      add("release", (path:gsub("^tests/", "")), "exec " .. interpreter .. path)
     end
     need_some("release", place, #found)
   end
@@ -145,8 +146,9 @@ local function run(list, is_quiet)
     n_done, all_passed, all_failed = n_done + 1, all_passed + (passed or 0), all_failed + failed
     if wrong or not is_quiet then
       local skipped = text:match "%[  SKIPPED %] (%d+) test%(s%)"
-      print(("%s %-8s %-36s %5d passed %7.2f s%s%s"):format(wrong and "FAIL " or "ok   ", suite.flavour,
-        suite.name, passed or 0, taken, skipped and "  " .. skipped .. " skipped" or "", wrong and "  " .. wrong or ""))
+      print(("%s %-8s %-36s %5d passed %7.2f s%s%s"):format(wrong and "FAIL " or "ok   ",
+        suite.flavour, suite.name, passed or 0, taken, skipped and "  " .. skipped .. " skipped" or "",
+        wrong and "  " .. wrong or ""))
     end
     if wrong then show_failure(text, log) end
     io.flush()

@@ -67,7 +67,9 @@ sed '/\*\//q' $out/words_pool.c | quote
 echo
 echo "What a worker does, in its own words:"
 echo
-{ function_in $out/words_pool.c words_next && echo && function_in $out/words_pool.c words_worker_main; } | quote
+function_in $out/words_pool.c words_next | quote
+echo
+function_in $out/words_pool.c words_worker_main | quote
 
 chapter "3. It is compiled into a program, as any C"
 run "cc -std=c11 -O2 \$(./tidepool cflags) -I$example -I$out \\

@@ -47,8 +47,10 @@ local function check(files, complain)
           end
         end
         for code in (in_code and "" or line):gmatch "`([%w_]+/[%w_./-]+)`" do
+          local is_path = FOLDERS[code:match "^[^/]+"]
           local is_form = code:match "%f[%w]%u%u+%f[^%w_]" or code:match "_NAME" -- as in tests/NAME.lua
-          if FOLDERS[code:match "^[^/]+"] and not is_form and not exists(files, code) and not exists(files, normal(folder .. code)) then
+          if is_path and not is_form and not exists(files, code)
+            and not exists(files, normal(folder .. code)) then
             complain(path, n, "names a missing file: " .. code)
           end
         end
@@ -61,7 +63,7 @@ return {
   about = "links and paths in documents lead to something",
   check = check,
   right = {
-    ["README.md"] = "# A b, c\n[x](docs/y.md) [z](docs/y.md#one-two) [w](https://example.org) `docs/y.md` `docs`\n",
+    ["README.md"] = "# A b, c\n[x](docs/y.md) [z](docs/y.md#one-two) [w](https://example.org)\n`docs/y.md` `docs`\n",
     ["docs/y.md"] = "# One two\n[up](../README.md#a-b-c) `runtime/`\n",
     ["runtime/a.c"] = "\n",
   },

@@ -12,6 +12,7 @@ lib.equal("distance of a swap", text.distance("stats", "statS"), 1)
 lib.equal("distance of neighbours", text.distance("fifo", "ffio"), 1)
 lib.equal("distance to nothing", text.distance("", "abc"), 3)
 lib.equal("nearest", text.nearest("stealling", { "payload", "stealing" }), "stealing")
+lib.equal("nearest of a long word", text.nearest("polciyy", { "run", "policy" }), "policy")
 lib.equal("nearest, none", text.nearest("colour", { "payload", "stealing" }), nil)
 lib.equal("nearest, first of equals", text.nearest("ab", { "aa", "bb" }), "aa")
 

@@ -59,7 +59,8 @@ static void *sleep_until_one(void *deadline)
 /* The latest deadlines must not be taken for earlier ones. */
 static void test_far_deadlines(void **state)
 {
-    static uint64_t far[] = {TP_FOREVER, TP_FOREVER - 1, TP_FOREVER - TP_SECOND, INT64_MAX, (uint64_t)INT64_MAX + 1};
+    static uint64_t far[] = {TP_FOREVER, TP_FOREVER - 1, TP_FOREVER - TP_SECOND, INT64_MAX, (uint64_t)INT64_MAX + 1,
+        ((UINT64_C(1) << 32) + 1) * TP_SECOND};
     enum { N_FAR = sizeof far / sizeof *far };
     struct crowd crowd = {.n = 0};
     (void)state;

@@ -119,9 +119,20 @@ function emit.banner(plan, source)
   return out
 end
 
+-- /* The template: ... */  ->  nothing: the banner takes its place
+local function behead(lines)
+  local last = 0
+  if lines[1]:find("^/%*") then
+    repeat
+      last = last + 1
+    until lines[last]:find("%*/$")
+  end
+  return table.move(lines, last + 1, #lines, 1, {})
+end
+
 -- The text of one file. name: the part it starts from; source: version, name and hash of the config.
 function emit.file(name, template, plan, source)
-  local lines = expand(name, template, plan.switches)
+  local lines = behead(expand(name, template, plan.switches))
   lines = emit.holes(lines, plan.values, plan.includes)
   lines = emit.names(lines, plan.name)
   lines = text.align_comments(text.drop_blank_lines(lines))

@@ -265,7 +265,8 @@ function commands.check(home, words)
         names[#names + 1] = pool.name
       end
     end
-    io.write(("%s: no mistakes, %s %s\n"):format(file.path, #names == 1 and "pool" or "pools", table.concat(names, ", ")))
+    local what = #names == 1 and "pool" or "pools"
+    io.write(("%s: no mistakes, %s %s\n"):format(file.path, what, table.concat(names, ", ")))
   end
   return 0
 end

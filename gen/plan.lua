@@ -6,16 +6,17 @@ local schema = require "schema"
 
 local plan = {}
 
--- Each switch, when it is on, and what its absence is called ("Left out: ...").
+-- Each switch, when it is on, and what its absence is called ("Left out: ..."); where a part of
+-- something is told only if that something, `of`, is there.
 local switches = {
   { name = "WITH_CORES", on = function(v) return v.workers.times ~= nil end },
   { name = "WITH_BOUNDED", on = function(v) return v.capacity.number ~= nil end, absent = "capacity" },
   { name = "WITH_BLOCK", on = function(v, is) return is.WITH_BOUNDED and v.overload.word == "block" end,
-    absent = "waiting for room" },
+    absent = "waiting for room", of = "WITH_BOUNDED" },
   { name = "WITH_WAITING", on = function(v, is) return is.WITH_BLOCK and v.overload.block.waiting ~= nil end,
-    absent = "limit on waiting submitters" },
+    absent = "limit on waiting submitters", of = "WITH_BLOCK" },
   { name = "WITH_DEADLINE", on = function(v, is) return is.WITH_BLOCK and v.overload.block.deadline ~= nil end,
-    absent = "deadline of waiting submitters" },
+    absent = "deadline of waiting submitters", of = "WITH_BLOCK" },
   { name = "WITH_LIFO", on = function(v) return v.policy.word == "lifo" end },
   { name = "WITH_STEALING", on = function(v) return v.stealing.word == "on" end, absent = "stealing" },
   { name = "WITH_HALF", on = function(v, is) return is.WITH_STEALING and v.stealing.block.batch.word == "half" end },
@@ -59,7 +60,7 @@ function plan.pool(pool)
   local is, left_out = {}, {}
   for _, switch in ipairs(switches) do
     is[switch.name] = switch.on(pool.values, is) and true or false
-    if not is[switch.name] and switch.absent then
+    if switch.absent and not is[switch.name] and (not switch.of or is[switch.of]) then
       left_out[#left_out + 1] = switch.absent
     end
   end

@@ -105,11 +105,9 @@ function read.cores(node, _, _, diag)
   if not within(times, FACTOR, "the factor", diag) or not within(divided, FACTOR, "the divisor", diag) then
     return nil
   end
-  return {
-    times = times and times.value or 1,
-    divided = divided and divided.value or 1,
-    text = "cores" .. (times and (" * %d"):format(times.value) or "") .. (divided and (" / %d"):format(divided.value) or ""),
-  }
+  local written = times and (" * %d"):format(times.value) or ""
+  written = written .. (divided and (" / %d"):format(divided.value) or "")
+  return { times = times and times.value or 1, divided = divided and divided.value or 1, text = "cores" .. written }
 end
 
 function read.range(node, _, option, diag)

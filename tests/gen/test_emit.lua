@@ -48,7 +48,7 @@ lib.equal("names", emit.names({ "struct job_pool JOB_POOL_H my_job_x job jobs_" 
 local template = parts.from(function(name)
   return ({
     ["pool.h"] = "#ifndef JOB_POOL_H\n#define JOB_POOL_H\n#include VALUE_INCLUDE\nint VALUE_RUN(VALUE_T job_x);\n#endif\n",
-    ["pool.c"] = '#include "options.h"\n#include "pool.h"\n#include <kit.h>\n\n#include "a.c"\n#if WITH_B\n#include "b.c"\n#endif\n',
+    ["pool.c"] = '/* The\n * head. */\n#include "options.h"\n#include "pool.h"\n#include <kit.h>\n\n#include "a.c"\n#if WITH_B\n#include "b.c"\n#endif\n',
     ["options.h"] = "int never;\n",
     ["a.c"] = "\n/* job_run: text. */\nstatic int job_run(int here) { return here; }\n",
     ["b.c"] = "\n#if WITH_A\nenum { JOB_B };\n#endif\n",

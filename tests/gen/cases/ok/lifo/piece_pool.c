@@ -13,10 +13,7 @@
  *   * expire    = off
  *     stats     = on
  *   * lua       = off
- * Left out: waiting for room, limit on waiting submitters, deadline of waiting submitters, stealing. */
-/* The template: a working pool named `job`, in the order a reader wants it. options.h fills its
- * holes for the compiler, the generator fills them in the text; docs/generated-code.md says how. */
-
+ * Left out: waiting for room, stealing. */
 #include "piece_pool.h"
 
 #include <tidepool_kit.h>

@@ -13,7 +13,7 @@
  *   * expire    = off
  *     stats     = on
  *   * lua       = off
- * Left out: waiting for room, limit on waiting submitters, deadline of waiting submitters, stealing. */
+ * Left out: waiting for room, stealing. */
 #ifndef PIECE_POOL_H
 #define PIECE_POOL_H
 

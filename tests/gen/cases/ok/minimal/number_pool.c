@@ -14,9 +14,6 @@
  *   * stats     = off
  *   * lua       = off
  * Left out: limit on waiting submitters, deadline of waiting submitters, statistics. */
-/* The template: a working pool named `job`, in the order a reader wants it. options.h fills its
- * holes for the compiler, the generator fills them in the text; docs/generated-code.md says how. */
-
 #include "number_pool.h"
 
 #include <tidepool_kit.h>

@@ -13,9 +13,6 @@
  *   * expire    = off
  *     stats     = on
  *   * lua       = off */
-/* The template: a working pool named `job`, in the order a reader wants it. options.h fills its
- * holes for the compiler, the generator fills them in the text; docs/generated-code.md says how. */
-
 #include "resize_pool.h"
 
 #include <tidepool_kit.h>

@@ -12,10 +12,7 @@
  *   * expire    = off
  *   * stats     = off
  *   * lua       = off
- * Left out: capacity, waiting for room, limit on waiting submitters, deadline of waiting submitters, statistics. */
-/* The template: a working pool named `job`, in the order a reader wants it. options.h fills its
- * holes for the compiler, the generator fills them in the text; docs/generated-code.md says how. */
-
+ * Left out: capacity, statistics. */
 #include "note_pool.h"
 
 #include <tidepool_kit.h>

@@ -12,7 +12,7 @@
  *   * expire    = off
  *   * stats     = off
  *   * lua       = off
- * Left out: capacity, waiting for room, limit on waiting submitters, deadline of waiting submitters, statistics. */
+ * Left out: capacity, statistics. */
 #ifndef NOTE_POOL_H
 #define NOTE_POOL_H
 

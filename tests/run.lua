@@ -18,20 +18,19 @@ end
 
 -- -- what there is to run -------------------------------------------------------------------------
 
--- Environment of a flavour's programs. A sanitizer whose runtime is not in the main program
--- (stock lua5.4) must be loaded ahead of everything else.
-local function environment(flavour, is_script)
-  local env = ""
+-- How a flavour's programs are started. A sanitizer whose runtime is not in the main program (stock
+-- lua5.4) must be loaded ahead of everything else.
+local function launcher(flavour, is_script)
   if flavour == "asan" then
-    env = "ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 "
-    if is_script then env = env .. "LD_PRELOAD=$(gcc -print-file-name=libasan.so) " end
+    local preload = is_script and "LD_PRELOAD=$(gcc -print-file-name=libasan.so) " or ""
+    return "exec env ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 " .. preload
   elseif flavour == "tsan" then
-    env = "TSAN_OPTIONS=second_deadlock_stack=1 "
-    if is_script then env = env .. "LD_PRELOAD=$(gcc -print-file-name=libtsan.so) " end
+    local preload = is_script and "LD_PRELOAD=$(gcc -print-file-name=libtsan.so) " or ""
     -- ThreadSanitizer cannot run under the most random address layouts of recent kernels.
-    if os.execute("setarch -R true 2>/dev/null") then env = env .. "setarch -R " end
+    local calm = os.execute "setarch -R true 2>/dev/null" and "setarch -R " or ""
+    return "exec " .. calm .. "env TSAN_OPTIONS=second_deadlock_stack=1 " .. preload
   end
-  return env
+  return "exec env "
 end
 
 -- The programs that are built below a folder (they have no dot in their names): asked of Ninja,
@@ -66,7 +65,7 @@ local function add_programs(flavour)
   local folder = "build/" .. flavour .. "/tests/"
   local found = programs(folder)
   for _, path in ipairs(found) do
-    add(flavour, path:sub(#folder + 1), "exec env " .. environment(flavour, false) .. path)
+    add(flavour, path:sub(#folder + 1), launcher(flavour, false) .. path)
   end
   need_some(flavour, folder, #found)
 end
@@ -74,8 +73,8 @@ end
 local function add_lua(flavour)
   local found = scripts("tests/lua/test_*.lua")
   for _, path in ipairs(found) do
-    add(flavour, (path:gsub("^tests/", "")), ("exec env LUA_CPATH_5_4='build/%s/lua/?.so;;' %slua5.4 %s")
-      :format(flavour, environment(flavour, true), path))
+    add(flavour, (path:gsub("^tests/", "")), ("%sLUA_CPATH_5_4='build/%s/lua/?.so;;' lua5.4 %s")
+      :format(launcher(flavour, true), flavour, path))
   end
   need_some(flavour, "tests/lua", #found)
 end

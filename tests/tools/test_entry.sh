@@ -95,7 +95,7 @@ if [[ \$1 == update ]]; then : >"$scratch/lists"; exit 0; fi
 for command in gcc ninja re2c lua5.4; do ln -s "$scratch/tools/\$command" "$scratch/bin/\$command"; done
 END
 else
-    output=$(PATH=$scratch/bin "$copy/tidepool" libs 2>&1) got=$?
+    call libs
     expect "neither root nor sudo" 1 "as root: apt-get install"
 fi
 for command in gcc re2c lua5.4 ninja; do

@@ -41,8 +41,10 @@ static int close_k(lua_State *L, int status, lua_KContext context)
     (void)status, (void)context;
     lua_getiuservalue(L, 1, 1);
     struct tide_task *task = lua_touserdata(L, -1);
-    if (!tide_resumed(L))
+    struct tide_task *self = tide_resumed(L);
+    if (!self)
         return tide_suspend_again(L, 1, close_k);
+    self->n_shields--;
     tide_task_observe(L, tide_state(L), task);
     return 0;
 }
@@ -63,7 +65,7 @@ static int guard_close(lua_State *L)
     }
     if (!tide_can_wait(L) || tide_finished(&task->result) || task == state->current)
         return 0;
-    state->current->shielded = true;
+    state->current->n_shields++;
     return tide_suspend(L, state->current, &task->joiners, TP_FOREVER, false, 1, close_k);
 }
 

@@ -56,7 +56,7 @@ static int wait_ended(lua_State *L, struct tide_task *self, bool raise)
     struct tide_handle *handle = lua_touserdata(L, 1);
     if (settle(L, handle))
         return tide_result_outcome(L, &handle->result, raise);
-    return self->cancelled ? tide_raise_cancelled(L) : tide_timed_out(L, raise);
+    return tide_task_must_end(self) ? tide_raise_cancelled(L) : tide_timed_out(L, raise);
 }
 
 static int join_k(lua_State *L, int status, lua_KContext context)

@@ -107,7 +107,7 @@ bool tide_task_cancel(lua_State *L, struct tide_state *state, struct tide_task *
         tide_result_cancel(L, &task->result, -1);
         lua_pop(L, 1);
         tide_task_finish(L, state, task, TIDE_CANCELED);
-    } else if (task->in && task->in != &state->ready && !task->shielded) {
+    } else if (task->in && task->in != &state->ready && task->n_shields == 0) {
         tide_wake(state, task);
     }
     return true;
@@ -127,7 +127,7 @@ static int wait_ended(lua_State *L, struct tide_task *self, bool raise)
     struct tide_task *task = lua_touserdata(L, 1);
     if (tide_finished(&task->result))
         return outcome(L, task, raise);
-    return self->cancelled ? tide_raise_cancelled(L) : tide_timed_out(L, raise);
+    return tide_task_must_end(self) ? tide_raise_cancelled(L) : tide_timed_out(L, raise);
 }
 
 static int join_k(lua_State *L, int status, lua_KContext context)
@@ -202,13 +202,30 @@ static int yield_k(lua_State *L, int status, lua_KContext context)
     struct tide_task *self = tide_resumed(L);
     if (!self)
         return tide_suspend_again(L, 0, yield_k);
-    return self->cancelled ? tide_raise_cancelled(L) : 0;
+    return tide_task_must_end(self) ? tide_raise_cancelled(L) : 0;
 }
 
 static int tide_yield(lua_State *L)
 {
     struct tide_task *self = tide_waiter(L, "yield");
     return tide_suspend(L, self, &tide_state(L)->ready, TP_FOREVER, false, 0, yield_k);
+}
+
+static int shield_k(lua_State *L, int status, lua_KContext context)
+{
+    (void)context;
+    tide_state(L)->current->n_shields--;
+    return status == LUA_OK || status == LUA_YIELD ? lua_gettop(L) : lua_error(L);
+}
+
+/* Runs a function whose waits cancelling does not end: for cleaning up. */
+static int tide_shield(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (!tide_can_wait(L))
+        return luaL_error(L, "shield: not in a task, or where a task cannot suspend");
+    tide_state(L)->current->n_shields++;
+    return shield_k(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, shield_k), 0);
 }
 
 void tide_open_task(lua_State *L)
@@ -226,6 +243,7 @@ void tide_open_task(lua_State *L)
         {"run", tide_run},
         {"spawn", tide_spawn},
         {"yield", tide_yield},
+        {"shield", tide_shield},
         {NULL, NULL},
     };
     tide_set_functions(L, functions);

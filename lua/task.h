@@ -20,14 +20,20 @@ struct tide_task {
     struct tide_co_ref co;     /* from its start to its end */
     uint64_t deadline_ns;
     uint32_t timed_index;      /* 1-based place in the heap of deadlines; 0: in none */
+    uint32_t n_shields;        /* calls it is in that cancelling must not cut short */
     uint32_t seat;             /* in the table of live tasks; 0: none */
     uint8_t outcome;           /* what the status becomes when its coroutine has ended */
     bool cancelled;            /* asked to end: its waits raise "cancelled" */
-    bool shielded;             /* its present wait is not ended by cancelling */
     bool timed_out;            /* its last wait ended by its deadline */
     bool suspending;           /* it is about to suspend through tide_suspend */
     bool outside;              /* it waits for another thread */
 };
+
+/* Whether the task's waits are to raise "cancelled". */
+static inline bool tide_task_must_end(const struct tide_task *task)
+{
+    return task->cancelled && task->n_shields == 0;
+}
 
 static inline void tide_list_append(struct tide_list *list, struct tide_task *task)
 {

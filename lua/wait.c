@@ -27,7 +27,7 @@ struct tide_task *tide_waiter(lua_State *L, const char *what)
         luaL_error(L, "%s: not in a task; use it in a function that tide.run runs", what);
     if (!lua_isyieldable(L))
         luaL_error(L, "%s: cannot suspend a task inside a call from C (a sort order, a finalizer, ...)", what);
-    if (task->cancelled)
+    if (tide_task_must_end(task))
         tide_raise_cancelled(L);
     return task;
 }
@@ -115,10 +115,7 @@ int tide_suspend(lua_State *L, struct tide_task *task, struct tide_list *list, u
 
 struct tide_task *tide_resumed(lua_State *L)
 {
-    struct tide_task *task = own_task(L);
-    if (task)
-        task->shielded = false;
-    return task;
+    return own_task(L);
 }
 
 int tide_suspend_again(lua_State *L, int n_args, lua_KFunction k)

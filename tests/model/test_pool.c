@@ -19,22 +19,34 @@ _Static_assert(JOB_CREDIT == 2, "shrink.sed");
 _Static_assert(JOB_YIELDS == 0, "shrink.sed");
 #endif
 
-enum { TASKS_MAX = 8, PARENT = 6, CHILDREN = 2 };
+/* Two tasks that wait for each other; a task that submits two more. */
+enum { TASKS_MAX = 12, MEETING = 7, PARENT = 9, PAIR = 2 };
 
 static struct job_pool *pool;
 static unsigned n_run[TASKS_MAX + 1]; /* plain: written by a worker, read by who joined */
 static bool accepted[TASKS_MAX + 1];  /* plain: written by the submitter */
-static const uintptr_t batch[CHILDREN] = {PARENT + 1, PARENT + 2};
+static const uintptr_t meeting[PAIR] = {MEETING, MEETING + 1}, children[PAIR] = {PARENT + 1, PARENT + 2};
+static tp_atomic(uint32_t) n_met;
 static unsigned n_submitters;
+static bool fits; /* the capacity suffices: nobody may be refused */
+
+static void give_pair(const uintptr_t *pair)
+{
+    size_t n = 0;
+    job_submit_batch(pool, pair, PAIR, &n);
+    for (size_t i = 0; i < n; i++)
+        accepted[pair[i]] = true;
+}
 
 int job_run(uintptr_t payload)
 {
     n_run[payload]++;
-    if (payload == PARENT) {
-        size_t n = 0;
-        job_submit_batch(pool, batch, CHILDREN, &n);
-        for (size_t i = 0; i < n; i++)
-            accepted[batch[i]] = true;
+    if (payload == PARENT)
+        give_pair(children);
+    if (payload == MEETING || payload == MEETING + 1) {
+        tp_add_sc(&n_met, 1);
+        while (tp_load_acq(&n_met) < PAIR)
+            model_yield();
     }
     return 0;
 }
@@ -42,7 +54,7 @@ int job_run(uintptr_t payload)
 static bool give(uintptr_t task)
 {
     int status = job_submit(pool, task);
-    model_check(status == 0 || status == TP_ECLOSED || status == TP_EFULL);
+    model_check(status == 0 || (!fits && (status == TP_ECLOSED || status == TP_EFULL)));
     accepted[task] = status == 0;
     return status == 0;
 }
@@ -74,8 +86,14 @@ static void parent_joiner(void *argument)
     give(PARENT);
     model_check(job_join_all(pool, TP_FOREVER) == 0);
     model_check(n_run[PARENT] == 1);
-    for (unsigned i = 0; i < CHILDREN; i++)
-        model_check(n_run[batch[i]] == accepted[batch[i]]);
+    for (unsigned i = 0; i < PAIR; i++)
+        model_check(n_run[children[i]] == accepted[children[i]]);
+}
+
+static void meeting_submitter(void *argument)
+{
+    (void)argument;
+    give_pair(meeting);
 }
 
 static void closer(void *argument)
@@ -86,7 +104,7 @@ static void closer(void *argument)
 
 /* -- scenarios: the variant is workers * 100 + capacity * 10 + submitters ---------------------------- */
 
-static const unsigned numbers[] = {0, 1, 2};
+static const unsigned numbers[] = {0, 1, 2, 3};
 
 static void open_pool(unsigned variant)
 {
@@ -98,6 +116,8 @@ static void open_pool(unsigned variant)
         n_run[i] = 0;
         accepted[i] = false;
     }
+    tp_atomic_init(&n_met, 0);
+    fits = false;
     model_check(job_pool_open(&pool, &settings) == 0);
     n_submitters = variant % 10;
 }
@@ -112,6 +132,17 @@ static void submitters(unsigned variant, void (*body)(void *))
 static void submit_two(unsigned variant)
 {
     submitters(variant, submitter);
+}
+
+static void submit_what_fits(unsigned variant)
+{
+    submitters(variant, single_submitter);
+    fits = true;
+}
+
+static void submit_meeting(unsigned variant)
+{
+    submitters(variant, meeting_submitter);
 }
 
 static void submit_and_close(unsigned variant)
@@ -181,9 +212,13 @@ static const struct model_scenario scenarios[] = {
     {"pool: 1 worker, 2 tasks, capacity 1, close", submit_two_and_close, closed_end, .variant = 111, .preemptions = 2},
     {"pool: 2 workers, 1 submitter, close", submit_and_close, closed_end, .variant = 211, .preemptions = 1},
     {"pool: 1 worker, 2 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 112, .preemptions = 1},
+    {"pool: 1 worker, 3 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 113, .preemptions = 0},
+    {"pool: 2 workers, 2 submitters, room for both", submit_what_fits, end, rest, .variant = 222, .preemptions = 1},
+    {"pool: 2 workers, 2 tasks that meet", submit_meeting, end, rest, .variant = 221, .preemptions = 1},
     {"pool: 1 worker, 1 joiner", join, end, rest, .variant = 121, .preemptions = 2},
     {"pool: 1 worker, 2 joiners", join, end, rest, .variant = 122, .preemptions = 1},
     {"pool: 2 workers, 1 joiner", join, end, rest, .variant = 221, .preemptions = 1},
+    {"pool: 1 worker, children are joined", join_children, end, rest, .variant = 131, .preemptions = 2},
     {"pool: 2 workers, children are joined", join_children, end, rest, .variant = 221, .preemptions = 1},
 
 #if !WITH_BOUNDED || !WITH_BLOCK /* else telling of room has a fence already */

@@ -45,7 +45,7 @@ static int close_k(lua_State *L, int status, lua_KContext context)
     if (!self)
         return tide_suspend_again(L, 1, close_k);
     self->n_shields--;
-    tide_task_observe(L, tide_state(L), task);
+    tide_task_observe(L, task, 2);
     return 0;
 }
 
@@ -60,7 +60,8 @@ static int guard_close(lua_State *L)
     if (!task)
         return 0;
     if (!tide_task_cancel(L, state, task)) {
-        tide_task_observe(L, state, task);
+        lua_getiuservalue(L, 1, 1);
+        tide_task_observe(L, task, -1);
         return 0;
     }
     if (!tide_can_wait(L) || tide_finished(&task->result) || task == state->current)

@@ -123,6 +123,7 @@ int luaopen_tidepool(lua_State *L)
     tide_set_functions(L, functions);
     tide_open_task(L);
     tide_open_run(L);
+    tide_open_report(L);
     tide_open_guard(L);
     tide_open_pool(L);
     return 1;

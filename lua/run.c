@@ -6,7 +6,6 @@
 #include "inbox.h"
 #include "task.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -271,9 +270,8 @@ int tide_run(lua_State *L)
     state->running = true;
     schedule(L, state, first);
     state->running = false;
-    tide_task_observe(L, state, first);
-    while (state->failed.first)
-        tide_report(L, state, state->failed.first);
+    tide_task_observe(L, first, 1);
+    tide_unseen_report(L);
 
     if (!lua_isnil(L, 2))
         return lua_error(L);
@@ -298,31 +296,6 @@ int tide_spawn(lua_State *L)
         return luaL_error(L, "spawn: no runtime in this state; use it in a function that tide.run runs");
     tide_task_new(L);
     return 1;
-}
-
-/* Argument 1: the task's userdata. */
-static int report_text(lua_State *L)
-{
-    struct tide_task *task = lua_touserdata(L, 1);
-    lua_getiuservalue(L, 1, 1);
-    const char *text = luaL_tolstring(L, -1, NULL);
-    lua_getiuservalue(L, 1, 2);
-    const char *traceback = lua_isstring(L, -1) ? lua_tostring(L, -1) : "";
-    fprintf(stderr, "tidepool: task %llu failed and nobody joined it: %s\n%s%s", (unsigned long long)task->result.id, text,
-        traceback, *traceback ? "\n" : "");
-    return 0;
-}
-
-void tide_report(lua_State *L, struct tide_state *state, struct tide_task *task)
-{
-    lua_pushcfunction(L, report_text);
-    tide_task_push(L, task);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        fprintf(stderr, "tidepool: task %llu failed and nobody joined it: (the error cannot be shown)\n",
-            (unsigned long long)task->result.id);
-        lua_pop(L, 1);
-    }
-    tide_task_observe(L, state, task);
 }
 
 void tide_open_run(lua_State *L)

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { UNREPORTED_MAX = 32 /* failed tasks kept for a join; beyond that the oldest is reported */ };
-
 static struct tide_task *check_task(lua_State *L, int arg)
 {
     return luaL_checkudata(L, arg, TIDE_TASK);
@@ -72,28 +70,15 @@ struct tide_task *tide_task_new(lua_State *L)
     return task;
 }
 
-void tide_task_observe(lua_State *L, struct tide_state *state, struct tide_task *task)
-{
-    if (task->in != &state->failed)
-        return;
-    tide_list_remove(task);
-    state->n_failed--;
-    seat_leave(L, state, task);
-}
-
 void tide_task_finish(lua_State *L, struct tide_state *state, struct tide_task *task, enum tide_status outcome)
 {
     task->result.status = (uint8_t)outcome;
     state->n_unfinished--;
     bool joined = task->joiners.first != NULL;
     tide_wake_all(state, &task->joiners);
-    if (outcome != TIDE_FAILED || joined) {
-        seat_leave(L, state, task);
-        return;
-    }
-    tide_list_append(&state->failed, task);
-    if (++state->n_failed > UNREPORTED_MAX)
-        tide_report(L, state, state->failed.first);
+    if (outcome == TIDE_FAILED && !joined)
+        tide_unseen_add(L, task);
+    seat_leave(L, state, task);
 }
 
 bool tide_task_cancel(lua_State *L, struct tide_state *state, struct tide_task *task)
@@ -117,7 +102,7 @@ bool tide_task_cancel(lua_State *L, struct tide_state *state, struct tide_task *
 
 static int outcome(lua_State *L, struct tide_task *task, bool raise)
 {
-    tide_task_observe(L, tide_state(L), task);
+    tide_task_observe(L, task, 1);
     return tide_result_outcome(L, &task->result, raise);
 }
 

@@ -27,6 +27,7 @@ struct tide_task {
     bool timed_out;            /* its last wait ended by its deadline */
     bool suspending;           /* it is about to suspend through tide_suspend */
     bool outside;              /* it waits for another thread */
+    bool unseen;               /* it failed and nobody has joined it */
 };
 
 /* Whether the task's waits are to raise "cancelled". */
@@ -106,7 +107,7 @@ void tide_expire(struct tide_state *state, uint64_t now_ns);
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
 struct tide_task *tide_task_new(lua_State *L);
 
-/* tide_task_push: push the userdata of an unfinished or unreported task. Raises nothing.
+/* tide_task_push: push the userdata of an unfinished task. Raises nothing.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
 void tide_task_push(lua_State *L, const struct tide_task *task);
 
@@ -114,11 +115,6 @@ void tide_task_push(lua_State *L, const struct tide_task *task);
  * coroutine has been released. Raises nothing.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
 void tide_task_finish(lua_State *L, struct tide_state *state, struct tide_task *task, enum tide_status outcome);
-
-/* tide_task_observe: somebody has looked at this finished task: if it failed, it is no longer to be
- * reported. Raises nothing.
- * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
-void tide_task_observe(lua_State *L, struct tide_state *state, struct tide_task *task);
 
 /* tide_task_cancel: ask a task to end. One that has not started is finished at once; one that
  * waits is woken. Raises nothing.
@@ -133,9 +129,20 @@ bool tide_task_cancel(lua_State *L, struct tide_state *state, struct tide_task *
 int tide_run(lua_State *L);
 int tide_spawn(lua_State *L);
 
-/* tide_report: tell the standard error about a failed task that nobody joined, and let go of it.
- * Raises nothing.
+/* -- report.c: failed tasks that nobody joined -- */
+
+/* tide_unseen_add: the failed task in its seat has not been joined yet. It is reported when it is
+ * collected, or by tide_unseen_report. Raises nothing.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
-void tide_report(lua_State *L, struct tide_state *state, struct tide_task *task);
+void tide_unseen_add(lua_State *L, struct tide_task *task);
+
+/* tide_task_observe: somebody has looked at the finished task whose userdata is at `index`, so it is
+ * not to be reported. Raises nothing.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
+void tide_task_observe(lua_State *L, struct tide_task *task, int index);
+
+/* tide_unseen_report: tell the standard error of all that are left, and forget them. Raises nothing.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
+void tide_unseen_report(lua_State *L);
 
 #endif

@@ -19,8 +19,7 @@ struct tide_task;
 struct tide_co;
 struct tide_inbox;
 
-/* Tasks in a row. A task is in at most one list at a time: ready, waiting for something, or
- * failed and not yet looked at. */
+/* Tasks in a row. A task is in at most one list at a time: ready, or waiting for something. */
 struct tide_list {
     struct tide_task *first, *last;
 };
@@ -29,7 +28,6 @@ struct tide_list {
  * values are the tables below. */
 struct tide_state {
     struct tide_list ready;
-    struct tide_list failed;   /* failed tasks that nobody has joined */
     struct tide_task *current; /* the task that is running, or NULL */
     struct tide_co *free_cos;  /* pooled coroutines, the last used first */
     struct tide_task **timed;  /* heap of tasks that wait with a deadline, the next on top */
@@ -38,7 +36,6 @@ struct tide_state {
     uint64_t last_id;
     size_t n_unfinished;       /* tasks spawned and not finished */
     size_t n_outside;          /* tasks that wait for a call on another thread */
-    uint32_t n_failed;
     uint32_t n_timed, timed_size;
     uint32_t n_seats, n_free_seats, seats_size;
     uint32_t n_free_cos;
@@ -55,6 +52,7 @@ enum {
     TIDE_BODY,       /* the function every pooled coroutine starts with */
     TIDE_TIMED,      /* the memory of the arrays in struct tide_state */
     TIDE_SEATS,
+    TIDE_UNSEEN,     /* failed task that nobody has joined -> its witness, weak keys */
     TIDE_WORDS,      /* strings that must exist, so that pushing them allocates nothing */
     TIDE_N_VALUES = TIDE_WORDS
 };
@@ -63,6 +61,7 @@ enum {
 #define TIDE_GUARD "tidepool.guard"
 #define TIDE_POOL "tidepool.pool"
 #define TIDE_HANDLE "tidepool.handle"
+#define TIDE_WITNESS "tidepool.witness"
 #define TIDE_STATE "tidepool.state"
 #define TIDE_CODE "tidepool.code"
 
@@ -106,6 +105,7 @@ static inline int tide_fail(lua_State *L, const char *why)
 /* Each adds its functions to the module table on top of the stack, and makes its metatables. */
 void tide_open_task(lua_State *L);
 void tide_open_run(lua_State *L);
+void tide_open_report(lua_State *L);
 void tide_open_guard(lua_State *L);
 void tide_open_pool(lua_State *L);
 

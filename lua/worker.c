@@ -138,6 +138,7 @@ int tide_call_run(struct tide_call *call)
     if (!L) {
         fail_plainly(call, "no memory for a worker's Lua state");
     } else {
+        lua_sethook(L, NULL, 0, 0); /* the last call may have left one */
         lua_pushcfunction(L, run_protected);
         lua_pushlightuserdata(L, call);
         if (lua_pcall(L, 1, 0, 0) != LUA_OK) {

@@ -400,16 +400,26 @@ test("failed tasks that nobody joined are reported", function()
   equal(select(2, output:gsub("nobody joined", "")), 3)
 end)
 
-test("reports of many failures do not wait for the end", function()
+test("failures are reported when their last handle goes, in the order of their ids at the end", function()
   local output = h.script [[
     local tide = require "tidepool"
     tide.run(function()
-      for i = 1, 33 do tide.spawn(function() error(i, 0) end) end
+      local kept = {}
+      for i = 1, 100 do tide.spawn(function() error(i, 0) end) end
+      for i = 101, 200 do kept[i] = tide.spawn(function() error(i, 0) end) end
       tide.yield()
+      collectgarbage()
       io.stderr:write("END\n")
+      kept[150]:join()
     end)]]
-  equal(select(2, output:match "^(.*)END\n":gsub("nobody joined", "")), 1)
-  equal(select(2, output:gsub("nobody joined", "")), 33)
+  local before, after = output:match "^(.*)END\n(.*)$"
+  equal(select(2, before:gsub("nobody joined", "")), 100)
+  equal(select(2, after:gsub("nobody joined", "")), 99)
+  local last = 0
+  for id in after:gmatch "task (%d+) failed" do
+    assert(tonumber(id) > last)
+    last = tonumber(id)
+  end
 end)
 
 test("now is seconds and never goes back", function()

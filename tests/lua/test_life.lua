@@ -1,0 +1,205 @@
+-- Ends: handles, tasks and pools dropped early, states closed with work in flight, and the collector
+-- at its busiest.
+
+package.path = arg[0]:match "^(.*)/" .. "/?.lua;" .. package.path
+local h = require "harness"
+local tide = require "tidepool"
+local test, equal = h.test, h.equal
+
+local function echo(...) return ... end
+
+-- Runs f under each way of collecting, with full collections in between.
+local function under_stress(f)
+  for _, mode in ipairs { "generational", "incremental" } do
+    collectgarbage(mode)
+    f()
+    collectgarbage()
+  end
+  collectgarbage("setpause", 10)
+  collectgarbage("setstepmul", 1000)
+  f()
+  collectgarbage("setpause", 200)
+  collectgarbage("setstepmul", 100)
+end
+
+test("tasks under a busy collector", function()
+  under_stress(function()
+    tide.run(function()
+      local list = {}
+      for i = 1, 300 do
+        list[i] = tide.spawn(function(t)
+          local mine = { i, t }
+          tide.yield()
+          if i % 50 == 0 then collectgarbage() end
+          if i % 7 == 0 then error(mine) end
+          return mine, i
+        end, { i })
+      end
+      tide.yield()
+      collectgarbage()
+      for i = 1, 300 do
+        local ok, mine = list[i]:join()
+        equal(ok, i % 7 ~= 0)
+        equal(mine[1], i)
+        equal(mine[2][1], i)
+      end
+    end)
+  end)
+end)
+
+test("calls under a busy collector", function()
+  local pool <close> = tide.pool { workers = 2 }
+  under_stress(function()
+    local list = {}
+    for i = 1, 300 do
+      list[i] = pool:spawn(function(t) t.r = { i } if i % 20 == 0 then collectgarbage() end return t end, { i = i })
+      if i % 100 == 0 then collectgarbage() end
+    end
+    for i = 1, 300 do equal(list[i]:await().r[1], i) end
+  end)
+end)
+
+test("tasks without handles are not collected", function()
+  local n = 0
+  tide.run(function()
+    for _ = 1, 100 do
+      tide.spawn(function() tide.yield() collectgarbage() tide.yield() n = n + 1 end)
+    end
+    collectgarbage()
+  end)
+  equal(n, 100)
+end)
+
+test("finished tasks let go of what they held", function()
+  local weak = setmetatable({}, { __mode = "v" })
+  tide.run(function()
+    weak.arg, weak.result = {}, {}
+    local t = tide.spawn(function() tide.yield() return 1 end, weak.arg)
+    t:join()
+    local u = tide.spawn(function() return {} end)
+    weak.result = select(2, u:join())
+    u = nil
+    collectgarbage()
+    equal(weak.arg, nil)
+    equal(weak.result, nil)
+    equal(t:status(), "done")
+  end)
+end)
+
+test("handles dropped before, during and after the call", function()
+  local pool <close> = tide.pool { workers = 2 }
+  for i = 1, 2000 do
+    local handle = pool:spawn(echo, { i })
+    if i % 3 == 0 then handle:join() end
+    handle = nil
+    if i % 100 == 0 then collectgarbage() end
+  end
+  pool:join_all()
+  collectgarbage()
+  equal(pool:stats().completed, 2000)
+end)
+
+test("a wait given up, then the handle dropped, then the call done", function()
+  local path = os.tmpname()
+  os.remove(path)
+  local pool <close> = tide.pool { workers = 1 }
+  local gate = pool:spawn(function(p) repeat local f = io.open(p) until f end, path)
+  for _ = 1, 10 do
+    local handle = pool:spawn(echo)
+    h.values(table.pack(handle:join(0.001)), false, "timeout")
+    tide.run(function() h.values(table.pack(handle:join(0.001)), false, "timeout") end)
+  end
+  collectgarbage()
+  assert(io.open(path, "w")):close()
+  gate:join()
+  pool:join_all()
+  os.remove(path)
+end)
+
+test("a pool dropped with calls in flight finishes them", function()
+  local handles = {}
+  do
+    local pool = tide.pool { workers = 2 }
+    for i = 1, 200 do handles[i] = pool:spawn(echo, i) end
+  end
+  collectgarbage()
+  for i = 1, 200 do h.values(table.pack(handles[i]:join()), true, i) end
+end)
+
+test("pools made and dropped many times", function()
+  for i = 1, 50 do
+    equal(tide.pool { workers = 2 }:spawn(echo, i):await(), i)
+    if i % 10 == 0 then collectgarbage() end
+  end
+  collectgarbage()
+end)
+
+-- The script must end by itself, without output, with this status.
+local function ends(code, script)
+  local output, how, status = h.script('local tide = require "tidepool"\n' .. script)
+  equal(output, "")
+  equal(how, "exit")
+  equal(status, code)
+end
+
+test("a script that ends with calls in flight", function()
+  ends(0, [[local pool = tide.pool { workers = 2 }
+    for i = 1, 1000 do pool:spawn(function(n) for _ = 1, n do end end, i) end]])
+end)
+
+test("a state closed inside a run", function()
+  ends(7, [[tide.run(function()
+      local pool = tide.pool { workers = 2 }
+      for i = 1, 100 do
+        tide.spawn(function() local g <close> = tide.guard(tide.spawn(tide.yield)) pool:spawn(function() end):join() end)
+        tide.spawn(function() pool:spawn(function() end):join() end)
+      end
+      for _ = 1, 3 do tide.yield() end
+      G = tide.guard(tide.spawn(function() while true do tide.yield() end end))
+      os.exit(7, true)
+    end)]])
+end)
+
+test("a process that exits without closing its state", function()
+  ends(5, [[local pool = tide.pool { workers = 2 }
+    for i = 1, 100 do pool:spawn(function() for _ = 1, 10000 do end end) end
+    os.exit(5, false)]])
+end)
+
+test("finalizers in a closing state may use the module", function()
+  ends(0, [[local pool = tide.pool { workers = 1 }
+    local handle = pool:spawn(function() return 1 end)
+    keep = setmetatable({}, { __gc = function()
+      handle:join(0)
+      pool:spawn(function() end)
+      pool:stats()
+      pool:close()
+      tide.now()
+      pcall(tide.run, function() tide.yield() end)
+    end })]])
+end)
+
+test("workers' finalizers run when their states close", function()
+  local output = h.script [[
+    local tide = require "tidepool"
+    io.stdout:setvbuf "no"
+    do
+      local pool <close> = tide.pool { workers = 1 }
+      pool:spawn(function()
+        keep = setmetatable({}, { __gc = function() io.stdout:write "finalized " end })
+      end):join()
+    end
+    io.stdout:write "closed"]]
+  equal(output, "finalized closed")
+end)
+
+test("a pool left open in a worker is closed with the worker's state", function()
+  ends(0, [[local pool = tide.pool { workers = 1 }
+    pool:spawn(function()
+      local tide = require "tidepool"
+      inner = tide.pool { workers = 2 }
+      for i = 1, 50 do inner:spawn(function() end) end
+    end):await()]])
+end)
+
+h.finish()

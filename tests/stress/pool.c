@@ -47,7 +47,7 @@ static struct twig *twig_new(struct round *round, unsigned depth, uint32_t rando
 /* Submits n new tasks; those that were refused are freed. Returns the status of the submit. */
 static int grow(struct round *round, size_t n, unsigned depth, uint32_t *random)
 {
-    uintptr_t payloads[16];
+    uintptr_t payloads[16] = {0};
     struct twig *twigs[16];
     for (size_t i = 0; i < n; i++) {
         twigs[i] = twig_new(round, depth, draw(random, UINT32_MAX));

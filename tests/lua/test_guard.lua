@@ -157,7 +157,7 @@ test("a forgotten guard cancels when it is collected", function()
   end)
 end)
 
-test("a failure is seen by the guard, not reported", function()
+h.test_script("a failure is seen by the guard, not reported", function()
   local output = h.script [[
     local tide = require "tidepool"
     tide.run(function()

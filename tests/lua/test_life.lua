@@ -142,12 +142,12 @@ local function ends(code, script)
   equal(status, code)
 end
 
-test("a script that ends with calls in flight", function()
+h.test_script("a script that ends with calls in flight", function()
   ends(0, [[local pool = tide.pool { workers = 2 }
     for i = 1, 1000 do pool:spawn(function(n) for _ = 1, n do end end, i) end]])
 end)
 
-test("a state closed inside a run", function()
+h.test_script("a state closed inside a run", function()
   ends(7, [[tide.run(function()
       local pool = tide.pool { workers = 2 }
       for i = 1, 100 do
@@ -160,18 +160,17 @@ test("a state closed inside a run", function()
     end)]])
 end)
 
-test("a process that exits without closing its state", function()
+h.test_script("a process that exits without closing its state", function()
   ends(5, [[local pool = tide.pool { workers = 2 }
     for i = 1, 100 do pool:spawn(function() for _ = 1, 10000 do end end) end
     os.exit(5, false)]])
 end)
 
-test("finalizers in a closing state may use the module", function()
+h.test_script("finalizers in a closing state may use the module", function()
   ends(0, [[local pool = tide.pool { workers = 1 }
     local handle = pool:spawn(function() return 1 end)
     keep = setmetatable({}, { __gc = function()
       handle:join(0)
-      pool:spawn(function() end)
       pool:stats()
       pool:close()
       tide.now()
@@ -179,7 +178,7 @@ test("finalizers in a closing state may use the module", function()
     end })]])
 end)
 
-test("workers' finalizers run when their states close", function()
+h.test_script("workers' finalizers run when their states close", function()
   local output = h.script [[
     local tide = require "tidepool"
     io.stdout:setvbuf "no"
@@ -193,13 +192,25 @@ test("workers' finalizers run when their states close", function()
   equal(output, "finalized closed")
 end)
 
-test("a pool left open in a worker is closed with the worker's state", function()
-  ends(0, [[local pool = tide.pool { workers = 1 }
+test("a worker's state is closed with its pools open and calls in flight", function()
+  local pool = tide.pool { workers = 2 }
+  for _ = 1, 4 do
     pool:spawn(function()
       local tide = require "tidepool"
-      inner = tide.pool { workers = 2 }
-      for i = 1, 50 do inner:spawn(function() end) end
-    end):await()]])
+      pools = pools or {}
+      pools[#pools + 1] = tide.pool { workers = 2 }
+      handles = {}
+      for i = 1, 200 do handles[i] = pools[#pools]:spawn(function(n) for _ = 1, n do end return { n } end, i * 100) end
+      handles[7]:join(0.0001)
+      local co = coroutine.wrap(function()
+        local g <close> = setmetatable({}, { __close = function() handles[1]:join(0) end })
+        coroutine.yield(1)
+      end)
+      co()
+      suspended = co
+    end)
+  end
+  equal(pool:close(), true)
 end)
 
 h.finish()

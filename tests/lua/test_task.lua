@@ -383,7 +383,7 @@ test("10 000 tasks", function()
   equal(n, 10000)
 end)
 
-test("failed tasks that nobody joined are reported", function()
+h.test_script("failed tasks that nobody joined are reported", function()
   local output = h.script [[
     local tide = require "tidepool"
     tide.run(function()
@@ -400,7 +400,7 @@ test("failed tasks that nobody joined are reported", function()
   equal(select(2, output:gsub("nobody joined", "")), 3)
 end)
 
-test("failures are reported when their last handle goes, in the order of their ids at the end", function()
+h.test_script("failures are reported when their last handle goes, in the order of their ids at the end", function()
   local output = h.script [[
     local tide = require "tidepool"
     tide.run(function()

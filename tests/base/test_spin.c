@@ -3,7 +3,8 @@
 
 #include "runtime/base/spin.h"
 
-enum { CONTENDERS = 16, ROUNDS = 60000 };
+enum { CONTENDERS = 16,
+    ROUNDS = 60000 };
 
 static struct tp_spin lock;
 static uint64_t sum, n_inside, n_overlaps; /* plain: the lock orders them */

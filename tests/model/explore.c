@@ -8,9 +8,14 @@
 #include <string.h>
 #include <ucontext.h>
 
-enum { PATH_MAX = 1 << 14, STEPS_MAX = 3000, ROUNDS_MAX = 64, SEEN_BITS = 22 };
+enum { PATH_MAX = 1 << 14,
+    STEPS_MAX = 3000,
+    ROUNDS_MAX = 64,
+    SEEN_BITS = 22 };
 
-enum outcome { PASSED, PRUNED, FAILED };
+enum outcome { PASSED,
+    PRUNED,
+    FAILED };
 
 struct execution model;
 
@@ -35,7 +40,7 @@ static _Noreturn void leave(enum outcome how)
 static struct {
     uint64_t key;
     unsigned stamp, left;
-} *seen;
+} * seen;
 static unsigned seen_stamp, n_seen;
 
 unsigned model_choose(unsigned n)

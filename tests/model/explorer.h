@@ -1,6 +1,7 @@
 /* Inside the explorer: threads and the calls between its files.
  *   explore.c  schedules, fibers, the search and its report
- *   memory.c   store buffers, atomic operations, futexes, time
+ *   memory.c   store buffers, atomic operations
+ *   sleep.c    pauses, futexes, time
  *   race.c     happens-before clocks for plain data, memory from model_alloc */
 #ifndef EXPLORER_H
 #define EXPLORER_H
@@ -9,7 +10,9 @@
 
 #include <setjmp.h>
 
-enum { THREADS_MAX = 8, BUFFER_MAX = 64, STACK_BYTES = 64 * 1024 };
+enum { THREADS_MAX = 8,
+    BUFFER_MAX = 64,
+    STACK_BYTES = 64 * 1024 };
 
 /* A vector clock (Mattern 1989): at[t] counts thread t's operations. */
 struct clock {
@@ -28,8 +31,15 @@ struct entry {
     const char *operand;
 };
 
-enum status { READY, PAUSING, YIELDING, SLEEPING, JOINING, ENDED };
-enum wake { WOKEN, TIMED_OUT, SPURIOUS };
+enum status { READY,
+    PAUSING,
+    YIELDING,
+    SLEEPING,
+    JOINING,
+    ENDED };
+enum wake { WOKEN,
+    TIMED_OUT,
+    SPURIOUS };
 
 struct thread {
     unsigned index;
@@ -48,9 +58,9 @@ struct thread {
     enum wake wake;
     unsigned joined; /* JOINING: for this thread */
 
-    uint64_t chain;                /* hash of all that the thread has done and seen */
-    struct clock clock;            /* what happened before its next operation */
-    struct clock pending, fenced;  /* read without acquire; known at the last fence */
+    uint64_t chain;               /* hash of all that the thread has done and seen */
+    struct clock clock;           /* what happened before its next operation */
+    struct clock pending, fenced; /* read without acquire; known at the last fence */
 };
 
 struct execution {
@@ -87,6 +97,10 @@ bool memory_flush_all(void); /* all stores become visible; false if they were al
 void memory_drain(struct thread *t);
 void memory_before_plain(const void *address, size_t size);
 void memory_before_free(const void *address, size_t size);
+void memory_enter_kernel(void); /* a scheduling point and a full fence */
+uint64_t memory_read(const void *word, size_t size);
+
+/* sleep.c */
 bool time_passes(void); /* the earliest finite wait ends; false if there is none */
 
 /* race.c */

@@ -1,17 +1,12 @@
-/* Memory as the threads see it: store buffers, the atomic operations on them, futexes, time.
+/* Memory as the threads see it: store buffers, and the atomic operations on them.
  * A thread's store waits in its buffer until something asks for it: another thread's access to
  * the same word may see it or not (a choice), its own fence or system call makes it visible.
  * Asking late loses no behaviour: becoming visible commutes with all that touches other words. */
 #include "explorer.h"
 
 #include "model_atomic.h"
-#include "runtime/base/status.h"
-#include "runtime/clock.h"
-#include "runtime/futex.h"
 
 #include <inttypes.h>
-#include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { WORDS_BITS = 12 };
@@ -25,7 +20,7 @@ struct word {
 };
 
 static struct word words[1 << WORDS_BITS];
-static uint64_t n_entries, n_sleeps;
+static uint64_t n_entries;
 
 static struct word *word_at(const void *address)
 {
@@ -190,7 +185,7 @@ bool memory_flush_all(void)
 
 void memory_reset(void)
 {
-    n_entries = n_sleeps = 0;
+    n_entries = 0;
 }
 
 static const struct entry *find_overlap(const struct thread *t, const void *address, size_t size)
@@ -386,113 +381,18 @@ void model_fence(const char *function)
     self->clock.at[self->index]++;
 }
 
-static void give_way(enum status how, const char *what)
+/* -- for the system's calls ---------------------------------------------------------------------- */
+
+void memory_enter_kernel(void)
 {
-    if (!model.current)
-        return;
-    if (model.tracing)
-        trace_line("%s", what);
-    model.current->status = how;
     schedule();
+    memory_drain(model.current);
 }
 
-void model_pause(void)
-{
-    give_way(PAUSING, "pause");
-}
-
-void model_yield(void)
-{
-    give_way(YIELDING, "yield");
-}
-
-/* What the spin lock calls. */
-int sched_yield(void)
-{
-    model_yield();
-    return 0;
-}
-
-/* -- futexes and time ------------------------------------------------------------------------- */
-
-int tp_futex_wait(tp_atomic(uint32_t) *word, uint32_t expected, uint64_t deadline_ns)
+uint64_t memory_read(const void *word, size_t size)
 {
     struct thread *self = model.current;
-    schedule();
-    memory_drain(self); /* a system call is a full fence */
     settle(self, word, false);
     self->chain = mix(self->chain, word_at(word)->version);
-    uint32_t found = (uint32_t)peek(word, sizeof *word);
-    if (model.tracing)
-        trace_line("futex wait %p for change of %x: %s", (void *)word, expected, found == expected ? "sleeps" : "changed");
-    if (found != expected)
-        return 0;
-    if (deadline_ns <= tp_clock_now_ns())
-        return TP_ETIMEDOUT;
-    for (unsigned i = 0; i < model.n_threads; i++)
-        if (model.threads[i].status == SLEEPING && model.threads[i].futex == word)
-            self->chain = mix(self->chain, model.threads[i].chain);
-    self->status = SLEEPING;
-    self->futex = word;
-    self->deadline_ns = deadline_ns;
-    self->sleep_order = ++n_sleeps;
-    schedule();
-    self->chain = mix(self->chain, self->wake);
-    if (model.tracing)
-        trace_line("futex wait %p ends: %s", (void *)word,
-            self->wake == WOKEN ? "woken" : self->wake == TIMED_OUT ? "timed out" : "for no reason");
-    return self->wake == TIMED_OUT ? TP_ETIMEDOUT : 0;
-}
-
-void tp_futex_wake(tp_atomic(uint32_t) *word, int n)
-{
-    struct thread *self = model.current;
-    if (!self)
-        return;
-    schedule();
-    memory_drain(self);
-    for (; n > 0; n--) {
-        struct thread *first = NULL;
-        for (unsigned i = 0; i < model.n_threads; i++) {
-            struct thread *t = &model.threads[i];
-            if (t->status == SLEEPING && t->futex == word && (!first || t->sleep_order < first->sleep_order))
-                first = t;
-        }
-        if (!first)
-            return;
-        if (model.tracing)
-            trace_line("futex wake %p: T%u", (void *)word, first->index);
-        first->status = READY;
-        first->wake = WOKEN;
-        self->chain = mix(self->chain, first->chain);
-    }
-}
-
-uint64_t tp_clock_now_ns(void)
-{
-    if (model.current)
-        model.current->chain = mix(model.current->chain, model.now_ns);
-    return model.now_ns;
-}
-
-uint64_t tp_deadline_in_ns(uint64_t duration_ns)
-{
-    uint64_t now = tp_clock_now_ns();
-    return duration_ns < TP_FOREVER - now ? now + duration_ns : TP_FOREVER;
-}
-
-bool time_passes(void)
-{
-    struct thread *first = NULL;
-    for (unsigned i = 0; i < model.n_threads; i++) {
-        struct thread *t = &model.threads[i];
-        if (t->status == SLEEPING && t->deadline_ns != TP_FOREVER && (!first || t->deadline_ns < first->deadline_ns))
-            first = t;
-    }
-    if (!first)
-        return false;
-    model.now_ns = first->deadline_ns > model.now_ns ? first->deadline_ns : model.now_ns;
-    first->status = READY;
-    first->wake = TIMED_OUT;
-    return true;
+    return peek(word, size);
 }

@@ -16,7 +16,10 @@
 #include <stdint.h>
 
 /* Which orders a mutant loses; see struct model_scenario. */
-enum model_order_kind { MODEL_NOTHING, MODEL_FENCE, MODEL_ACQUIRE, MODEL_RELEASE };
+enum model_order_kind { MODEL_NOTHING,
+    MODEL_FENCE,
+    MODEL_ACQUIRE,
+    MODEL_RELEASE };
 
 struct model_scenario {
     const char *name;
@@ -45,8 +48,8 @@ unsigned model_thread(void (*body)(void *), void *argument);
 void model_join(unsigned index);
 
 /* One turn of a loop that waits for another thread: goes on when memory has changed, or when
- * nobody else can. tp_relax is weaker: it may also go on for the price of a preemption, since
- * loops that pause only so many times do something else then. */
+ * nobody else can. tp_relax and sched_yield are weaker: they may also go on for the price of
+ * a preemption, since loops that pause only so many times do something else then. */
 void model_yield(void);
 
 /* The running thread's number; UINT_MAX during set_up and tear_down. */

@@ -6,7 +6,11 @@
 #include "model.h"
 
 /* Bits, so that "acquires" and "releases" can be asked for. */
-enum model_order { MODEL_RLX = 0, MODEL_ACQ = 1, MODEL_REL = 2, MODEL_ACQ_REL = 3, MODEL_SC = 7 };
+enum model_order { MODEL_RLX = 0,
+    MODEL_ACQ = 1,
+    MODEL_REL = 2,
+    MODEL_ACQ_REL = 3,
+    MODEL_SC = 7 };
 
 /* Where an operation stands in the source: the function and the operand's text. */
 uint64_t model_load(const void *p, size_t size, int order, const char *function, const char *operand);

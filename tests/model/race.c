@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CELLS_BITS = 14, CELL_BYTES = 8, ARENA_BYTES = 1 << 20, ARENA_ALIGN = 128 };
+enum { CELLS_BITS = 14,
+    CELL_BYTES = 8,
+    ARENA_BYTES = 1 << 20,
+    ARENA_ALIGN = 128 };
 
 /* The last read and write of each thread in eight bytes of memory; bit b of a mask is byte b. */
 struct cell {
@@ -62,7 +65,9 @@ static void fail_race(unsigned other, const char *what)
     model_fail(__FILE__, __LINE__, text);
 }
 
-enum access { READS, WRITES, ATOMIC };
+enum access { READS,
+    WRITES,
+    ATOMIC };
 
 static void touch_cell(uintptr_t block, uint8_t mask, enum access access)
 {
@@ -148,26 +153,26 @@ unsigned model_n_blocks(void)
 
 /* -- what the compiler calls ------------------------------------------------------------------ */
 
-#define CALLS(n)                                                                    \
-    void __tsan_read##n(void *address);                                             \
-    void __tsan_write##n(void *address);                                            \
-    void __tsan_unaligned_read##n(void *address);                                   \
-    void __tsan_unaligned_write##n(void *address);                                  \
-    void __tsan_read##n(void *address)                                              \
-    {                                                                               \
-        touch(address, n, READS);                                                   \
-    }                                                                               \
-    void __tsan_write##n(void *address)                                             \
-    {                                                                               \
-        touch(address, n, WRITES);                                                  \
-    }                                                                               \
-    void __tsan_unaligned_read##n(void *address)                                    \
-    {                                                                               \
-        touch(address, n, READS);                                                   \
-    }                                                                               \
-    void __tsan_unaligned_write##n(void *address)                                   \
-    {                                                                               \
-        touch(address, n, WRITES);                                                  \
+#define CALLS(n)                                   \
+    void __tsan_read##n(void *address);            \
+    void __tsan_write##n(void *address);           \
+    void __tsan_unaligned_read##n(void *address);  \
+    void __tsan_unaligned_write##n(void *address); \
+    void __tsan_read##n(void *address)             \
+    {                                              \
+        touch(address, n, READS);                  \
+    }                                              \
+    void __tsan_write##n(void *address)            \
+    {                                              \
+        touch(address, n, WRITES);                 \
+    }                                              \
+    void __tsan_unaligned_read##n(void *address)   \
+    {                                              \
+        touch(address, n, READS);                  \
+    }                                              \
+    void __tsan_unaligned_write##n(void *address)  \
+    {                                              \
+        touch(address, n, WRITES);                 \
     }
 CALLS(1)
 CALLS(2)

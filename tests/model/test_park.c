@@ -10,7 +10,9 @@
 enum { PRODUCERS_MAX = 2 };
 
 /* Seeded bugs of a waiter. */
-enum habit { GOOD, KEEPS_WAKE_UP, LEAVES_WITH_WAKE_UP };
+enum habit { GOOD,
+    KEEPS_WAKE_UP,
+    LEAVES_WITH_WAKE_UP };
 
 static struct tp_waitlist list;
 static tp_atomic(uint32_t) n_made[PRODUCERS_MAX]; /* each written by one producer */

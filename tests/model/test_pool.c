@@ -16,11 +16,14 @@ _Static_assert(JOB_BATCH == 2 && JOB_FAIRNESS == 3 && JOB_LOOKS == 1 && JOB_PAUS
 _Static_assert(JOB_CREDIT == 2, "shrink.sed");
 #endif
 #if WITH_BOUNDED && WITH_BLOCK
-_Static_assert(JOB_YIELDS == 0, "shrink.sed");
+_Static_assert(JOB_YIELDS == 1, "shrink.sed");
 #endif
 
 /* Two tasks that wait for each other; a task that submits two more. */
-enum { TASKS_MAX = 12, MEETING = 7, PARENT = 9, PAIR = 2 };
+enum { TASKS_MAX = 12,
+    MEETING = 7,
+    PARENT = 9,
+    PAIR = 2 };
 
 static struct job_pool *pool;
 static unsigned n_run[TASKS_MAX + 1]; /* plain: written by a worker, read by who joined */
@@ -212,7 +215,7 @@ static const struct model_scenario scenarios[] = {
     {"pool: 1 worker, 2 tasks, capacity 1, close", submit_two_and_close, closed_end, .variant = 111, .preemptions = 2},
     {"pool: 2 workers, 1 submitter, close", submit_and_close, closed_end, .variant = 211, .preemptions = 1},
     {"pool: 1 worker, 2 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 112, .preemptions = 1},
-    {"pool: 1 worker, 3 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 113, .preemptions = 0},
+    {"pool: 1 worker, 3 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 113, .preemptions = 0, .max_executions = 150000},
     {"pool: 2 workers, 2 submitters, room for both", submit_what_fits, end, rest, .variant = 222, .preemptions = 1},
     {"pool: 2 workers, 2 tasks that meet", submit_meeting, end, rest, .variant = 221, .preemptions = 1},
     {"pool: 1 worker, 1 joiner", join, end, rest, .variant = 121, .preemptions = 2},

@@ -17,7 +17,9 @@
 
 #include "gen/parts/steal.c"
 
-enum { TASKS_MAX = 8, QUEUES = 3, START = 0xffff };
+enum { TASKS_MAX = 8,
+    QUEUES = 3,
+    START = 0xffff };
 
 static struct job_queue queues[QUEUES];
 static unsigned n_pushes; /* by the owner */

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PATH_BYTES = 512, NO_LIMIT = 4096 };
+enum { PATH_BYTES = 512,
+    NO_LIMIT = 4096 };
 
 static char root[] = "/tmp/tidepool-test-cpu-XXXXXX";
 

@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <sched.h>
 
-enum { SLEEPERS = 8, ROUNDS = 5000 };
+enum { SLEEPERS = 8,
+    ROUNDS = 5000 };
 
 static tp_atomic(uint32_t) word, n_awake;
 

@@ -5,7 +5,9 @@
 
 #include <sched.h>
 
-enum { WORKERS_MAX = 8, PRODUCERS = 4, ROUNDS = 4000 };
+enum { WORKERS_MAX = 8,
+    PRODUCERS = 4,
+    ROUNDS = 4000 };
 
 static struct tp_idle idle;
 static struct tp_waiter waiters[WORKERS_MAX];

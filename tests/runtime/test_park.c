@@ -7,7 +7,9 @@
 
 #include <sched.h>
 
-enum { WAITERS = 40, PRODUCERS = 4, ROUNDS = 4000 };
+enum { WAITERS = 40,
+    PRODUCERS = 4,
+    ROUNDS = 4000 };
 
 static struct tp_waitlist list;
 static tp_atomic(uint32_t) n_tokens, n_done, is_open;

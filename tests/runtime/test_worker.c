@@ -10,7 +10,8 @@
 #include <signal.h>
 #include <string.h>
 
-enum { WORKERS = 8, ROUNDS = 1000 };
+enum { WORKERS = 8,
+    ROUNDS = 1000 };
 
 static struct tp_crew crew;
 static struct tp_worker workers[WORKERS];

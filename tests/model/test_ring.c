@@ -61,12 +61,17 @@ static void owner(void *argument)
     drain(queue);
 }
 
+static bool steal(struct job_queue *from, struct job_queue *own, struct job_slot *task)
+{
+    return job_queue_steal(from, own, task) > 0;
+}
+
 /* Steals once from the owner, then works on what it got. */
 static void thief(void *argument)
 {
     struct job_queue *own = argument;
     struct job_slot task;
-    if (job_queue_steal(&queues[0], own, &task) > 0) {
+    if (steal(&queues[0], own, &task)) {
         consume(&task);
         drain(own);
     }
@@ -77,7 +82,7 @@ static void second_thief(void *argument)
 {
     struct job_queue *own = argument;
     struct job_slot task;
-    if (job_queue_steal(&queues[0], own, &task) > 0 || job_queue_steal(&queues[1], own, &task) > 0) {
+    if (steal(&queues[0], own, &task) || steal(&queues[1], own, &task)) {
         consume(&task);
         drain(own);
     }

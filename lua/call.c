@@ -39,7 +39,7 @@ struct tide_call *tide_call_new(struct tide_code *code, const struct tide_setup 
     call->waiters = (struct tide_list){NULL, NULL};
     call->code = code;
     call->setup = setup;
-    call->id = tp_add_rlx(&last_id, 1) + 1;
+    call->id = tp_add_rlx(&last_id, 1) + 1; /* relaxed: it must only be unique */
     call->failed = false;
     tide_buffer_init(&call->buffer);
     return call;

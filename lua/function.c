@@ -110,7 +110,7 @@ static struct code_holder *holder_new(lua_State *L)
     if (!holder->code)
         luaL_error(L, "not enough memory");
     tp_atomic_init(&holder->code->n_references, 1);
-    holder->code->id = tp_add_rlx(&last_id, 1) + 1;
+    holder->code->id = tp_add_rlx(&last_id, 1) + 1; /* relaxed: it must only be unique */
     holder->code->n_bytes = n;
     memcpy(holder->code->bytes, bytes, n);
     lua_remove(L, -2);

@@ -4,8 +4,8 @@
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
 /* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
- * Returns how many, 0 if there are none or another thief is at work. */
-static uint32_t job_queue_steal(struct job_queue *from, struct job_queue *own, struct job_slot *task)
+ * Returns how many, 0 if there are fewer than `least` or another thief is at work. */
+static uint32_t job_queue_steal(struct job_queue *from, struct job_queue *own, struct job_slot *task, uint32_t least)
 {
 #if WITH_HALF
     uint32_t most = 1 + job_queue_room(own);
@@ -19,7 +19,7 @@ static uint32_t job_queue_steal(struct job_queue *from, struct job_queue *own, s
     do {
         at = job_unpack(word);
         n = (uint16_t)(at.tail - at.head);
-        if (n == 0 || at.done != at.head)
+        if (n == 0 || n < least || at.done != at.head)
             return 0;
 #if WITH_HALF
         n -= n / 2;
@@ -54,8 +54,8 @@ static uint32_t job_queue_steal(struct job_queue *from, struct job_queue *own, s
     return n;
 }
 
-/* Tries every other worker once, from a random one on. Returns false if none had a task. */
-static bool job_steal(struct job_worker *self, struct job_slot *task)
+/* Tries every other worker once, from a random one on. Returns false if none had `least` tasks. */
+static bool job_steal(struct job_worker *self, struct job_slot *task, uint32_t least)
 {
     struct job_pool *pool = self->pool;
     self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
@@ -66,7 +66,7 @@ static bool job_steal(struct job_worker *self, struct job_slot *task)
         uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
         if (&pool->workers[victim] == self)
             continue;
-        uint32_t n = job_queue_steal(&pool->workers[victim].queue, &self->queue, task);
+        uint32_t n = job_queue_steal(&pool->workers[victim].queue, &self->queue, task, least);
 #if WITH_STATS
         job_count(&self->n_steal_attempts, 1);
         if (n > 0)

@@ -12,8 +12,11 @@ enum {
     JOB_LANES_MAX = 64,      /* lanes at most; a power of two */
     JOB_BATCH = 32,          /* tasks a worker takes from a lane at once, at most */
     JOB_FAIRNESS = 61,       /* after so many of its own a worker looks at the lanes first */
-    JOB_LOOKS = 24,          /* rounds a searching worker looks, some 20 us, before it sleeps */
-    JOB_PAUSES = 16,         /* pauses between two rounds */
+    JOB_LOOKS = 5,           /* rounds a searching worker looks, some 25 us, before it sleeps */
+    JOB_PAUSES = 16,         /* pauses after the first round; twice as many after each further one */
+#if WITH_STEALING
+    JOB_STEAL_FIRST = JOB_QUEUE / 2, /* tasks worth a theft in the first round */
+#endif
 #if WITH_BOUNDED
     JOB_CREDIT = 64 /* room a lane is given at once */
 #endif

@@ -40,17 +40,19 @@ static bool job_take(struct job_worker *self, struct job_slot *task, uint32_t mo
     return false;
 }
 
-/* Looks everywhere for a while: a task that comes soon is had without a system call. */
+/* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
+ * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
+ * task, so the first looks leave short queues to their owners. The last one takes any task. */
 static bool job_search(struct job_worker *self, struct job_slot *task)
 {
     for (int look = 0; look < JOB_LOOKS; look++) {
         if (job_take(self, task, JOB_BATCH))
             return true;
 #if WITH_STEALING
-        if (job_steal(self, task))
+        if (job_steal(self, task, look < JOB_LOOKS - 1 ? (uint32_t)JOB_STEAL_FIRST >> 4 * look : 1))
             return true;
 #endif
-        for (int i = 0; i < JOB_PAUSES; i++)
+        for (int i = 0; i < JOB_PAUSES << look; i++)
             tp_relax();
     }
     return false;

@@ -35,8 +35,8 @@ enum {
     PIECE_LANES_MAX = 64, /* lanes at most; a power of two */
     PIECE_BATCH = 32,     /* tasks a worker takes from a lane at once, at most */
     PIECE_FAIRNESS = 61,  /* after so many of its own a worker looks at the lanes first */
-    PIECE_LOOKS = 24,     /* rounds a searching worker looks, some 20 us, before it sleeps */
-    PIECE_PAUSES = 16,    /* pauses between two rounds */
+    PIECE_LOOKS = 5,      /* rounds a searching worker looks, some 25 us, before it sleeps */
+    PIECE_PAUSES = 16,    /* pauses after the first round; twice as many after each further one */
     PIECE_CREDIT = 64     /* room a lane is given at once */
 };
 
@@ -392,13 +392,15 @@ static bool piece_take(struct piece_worker *self, struct piece_slot *task, uint3
     return false;
 }
 
-/* Looks everywhere for a while: a task that comes soon is had without a system call. */
+/* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
+ * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
+ * task, so the first looks leave short queues to their owners. The last one takes any task. */
 static bool piece_search(struct piece_worker *self, struct piece_slot *task)
 {
     for (int look = 0; look < PIECE_LOOKS; look++) {
         if (piece_take(self, task, PIECE_BATCH))
             return true;
-        for (int i = 0; i < PIECE_PAUSES; i++)
+        for (int i = 0; i < PIECE_PAUSES << look; i++)
             tp_relax();
     }
     return false;

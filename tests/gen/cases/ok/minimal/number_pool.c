@@ -29,16 +29,17 @@
 
 enum {
     NUMBER_WORKERS_MAX = 4096,
-    NUMBER_QUEUE = 256,    /* slots of a worker's own queue; a power of two */
-    NUMBER_SEGMENT = 64,   /* slots of one segment of a lane */
-    NUMBER_SPARES = 64,    /* empty segments a lane keeps */
-    NUMBER_LANES_MIN = 4,  /* lanes at least; a power of two */
-    NUMBER_LANES_MAX = 64, /* lanes at most; a power of two */
-    NUMBER_BATCH = 32,     /* tasks a worker takes from a lane at once, at most */
-    NUMBER_FAIRNESS = 61,  /* after so many of its own a worker looks at the lanes first */
-    NUMBER_LOOKS = 24,     /* rounds a searching worker looks, some 20 us, before it sleeps */
-    NUMBER_PAUSES = 16,    /* pauses between two rounds */
-    NUMBER_CREDIT = 64     /* room a lane is given at once */
+    NUMBER_QUEUE = 256,                    /* slots of a worker's own queue; a power of two */
+    NUMBER_SEGMENT = 64,                   /* slots of one segment of a lane */
+    NUMBER_SPARES = 64,                    /* empty segments a lane keeps */
+    NUMBER_LANES_MIN = 4,                  /* lanes at least; a power of two */
+    NUMBER_LANES_MAX = 64,                 /* lanes at most; a power of two */
+    NUMBER_BATCH = 32,                     /* tasks a worker takes from a lane at once, at most */
+    NUMBER_FAIRNESS = 61,                  /* after so many of its own a worker looks at the lanes first */
+    NUMBER_LOOKS = 5,                      /* rounds a searching worker looks, some 25 us, before it sleeps */
+    NUMBER_PAUSES = 16,                    /* pauses after the first round; twice as many after each further one */
+    NUMBER_STEAL_FIRST = NUMBER_QUEUE / 2, /* tasks worth a theft in the first round */
+    NUMBER_CREDIT = 64                     /* room a lane is given at once */
 };
 
 _Static_assert(NUMBER_BATCH < NUMBER_FAIRNESS, "a batch is used up before the lanes come first");
@@ -492,8 +493,8 @@ static int number_room_wait(struct number_pool *pool, struct number_lane *lane, 
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
 /* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
- * Returns how many, 0 if there are none or another thief is at work. */
-static uint32_t number_queue_steal(struct number_queue *from, struct number_queue *own, struct number_slot *task)
+ * Returns how many, 0 if there are fewer than `least` or another thief is at work. */
+static uint32_t number_queue_steal(struct number_queue *from, struct number_queue *own, struct number_slot *task, uint32_t least)
 {
     uint32_t most = 1 + number_queue_room(own);
     uint32_t n;
@@ -503,7 +504,7 @@ static uint32_t number_queue_steal(struct number_queue *from, struct number_queu
     do {
         at = number_unpack(word);
         n = (uint16_t)(at.tail - at.head);
-        if (n == 0 || at.done != at.head)
+        if (n == 0 || n < least || at.done != at.head)
             return 0;
         n -= n / 2;
         n = n < most ? n : most;
@@ -530,8 +531,8 @@ static uint32_t number_queue_steal(struct number_queue *from, struct number_queu
     return n;
 }
 
-/* Tries every other worker once, from a random one on. Returns false if none had a task. */
-static bool number_steal(struct number_worker *self, struct number_slot *task)
+/* Tries every other worker once, from a random one on. Returns false if none had `least` tasks. */
+static bool number_steal(struct number_worker *self, struct number_slot *task, uint32_t least)
 {
     struct number_pool *pool = self->pool;
     self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
@@ -542,7 +543,7 @@ static bool number_steal(struct number_worker *self, struct number_slot *task)
         uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
         if (&pool->workers[victim] == self)
             continue;
-        uint32_t n = number_queue_steal(&pool->workers[victim].queue, &self->queue, task);
+        uint32_t n = number_queue_steal(&pool->workers[victim].queue, &self->queue, task, least);
         if (n > 0)
             return true;
     }
@@ -582,15 +583,17 @@ static bool number_take(struct number_worker *self, struct number_slot *task, ui
     return false;
 }
 
-/* Looks everywhere for a while: a task that comes soon is had without a system call. */
+/* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
+ * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
+ * task, so the first looks leave short queues to their owners. The last one takes any task. */
 static bool number_search(struct number_worker *self, struct number_slot *task)
 {
     for (int look = 0; look < NUMBER_LOOKS; look++) {
         if (number_take(self, task, NUMBER_BATCH))
             return true;
-        if (number_steal(self, task))
+        if (number_steal(self, task, look < NUMBER_LOOKS - 1 ? (uint32_t)NUMBER_STEAL_FIRST >> 4 * look : 1))
             return true;
-        for (int i = 0; i < NUMBER_PAUSES; i++)
+        for (int i = 0; i < NUMBER_PAUSES << look; i++)
             tp_relax();
     }
     return false;

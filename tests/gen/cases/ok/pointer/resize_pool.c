@@ -28,16 +28,17 @@
 
 enum {
     RESIZE_WORKERS_MAX = 4096,
-    RESIZE_QUEUE = 64,     /* slots of a worker's own queue; a power of two */
-    RESIZE_SEGMENT = 64,   /* slots of one segment of a lane */
-    RESIZE_SPARES = 64,    /* empty segments a lane keeps */
-    RESIZE_LANES_MIN = 4,  /* lanes at least; a power of two */
-    RESIZE_LANES_MAX = 64, /* lanes at most; a power of two */
-    RESIZE_BATCH = 32,     /* tasks a worker takes from a lane at once, at most */
-    RESIZE_FAIRNESS = 61,  /* after so many of its own a worker looks at the lanes first */
-    RESIZE_LOOKS = 24,     /* rounds a searching worker looks, some 20 us, before it sleeps */
-    RESIZE_PAUSES = 16,    /* pauses between two rounds */
-    RESIZE_CREDIT = 64     /* room a lane is given at once */
+    RESIZE_QUEUE = 64,                     /* slots of a worker's own queue; a power of two */
+    RESIZE_SEGMENT = 64,                   /* slots of one segment of a lane */
+    RESIZE_SPARES = 64,                    /* empty segments a lane keeps */
+    RESIZE_LANES_MIN = 4,                  /* lanes at least; a power of two */
+    RESIZE_LANES_MAX = 64,                 /* lanes at most; a power of two */
+    RESIZE_BATCH = 32,                     /* tasks a worker takes from a lane at once, at most */
+    RESIZE_FAIRNESS = 61,                  /* after so many of its own a worker looks at the lanes first */
+    RESIZE_LOOKS = 5,                      /* rounds a searching worker looks, some 25 us, before it sleeps */
+    RESIZE_PAUSES = 16,                    /* pauses after the first round; twice as many after each further one */
+    RESIZE_STEAL_FIRST = RESIZE_QUEUE / 2, /* tasks worth a theft in the first round */
+    RESIZE_CREDIT = 64                     /* room a lane is given at once */
 };
 
 _Static_assert(RESIZE_BATCH < RESIZE_FAIRNESS, "a batch is used up before the lanes come first");
@@ -508,8 +509,8 @@ static int resize_room_wait(struct resize_pool *pool, struct resize_lane *lane, 
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
 /* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
- * Returns how many, 0 if there are none or another thief is at work. */
-static uint32_t resize_queue_steal(struct resize_queue *from, struct resize_queue *own, struct resize_slot *task)
+ * Returns how many, 0 if there are fewer than `least` or another thief is at work. */
+static uint32_t resize_queue_steal(struct resize_queue *from, struct resize_queue *own, struct resize_slot *task, uint32_t least)
 {
     (void)own; /* one task needs no room */
     uint32_t n;
@@ -519,7 +520,7 @@ static uint32_t resize_queue_steal(struct resize_queue *from, struct resize_queu
     do {
         at = resize_unpack(word);
         n = (uint16_t)(at.tail - at.head);
-        if (n == 0 || at.done != at.head)
+        if (n == 0 || n < least || at.done != at.head)
             return 0;
         n = 1;
         at.head = (uint16_t)(at.head + n);
@@ -541,8 +542,8 @@ static uint32_t resize_queue_steal(struct resize_queue *from, struct resize_queu
     return n;
 }
 
-/* Tries every other worker once, from a random one on. Returns false if none had a task. */
-static bool resize_steal(struct resize_worker *self, struct resize_slot *task)
+/* Tries every other worker once, from a random one on. Returns false if none had `least` tasks. */
+static bool resize_steal(struct resize_worker *self, struct resize_slot *task, uint32_t least)
 {
     struct resize_pool *pool = self->pool;
     self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
@@ -553,7 +554,7 @@ static bool resize_steal(struct resize_worker *self, struct resize_slot *task)
         uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
         if (&pool->workers[victim] == self)
             continue;
-        uint32_t n = resize_queue_steal(&pool->workers[victim].queue, &self->queue, task);
+        uint32_t n = resize_queue_steal(&pool->workers[victim].queue, &self->queue, task, least);
         resize_count(&self->n_steal_attempts, 1);
         if (n > 0)
             resize_count(&self->n_steals, 1);
@@ -599,15 +600,17 @@ static bool resize_take(struct resize_worker *self, struct resize_slot *task, ui
     return false;
 }
 
-/* Looks everywhere for a while: a task that comes soon is had without a system call. */
+/* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
+ * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
+ * task, so the first looks leave short queues to their owners. The last one takes any task. */
 static bool resize_search(struct resize_worker *self, struct resize_slot *task)
 {
     for (int look = 0; look < RESIZE_LOOKS; look++) {
         if (resize_take(self, task, RESIZE_BATCH))
             return true;
-        if (resize_steal(self, task))
+        if (resize_steal(self, task, look < RESIZE_LOOKS - 1 ? (uint32_t)RESIZE_STEAL_FIRST >> 4 * look : 1))
             return true;
-        for (int i = 0; i < RESIZE_PAUSES; i++)
+        for (int i = 0; i < RESIZE_PAUSES << look; i++)
             tp_relax();
     }
     return false;

@@ -27,15 +27,16 @@
 
 enum {
     NOTE_WORKERS_MAX = 4096,
-    NOTE_QUEUE = 256,    /* slots of a worker's own queue; a power of two */
-    NOTE_SEGMENT = 64,   /* slots of one segment of a lane */
-    NOTE_SPARES = 64,    /* empty segments a lane keeps */
-    NOTE_LANES_MIN = 4,  /* lanes at least; a power of two */
-    NOTE_LANES_MAX = 64, /* lanes at most; a power of two */
-    NOTE_BATCH = 32,     /* tasks a worker takes from a lane at once, at most */
-    NOTE_FAIRNESS = 61,  /* after so many of its own a worker looks at the lanes first */
-    NOTE_LOOKS = 24,     /* rounds a searching worker looks, some 20 us, before it sleeps */
-    NOTE_PAUSES = 16,    /* pauses between two rounds */
+    NOTE_QUEUE = 256,                  /* slots of a worker's own queue; a power of two */
+    NOTE_SEGMENT = 64,                 /* slots of one segment of a lane */
+    NOTE_SPARES = 64,                  /* empty segments a lane keeps */
+    NOTE_LANES_MIN = 4,                /* lanes at least; a power of two */
+    NOTE_LANES_MAX = 64,               /* lanes at most; a power of two */
+    NOTE_BATCH = 32,                   /* tasks a worker takes from a lane at once, at most */
+    NOTE_FAIRNESS = 61,                /* after so many of its own a worker looks at the lanes first */
+    NOTE_LOOKS = 5,                    /* rounds a searching worker looks, some 25 us, before it sleeps */
+    NOTE_PAUSES = 16,                  /* pauses after the first round; twice as many after each further one */
+    NOTE_STEAL_FIRST = NOTE_QUEUE / 2, /* tasks worth a theft in the first round */
 };
 
 _Static_assert(NOTE_BATCH < NOTE_FAIRNESS, "a batch is used up before the lanes come first");
@@ -371,8 +372,8 @@ static bool note_is_work_visible(struct note_pool *pool)
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
 /* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
- * Returns how many, 0 if there are none or another thief is at work. */
-static uint32_t note_queue_steal(struct note_queue *from, struct note_queue *own, struct note_slot *task)
+ * Returns how many, 0 if there are fewer than `least` or another thief is at work. */
+static uint32_t note_queue_steal(struct note_queue *from, struct note_queue *own, struct note_slot *task, uint32_t least)
 {
     uint32_t most = 1 + note_queue_room(own);
     uint32_t n;
@@ -382,7 +383,7 @@ static uint32_t note_queue_steal(struct note_queue *from, struct note_queue *own
     do {
         at = note_unpack(word);
         n = (uint16_t)(at.tail - at.head);
-        if (n == 0 || at.done != at.head)
+        if (n == 0 || n < least || at.done != at.head)
             return 0;
         n -= n / 2;
         n = n < most ? n : most;
@@ -409,8 +410,8 @@ static uint32_t note_queue_steal(struct note_queue *from, struct note_queue *own
     return n;
 }
 
-/* Tries every other worker once, from a random one on. Returns false if none had a task. */
-static bool note_steal(struct note_worker *self, struct note_slot *task)
+/* Tries every other worker once, from a random one on. Returns false if none had `least` tasks. */
+static bool note_steal(struct note_worker *self, struct note_slot *task, uint32_t least)
 {
     struct note_pool *pool = self->pool;
     self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
@@ -421,7 +422,7 @@ static bool note_steal(struct note_worker *self, struct note_slot *task)
         uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
         if (&pool->workers[victim] == self)
             continue;
-        uint32_t n = note_queue_steal(&pool->workers[victim].queue, &self->queue, task);
+        uint32_t n = note_queue_steal(&pool->workers[victim].queue, &self->queue, task, least);
         if (n > 0)
             return true;
     }
@@ -460,15 +461,17 @@ static bool note_take(struct note_worker *self, struct note_slot *task, uint32_t
     return false;
 }
 
-/* Looks everywhere for a while: a task that comes soon is had without a system call. */
+/* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
+ * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
+ * task, so the first looks leave short queues to their owners. The last one takes any task. */
 static bool note_search(struct note_worker *self, struct note_slot *task)
 {
     for (int look = 0; look < NOTE_LOOKS; look++) {
         if (note_take(self, task, NOTE_BATCH))
             return true;
-        if (note_steal(self, task))
+        if (note_steal(self, task, look < NOTE_LOOKS - 1 ? (uint32_t)NOTE_STEAL_FIRST >> 4 * look : 1))
             return true;
-        for (int i = 0; i < NOTE_PAUSES; i++)
+        for (int i = 0; i < NOTE_PAUSES << look; i++)
             tp_relax();
     }
     return false;

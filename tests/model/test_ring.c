@@ -63,7 +63,7 @@ static void owner(void *argument)
 
 static bool steal(struct job_queue *from, struct job_queue *own, struct job_slot *task)
 {
-    return job_queue_steal(from, own, task) > 0;
+    return job_queue_steal(from, own, task, 1) > 0;
 }
 
 /* Steals once from the owner, then works on what it got. */

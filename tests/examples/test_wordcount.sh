@@ -7,7 +7,9 @@ set -u
 export LC_ALL=C
 
 build=${1:-build/release}
-program=$PWD/$build/examples/wordcount
+project=$PWD
+program=$project/$build/examples/wordcount
+twin=$project/examples/wordcount/wordcount.lua
 temp=$(mktemp -d) || exit 1
 trap 'chmod -R u+rwx "$temp"; rm -rf "$temp"' EXIT
 chmod 755 "$temp" # for the user nobody, see as_nobody
@@ -45,8 +47,13 @@ is_text() { # FILE: no NUL byte in its first 8192 bytes
     [[ $(head -c 8192 -- "$1" | tr -cd '\0' | wc -c) == 0 ]]
 }
 
-# Writes the expected report of files and directories without `skipped:`. Counts are not padded: the
-# widest lines are beyond what tools pad portably.
+# The words of what it reads, each with its count, as the program sorts them. Counts are not padded:
+# the widest lines are beyond what tools pad portably.
+count_words() {
+    tr -cs 'A-Za-z' '\n' | tr 'A-Z' 'a-z' | grep . | sort | uniq -c | sort -k1,1nr -k2 | sed -E 's/^ *([0-9]+) /\1  /'
+}
+
+# Writes the expected report of files and directories without `skipped:`.
 reference() { # OUTPUT PATH...
     local output=$1 file
     shift
@@ -56,8 +63,7 @@ reference() { # OUTPUT PATH...
     done <"$temp/found" >"$temp/texts"
     # Every file ends with a line's end here, lest its last word run into the next file's first.
     xargs -0 -r -n 1 sh -c 'cat -- "$1"; echo' - <"$temp/texts" >"$temp/text"
-    tr -cs 'A-Za-z' '\n' <"$temp/text" | tr A-Z a-z | grep . | sort | uniq -c | sort -k1,1nr -k2 |
-        sed -E 's/^ *([0-9]+) /\1  /' >"$output"
+    count_words <"$temp/text" >"$output"
     local words distinct files
     words=$(tr -cs 'A-Za-z' '\n' <"$temp/text" | grep -c .)
     distinct=$(grep -c . "$output")
@@ -133,9 +139,9 @@ make_tree() {
     for offset in -5 -4 -3 -1 0 1; do border_file $offset >"a/border$offset"; done
     local deep=a/deep i
     for i in $(seq 100); do deep=$deep/d$i; done
-    mkdir -p $deep
-    printf 'deep down' >$deep/file
-    cd - >/dev/null || exit 1
+    mkdir -p "$deep"
+    printf 'deep down' >"$deep/file"
+    cd "$project" || exit 1
 }
 
 test_tree() {
@@ -195,7 +201,7 @@ wordcount: : No such file or directory" "$(cat "$temp/stderr")"
     compare "relative paths" a/b .
     table "$temp/actual" -- -n
     same "after --" "1  dash" "$(head -n 1 "$temp/actual")"
-    cd - >/dev/null || exit 1
+    cd "$project" || exit 1
 }
 
 # -- what the system refuses --------------------------------------------------------------------------
@@ -235,8 +241,7 @@ wordcount: $tree/secret: Permission denied" "$(sort "$temp/stderr")"
 test_system_files() {
     table "$temp/actual" /proc/version
     sed -n '1,/^words/{/^words/d;p}' "$temp/actual" >"$temp/words"
-    tr -cs 'A-Za-z' '\n' </proc/version | tr A-Z a-z | grep . | sort | uniq -c | sort -k1,1nr -k2 |
-        sed -E 's/^ *([0-9]+) /\1  /' >"$temp/expected"
+    count_words </proc/version >"$temp/expected"
     same_files "a file without a size" "$temp/expected" "$temp/words"
     table "$temp/actual" /proc/self/mem
     same "a read error: status" 1 $status
@@ -346,7 +351,35 @@ test_defaults() {
     else
         refused "nothing to count"
     fi
-    cd - >/dev/null || exit 1
+    cd "$project" || exit 1
+}
+
+# -- the Lua twin -------------------------------------------------------------------------------------
+
+same_as_lua() { # NAME ARGUMENT...
+    local name=$1
+    shift
+    "$program" "$@" >"$temp/report" 2>/dev/null
+    status=$?
+    LUA_CPATH_5_4="$project/$build/lua/?.so;;" LUA_PATH_5_4="$project/lua/?.lua;$project/lua/?/init.lua;;" \
+        lua5.4 "$twin" "$@" >"$temp/lua-report" 2>/dev/null
+    same "Lua: $name: status" $status $?
+    grep -v '^#' "$temp/report" >"$temp/expected"
+    grep -v '^#' "$temp/lua-report" >"$temp/actual"
+    same_files "Lua: $name" "$temp/expected" "$temp/actual"
+}
+
+test_lua() {
+    # Stock Lua would need the sanitizer's own library loaded before it; tests/lua does that.
+    case $build in *asan | *tsan) return ;; esac
+    same_as_lua "default input"
+    same_as_lua "tree" --all "$temp/tree"
+    same_as_lua "a link, special and binary files" -n 3 -w 2 "$temp/to-directory" "$temp/tree/a/pipe" \
+        "$temp/tree/a/binary-early" "$temp/tree/a/crlf" "$temp/tree/a/crlf"
+    same_as_lua "bad arguments" "$temp/absent" "$temp/tree/a/broken" "" /proc/self/mem "$temp/small"
+    cd "$temp/tree" || exit 1
+    same_as_lua "relative paths" -w 9 --all -- -n a
+    cd "$project" || exit 1
 }
 
 # -- ------------------------------------------------------------------------------------------------
@@ -366,5 +399,6 @@ test_no_memory
 test_output
 test_options
 test_defaults
+test_lua
 echo "$passed passed, $failed failed"
 [[ $failed == 0 ]]

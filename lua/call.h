@@ -20,23 +20,23 @@ struct tide_setup {
 };
 
 enum {
-    TIDE_CALL_STARTED = 1,  /* set by the worker */
-    TIDE_CALL_DONE = 2,     /* set by the worker, last; publishes the results */
+    TIDE_CALL_STARTED = 1,   /* set by the worker */
+    TIDE_CALL_DONE = 2,      /* set by the worker, last; publishes the results */
     TIDE_CALL_CANCELLED = 4, /* set by the submitting state, never after STARTED */
-    TIDE_CALL_WATCHED = 8   /* set by the submitting state: push the call to `inbox` when DONE */
+    TIDE_CALL_WATCHED = 8    /* set by the submitting state: push the call to `inbox` when DONE */
 };
 
 struct tide_call {
-    struct tide_call *next;            /* in the inbox */
-    tp_atomic(uint32_t) n_references;  /* the handle's, the pool's until DONE, the inbox's if WATCHED */
-    tp_atomic(uint32_t) state;         /* the bits above */
-    struct tide_inbox *inbox;          /* set before WATCHED, which publishes it */
-    struct tide_list waiters;          /* tasks of the submitting state that wait for the call */
-    struct tide_code *code;            /* the function; one reference */
+    struct tide_call *next;           /* in the inbox */
+    tp_atomic(uint32_t) n_references; /* the handle's, the pool's until DONE, the inbox's if WATCHED */
+    tp_atomic(uint32_t) state;        /* the bits above */
+    struct tide_inbox *inbox;         /* set before WATCHED, which publishes it */
+    struct tide_list waiters;         /* tasks of the submitting state that wait for the call */
+    struct tide_code *code;           /* the function; one reference */
     const struct tide_setup *setup;
     uint64_t id;
-    bool failed;                       /* the buffer holds an error, not results */
-    struct tide_buffer buffer;         /* the message: the arguments, later the results */
+    bool failed;               /* the buffer holds an error, not results */
+    struct tide_buffer buffer; /* the message: the arguments, later the results */
 };
 
 /* tide_call_new: a call with one reference and an empty buffer.

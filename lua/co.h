@@ -8,7 +8,10 @@
 
 #include "tide.h"
 
-enum tide_co_state { TIDE_CO_FREE, TIDE_CO_RUNNING, TIDE_CO_SUSPENDED, TIDE_CO_DEAD };
+enum tide_co_state { TIDE_CO_FREE,
+    TIDE_CO_RUNNING,
+    TIDE_CO_SUSPENDED,
+    TIDE_CO_DEAD };
 
 /* Belongs to Lua: a userdata whose user value is the Lua thread. */
 struct tide_co {

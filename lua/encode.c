@@ -5,7 +5,8 @@
 
 #include <limits.h>
 
-enum { GO_ON = 0, FAILED = -1 };
+enum { GO_ON = 0,
+    FAILED = -1 };
 
 static int add(struct tide_encoder *e, const void *bytes, size_t n)
 {

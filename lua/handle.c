@@ -18,7 +18,7 @@ struct tide_handle *tide_handle_new(lua_State *L)
 
 static struct tide_handle *check_handle(lua_State *L)
 {
-    return luaL_checkudata(L, 1, TIDE_HANDLE);
+    return tide_check_class(L, 1, tide_state(L)->handle_meta, TIDE_HANDLE);
 }
 
 static void finish(struct tide_handle *handle, enum tide_status status)
@@ -170,8 +170,9 @@ void tide_open_handle(lua_State *L)
         {NULL, NULL},
     };
     static const luaL_Reg events[] = {{"__gc", handle_gc}, {NULL, NULL}};
-    tide_push_state(L);
+    struct tide_state *state = tide_push_state(L);
     tide_new_result_class(L, TIDE_HANDLE, methods, events);
+    state->handle_meta = lua_topointer(L, -1);
     lua_setiuservalue(L, -2, TIDE_HANDLE_META);
     lua_pop(L, 1);
 }

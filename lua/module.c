@@ -45,7 +45,8 @@ uint64_t tide_check_deadline(lua_State *L, int arg)
 void tide_set_functions(lua_State *L, const luaL_Reg *functions)
 {
     tide_push_state(L);
-    luaL_setfuncs(L, functions, 1);
+    lua_getiuservalue(L, -1, TIDE_LIVE);
+    luaL_setfuncs(L, functions, 2);
 }
 
 void tide_new_class(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *events)

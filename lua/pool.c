@@ -150,11 +150,20 @@ static int pool_stats(lua_State *L)
         const char *name;
         uint64_t value;
     } fields[] = {
-        {"submitted", stats.submitted}, {"completed", stats.completed}, {"failed", stats.failed},
-        {"rejected", stats.rejected}, {"steal_attempts", stats.steal_attempts}, {"steals", stats.steals},
-        {"stolen", stats.stolen}, {"parks", stats.parks}, {"capacity", stats.capacity},
-        {"pending", stats.pending}, {"running", stats.running}, {"waiting", stats.waiting},
-        {"parked", stats.parked}, {"workers", stats.workers},
+        {"submitted", stats.submitted},
+        {"completed", stats.completed},
+        {"failed", stats.failed},
+        {"rejected", stats.rejected},
+        {"steal_attempts", stats.steal_attempts},
+        {"steals", stats.steals},
+        {"stolen", stats.stolen},
+        {"parks", stats.parks},
+        {"capacity", stats.capacity},
+        {"pending", stats.pending},
+        {"running", stats.running},
+        {"waiting", stats.waiting},
+        {"parked", stats.parked},
+        {"workers", stats.workers},
     };
     int n = sizeof fields / sizeof *fields;
     lua_createtable(L, 0, n);

@@ -15,7 +15,7 @@ static int print_report(lua_State *L)
     lua_getiuservalue(L, 1, 1);
     const char *text = luaL_tolstring(L, -1, NULL);
     lua_getiuservalue(L, 1, 2);
-    const char *traceback = lua_isstring(L, -1) ? lua_tostring(L, -1) : "";
+    const char *traceback = task->traced ? lua_tostring(L, -1) : "";
     fprintf(stderr, "tidepool: task %llu failed and nobody joined it: %s\n%s%s", (unsigned long long)task->result.id,
         text, traceback, *traceback ? "\n" : "");
     return 0;

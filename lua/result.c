@@ -3,27 +3,30 @@
 
 #include <string.h>
 
+int tide_result_pack(lua_State *L, const struct tide_result *result, int n)
+{
+    if (n <= result->n_slots)
+        return n;
+    lua_createtable(L, n, 0);
+    lua_insert(L, -(n + 1));
+    for (int i = n; i > 0; i--)
+        lua_rawseti(L, -(i + 1), i);
+    return 1;
+}
+
 void tide_result_store(lua_State *L, struct tide_result *result, int index, int n)
 {
     index = lua_absindex(L, index);
+    tide_result_put(L, result, index, tide_result_pack(L, result, n));
     result->packed = n > result->n_slots;
-    if (result->packed) {
-        lua_createtable(L, n, 0);
-        lua_insert(L, -(n + 1));
-        for (int i = n; i > 0; i--)
-            lua_rawseti(L, -(i + 1), i);
-        lua_setiuservalue(L, index, 1);
-    } else {
-        for (int i = n; i > 0; i--)
-            lua_setiuservalue(L, index, i);
-    }
     result->n = n;
 }
 
 int tide_result_load(lua_State *L, const struct tide_result *result, int index)
 {
     index = lua_absindex(L, index);
-    luaL_checkstack(L, result->n + 2, "too many values");
+    if (result->n > TIDE_SLOTS_MAX) /* else there is room on every Lua stack */
+        luaL_checkstack(L, result->n + 2, "too many values");
     if (result->packed) {
         lua_getiuservalue(L, index, 1);
         for (int i = 1; i <= result->n; i++)
@@ -88,34 +91,38 @@ int tide_raise_cancelled(lua_State *L)
     return lua_error(L);
 }
 
-/* -- the methods both have; upvalue 2 is the name of the class -- */
+/* -- the methods both have -- */
+
+enum { UPVALUE_NAME = 1,
+    UPVALUE_METHODS = 2 };
 
 static const char *const status_names[] = {"pending", "running", "suspended", "done", "failed", "cancelled"};
 
 static struct tide_result *check_result(lua_State *L)
 {
-    return luaL_checkudata(L, 1, lua_tostring(L, lua_upvalueindex(2)));
+    return luaL_checkudata(L, 1, lua_tostring(L, lua_upvalueindex(UPVALUE_NAME)));
 }
 
 static int result_tostring(lua_State *L)
 {
     struct tide_result *result = check_result(L);
-    lua_pushfstring(L, "%s %I (%s)", lua_tostring(L, lua_upvalueindex(2)), (LUAI_UACINT)result->id,
+    lua_pushfstring(L, "%s %I (%s)", lua_tostring(L, lua_upvalueindex(UPVALUE_NAME)), (LUAI_UACINT)result->id,
         status_names[result->status]);
     return 1;
 }
 
-/* Upvalue 3: the methods. */
+/* Methods are asked for most, and without a look at what is indexed. */
 static int result_index(lua_State *L)
 {
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(UPVALUE_METHODS)) != LUA_TNIL)
+        return 1;
     struct tide_result *result = check_result(L);
     const char *key = lua_tostring(L, 2);
-    if (key && strcmp(key, "id") == 0) {
-        lua_pushinteger(L, (lua_Integer)result->id);
+    if (!key || strcmp(key, "id") != 0)
         return 1;
-    }
-    lua_settop(L, 2);
-    lua_rawget(L, lua_upvalueindex(3));
+    lua_pushinteger(L, (lua_Integer)result->id);
     return 1;
 }
 
@@ -128,13 +135,11 @@ int tide_result_status(lua_State *L, const struct tide_result *result)
 void tide_new_result_class(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *events)
 {
     tide_new_class(L, name, methods, events);
-    tide_push_state(L);
     lua_pushstring(L, name);
-    lua_getfield(L, -3, "__index");
-    lua_pushcclosure(L, result_index, 3);
+    lua_getfield(L, -2, "__index");
+    lua_pushcclosure(L, result_index, 2);
     lua_setfield(L, -2, "__index");
-    tide_push_state(L);
     lua_pushstring(L, name);
-    lua_pushcclosure(L, result_tostring, 2);
+    lua_pushcclosure(L, result_tostring, 1);
     lua_setfield(L, -2, "__tostring");
 }

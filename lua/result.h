@@ -8,7 +8,7 @@
 #include "tide.h"
 
 enum tide_status {
-    TIDE_PENDING,   /* not started */
+    TIDE_PENDING, /* not started */
     TIDE_RUNNING,
     TIDE_SUSPENDED, /* a task that waits, or is ready to go on */
     TIDE_DONE,      /* the values are the results */
@@ -38,6 +38,20 @@ static inline bool tide_finished(const struct tide_result *result)
  * Raises nothing, and allocates nothing, if n is not more than TIDE_SLOTS_MIN.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: rarely] */
 void tide_result_store(lua_State *L, struct tide_result *result, int index, int n);
+
+/* The same for values that fit in the slots, which are written by no one else meanwhile. */
+static inline void tide_result_put(lua_State *L, struct tide_result *result, int index, int n)
+{
+    for (int i = n; i > 0; i--)
+        lua_setiuservalue(L, index, i);
+    result->n = n;
+    result->packed = false;
+}
+
+/* tide_result_pack: replace the n values on top by a table of them, if they do not fit in the slots.
+ * Returns how many values there are now.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: rarely] */
+int tide_result_pack(lua_State *L, const struct tide_result *result, int n);
 
 /* tide_result_load: push the values kept in the userdata at `index`; returns how many.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: rarely] */

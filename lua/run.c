@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum {
+    FEW = 8,               /* values for which every Lua stack has room */
     OUTSIDE_INTERVAL = 16, /* tasks between two looks at deadlines and finished calls */
     NAMED_MAX = 8          /* tasks named in the message about a deadlock */
 };
@@ -28,6 +29,7 @@ static int body_error(lua_State *L)
     else {
         luaL_traceback(L, L, NULL, 1);
         lua_setiuservalue(L, -2, 2);
+        task->traced = true;
     }
     lua_settop(L, 1);
     return 1;
@@ -36,14 +38,19 @@ static int body_error(lua_State *L)
 static int body_k(lua_State *L, int status, lua_KContext context)
 {
     (void)context;
-    struct tide_task *task = tide_state(L)->current;
-    bool done = status == LUA_OK || status == LUA_YIELD;
-    if (done)
-        task->outcome = TIDE_DONE;
-    tide_task_push(L, task);
-    lua_replace(L, 1);
-    tide_result_store(L, &task->result, 1, done ? lua_gettop(L) - 1 : 1);
-    return 0;
+    struct tide_task *task;
+    int n = lua_gettop(L) - 1;
+    if (status != LUA_OK && status != LUA_YIELD) {
+        task = tide_state(L)->current;
+        if (task->outcome != TIDE_CANCELED)
+            task->outcome = TIDE_FAILED;
+        return 1;
+    }
+    if (n <= TIDE_SLOTS_MIN)
+        return n;
+    task = tide_state(L)->current;
+    task->n_results = n;
+    return tide_result_pack(L, &task->result, n);
 }
 
 /* A call that errors unwind to, inside the coroutine: so close handlers may suspend. */
@@ -51,7 +58,6 @@ static int body(lua_State *L)
 {
     lua_pushcfunction(L, body_error);
     lua_insert(L, 1);
-    tide_state(L)->current->outcome = TIDE_FAILED;
     return body_k(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, body_k), 0);
 }
 
@@ -89,27 +95,51 @@ static void fail_misuse(lua_State *L, struct tide_state *state, struct tide_task
     fail(L, state, task);
 }
 
-/* Makes a coroutine ready to run the task's function; returns the number of its arguments plus
- * one, or -1 with an error pushed. */
+/* Makes a coroutine ready to run the task's function. Returns the number of its arguments plus one,
+ * or -1 with an error pushed. */
 static int start(lua_State *L, struct tide_state *state, struct tide_task *task)
 {
-    if (tide_co_acquire(L, state, &task->co) != 0) {
-        lua_pushliteral(L, "not enough memory");
-        return -1;
-    }
+    if (tide_co_acquire(L, state, &task->co) != 0)
+        goto fail_memory;
     lua_State *co = task->co.co->L;
     int n = task->result.n;
-    if (!lua_checkstack(L, n + LUA_MINSTACK) || !lua_checkstack(co, n + LUA_MINSTACK)) {
-        lua_pushliteral(L, "not enough memory");
-        return -1;
-    }
+    if (n > FEW && (!lua_checkstack(L, n + LUA_MINSTACK) || !lua_checkstack(co, n + LUA_MINSTACK)))
+        goto fail_memory;
+    task->outcome = TIDE_DONE;
     tide_task_push(L, task);
     lua_getiuservalue(L, lua_upvalueindex(1), TIDE_BODY);
     tide_result_load(L, &task->result, -2);
-    tide_result_forget(L, &task->result, -(n + 2));
+    if (n > 1) /* else the function alone, which its coroutine holds as well */
+        tide_result_forget(L, &task->result, -(n + 2));
     lua_xmove(L, co, n + 1);
     lua_pop(L, 1);
     return n;
+
+fail_memory:
+    lua_pushliteral(L, "not enough memory");
+    return -1;
+}
+
+/* The body has returned: its n values, the results or the error, are on top of the coroutine. */
+static void finish(lua_State *L, struct tide_state *state, struct tide_task *task, int n)
+{
+    lua_State *co = task->co.co->L;
+    tide_task_push(L, task);
+    int index = lua_gettop(L);
+    if (n == 0) { /* the function goes at least */
+        lua_pushnil(L);
+        lua_setiuservalue(L, index, 1);
+    } else {
+        lua_xmove(co, L, n);
+    }
+    tide_result_put(L, &task->result, index, n);
+    if (task->n_results > 0) {
+        task->result.n = task->n_results;
+        task->result.packed = n != task->n_results;
+    }
+    lua_pop(L, 1);
+    tide_co_release(L, state, &task->co);
+    tide_task_finish(L, state, task, task->outcome);
 }
 
 static void run_task(lua_State *L, struct tide_state *state, struct tide_task *task)
@@ -143,9 +173,8 @@ static void run_task(lua_State *L, struct tide_state *state, struct tide_task *t
     } else if (status == LUA_YIELD) {
         fail_misuse(L, state, task);
     } else if (status == LUA_OK) {
-        tide_co_release(L, state, &task->co);
-        tide_task_finish(L, state, task, task->outcome);
-    } else { /* out of memory while the values were stored */
+        finish(L, state, task, n_results);
+    } else { /* out of memory while the values were packed */
         lua_xmove(co->L, L, 1);
         tide_co_move(co, TIDE_CO_RUNNING, TIDE_CO_DEAD);
         fail(L, state, task);
@@ -156,10 +185,9 @@ static void run_task(lua_State *L, struct tide_state *state, struct tide_task *t
 
 static struct tide_task *task_at(lua_State *L, uint32_t seat)
 {
-    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_LIVE);
-    lua_rawgeti(L, -1, seat);
+    lua_rawgeti(L, TIDE_LIVE_INDEX, seat);
     struct tide_task *task = lua_touserdata(L, -1);
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     return task;
 }
 
@@ -264,7 +292,7 @@ int tide_run(lua_State *L)
     if (state->running)
         return luaL_error(L, "run: this state is inside tide.run already; use tide.spawn");
     luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
-    struct tide_task *first = tide_task_new(L);
+    struct tide_task *first = tide_task_new(L, state);
     lua_pushnil(L); /* index 2: the message about a deadlock */
 
     state->running = true;
@@ -279,7 +307,7 @@ int tide_run(lua_State *L)
         return tide_result_load(L, &first->result, 1);
     lua_getiuservalue(L, 1, 1);
     lua_getiuservalue(L, 1, 2);
-    if (first->result.status != TIDE_FAILED || lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1)) {
+    if (first->result.status != TIDE_FAILED || lua_type(L, -2) != LUA_TSTRING || !first->traced) {
         lua_pop(L, 1);
         return lua_error(L);
     }
@@ -291,10 +319,11 @@ int tide_run(lua_State *L)
 
 int tide_spawn(lua_State *L)
 {
+    struct tide_state *state = tide_state(L);
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    if (!tide_state(L)->running)
+    if (!state->running)
         return luaL_error(L, "spawn: no runtime in this state; use it in a function that tide.run runs");
-    tide_task_new(L);
+    tide_task_new(L, state);
     return 1;
 }
 
@@ -302,7 +331,8 @@ void tide_open_run(lua_State *L)
 {
     tide_push_state(L);
     lua_pushvalue(L, -1);
-    lua_pushcclosure(L, body, 1);
+    lua_getiuservalue(L, -1, TIDE_LIVE);
+    lua_pushcclosure(L, body, 2);
     lua_setiuservalue(L, -2, TIDE_BODY);
     lua_pop(L, 1);
 }

@@ -2,20 +2,16 @@
  * the manual. */
 #include "task.h"
 
-#include <string.h>
-
 static struct tide_task *check_task(lua_State *L, int arg)
 {
-    return luaL_checkudata(L, arg, TIDE_TASK);
+    return tide_check_class(L, arg, tide_state(L)->task_meta, TIDE_TASK);
 }
 
 /* -- life -- */
 
 void tide_task_push(lua_State *L, const struct tide_task *task)
 {
-    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_LIVE);
-    lua_rawgeti(L, -1, task->seat);
-    lua_remove(L, -2);
+    lua_rawgeti(L, TIDE_LIVE_INDEX, task->seat);
 }
 
 /* Gives the task whose userdata is on top a seat among the live ones. */
@@ -29,10 +25,8 @@ static void seat_take(lua_State *L, struct tide_state *state, struct tide_task *
     }
     bool fresh = state->n_free_seats == 0;
     uint32_t seat = fresh ? state->n_seats + 1 : state->free_seats[state->n_free_seats - 1];
-    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_LIVE);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, seat);
-    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, TIDE_LIVE_INDEX, seat);
     if (fresh)
         state->n_seats++;
     else
@@ -42,23 +36,25 @@ static void seat_take(lua_State *L, struct tide_state *state, struct tide_task *
 
 static void seat_leave(lua_State *L, struct tide_state *state, struct tide_task *task)
 {
-    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_LIVE);
     lua_pushnil(L);
-    lua_rawseti(L, -2, task->seat);
-    lua_pop(L, 1);
+    lua_rawseti(L, TIDE_LIVE_INDEX, task->seat);
     state->free_seats[state->n_free_seats++] = task->seat;
     task->seat = 0;
 }
 
-struct tide_task *tide_task_new(lua_State *L)
+static int slots_for(int n)
 {
-    struct tide_state *state = tide_state(L);
+    if (n < TIDE_SLOTS_MIN)
+        return TIDE_SLOTS_MIN;
+    return n < TIDE_SLOTS_MAX ? n : TIDE_SLOTS_MAX;
+}
+
+struct tide_task *tide_task_new(lua_State *L, struct tide_state *state)
+{
     int n = lua_gettop(L);
-    int n_slots = n < TIDE_SLOTS_MIN ? TIDE_SLOTS_MIN : n > TIDE_SLOTS_MAX ? TIDE_SLOTS_MAX : n;
-    luaL_checkstack(L, 4, "too many arguments");
+    int n_slots = slots_for(n);
     struct tide_task *task = lua_newuserdatauv(L, sizeof *task, n_slots);
-    memset(task, 0, sizeof *task);
-    task->result.n_slots = (uint8_t)n_slots;
+    *task = (struct tide_task){.result.n_slots = (uint8_t)n_slots};
     lua_getiuservalue(L, lua_upvalueindex(1), TIDE_TASK_META);
     lua_setmetatable(L, -2);
     lua_insert(L, 1);
@@ -75,7 +71,8 @@ void tide_task_finish(lua_State *L, struct tide_state *state, struct tide_task *
     task->result.status = (uint8_t)outcome;
     state->n_unfinished--;
     bool joined = task->joiners.first != NULL;
-    tide_wake_all(state, &task->joiners);
+    if (joined)
+        tide_wake_all(state, &task->joiners);
     if (outcome == TIDE_FAILED && !joined)
         tide_unseen_add(L, task);
     seat_leave(L, state, task);
@@ -172,7 +169,8 @@ static int task_status(lua_State *L)
 
 static int task_traceback(lua_State *L)
 {
-    if (check_task(L, 1)->result.status == TIDE_FAILED)
+    struct tide_task *task = check_task(L, 1);
+    if (task->result.status == TIDE_FAILED && task->traced)
         lua_getiuservalue(L, 1, 2);
     else
         lua_pushnil(L);
@@ -233,8 +231,9 @@ void tide_open_task(lua_State *L)
     };
     tide_set_functions(L, functions);
 
-    tide_push_state(L);
+    struct tide_state *state = tide_push_state(L);
     tide_new_result_class(L, TIDE_TASK, methods, events);
+    state->task_meta = lua_topointer(L, -1);
     lua_setiuservalue(L, -2, TIDE_TASK_META);
     lua_pop(L, 1);
 }

@@ -15,19 +15,21 @@
 struct tide_task {
     struct tide_result result; /* before its start, the values are the function and the arguments */
     struct tide_task *next, *prev;
-    struct tide_list *in;      /* the list it is in, or NULL */
-    struct tide_list joiners;  /* tasks that wait for this one */
-    struct tide_co_ref co;     /* from its start to its end */
+    struct tide_list *in;     /* the list it is in, or NULL */
+    struct tide_list joiners; /* tasks that wait for this one */
+    struct tide_co_ref co;    /* from its start to its end */
     uint64_t deadline_ns;
-    uint32_t timed_index;      /* 1-based place in the heap of deadlines; 0: in none */
-    uint32_t n_shields;        /* calls it is in that cancelling must not cut short */
-    uint32_t seat;             /* in the table of live tasks; 0: none */
-    uint8_t outcome;           /* what the status becomes when its coroutine has ended */
-    bool cancelled;            /* asked to end: its waits raise "cancelled" */
-    bool timed_out;            /* its last wait ended by its deadline */
-    bool suspending;           /* it is about to suspend through tide_suspend */
-    bool outside;              /* it waits for another thread */
-    bool unseen;               /* it failed and nobody has joined it */
+    uint32_t timed_index; /* 1-based place in the heap of deadlines; 0: in none */
+    uint32_t n_shields;   /* calls it is in that cancelling must not cut short */
+    uint32_t seat;        /* in the table of live tasks; 0: none */
+    uint8_t outcome;      /* what the status becomes when its coroutine has ended */
+    int n_results;        /* when they are more than TIDE_SLOTS_MIN: before they are packed */
+    bool cancelled;       /* asked to end: its waits raise "cancelled" */
+    bool timed_out;       /* its last wait ended by its deadline */
+    bool suspending;      /* it is about to suspend through tide_suspend */
+    bool outside;         /* it waits for another thread */
+    bool traced;          /* value 2 is the traceback of its error */
+    bool unseen;          /* it failed and nobody has joined it */
 };
 
 /* Whether the task's waits are to raise "cancelled". */
@@ -105,7 +107,7 @@ void tide_expire(struct tide_state *state, uint64_t now_ns);
 /* tide_task_new: make a task of the function and arguments that fill the stack, and make it ready.
  * Replaces them by the task's userdata.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
-struct tide_task *tide_task_new(lua_State *L);
+struct tide_task *tide_task_new(lua_State *L, struct tide_state *state);
 
 /* tide_task_push: push the userdata of an unfinished task. Raises nothing.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */

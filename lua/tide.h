@@ -28,32 +28,33 @@ struct tide_list {
  * values are the tables below. */
 struct tide_state {
     struct tide_list ready;
-    struct tide_task *current; /* the task that is running, or NULL */
-    struct tide_co *free_cos;  /* pooled coroutines, the last used first */
-    struct tide_task **timed;  /* heap of tasks that wait with a deadline, the next on top */
-    uint32_t *free_seats;      /* unused indices of the table of live tasks */
-    struct tide_inbox *inbox;  /* NULL until the first pool */
+    struct tide_task *current;           /* the task that is running, or NULL */
+    struct tide_co *free_cos;            /* pooled coroutines, the last used first */
+    struct tide_task **timed;            /* heap of tasks that wait with a deadline, the next on top */
+    uint32_t *free_seats;                /* unused indices of the table of live tasks */
+    struct tide_inbox *inbox;            /* NULL until the first pool */
+    const void *task_meta, *handle_meta; /* the metatables, for a quick comparison */
     uint64_t last_id;
-    size_t n_unfinished;       /* tasks spawned and not finished */
-    size_t n_outside;          /* tasks that wait for a call on another thread */
+    size_t n_unfinished; /* tasks spawned and not finished */
+    size_t n_outside;    /* tasks that wait for a call on another thread */
     uint32_t n_timed, timed_size;
     uint32_t n_seats, n_free_seats, seats_size;
     uint32_t n_free_cos;
-    bool running;              /* inside tide.run */
+    bool running; /* inside tide.run */
 };
 
 enum {
-    TIDE_LIVE = 1,   /* seat -> task: keeps unfinished tasks alive */
-    TIDE_COS,        /* struct tide_co -> its userdata: keeps pooled coroutines alive */
-    TIDE_TASK_META,  /* the metatables, at hand without a look-up by name */
+    TIDE_LIVE = 1,  /* seat -> task: keeps unfinished tasks alive */
+    TIDE_COS,       /* struct tide_co -> its userdata: keeps pooled coroutines alive */
+    TIDE_TASK_META, /* the metatables, at hand without a look-up by name */
     TIDE_HANDLE_META,
-    TIDE_CODES,      /* function -> code userdata, weak keys */
-    TIDE_DUMPS,      /* dumped function -> code userdata, weak values */
-    TIDE_BODY,       /* the function every pooled coroutine starts with */
-    TIDE_TIMED,      /* the memory of the arrays in struct tide_state */
+    TIDE_CODES, /* function -> code userdata, weak keys */
+    TIDE_DUMPS, /* dumped function -> code userdata, weak values */
+    TIDE_BODY,  /* the function every pooled coroutine starts with */
+    TIDE_TIMED, /* the memory of the arrays in struct tide_state */
     TIDE_SEATS,
-    TIDE_UNSEEN,     /* failed task that nobody has joined -> its witness, weak keys */
-    TIDE_WORDS,      /* strings that must exist, so that pushing them allocates nothing */
+    TIDE_UNSEEN, /* failed task that nobody has joined -> its witness, weak keys */
+    TIDE_WORDS,  /* strings that must exist, so that pushing them allocates nothing */
     TIDE_N_VALUES = TIDE_WORDS
 };
 
@@ -79,6 +80,9 @@ static inline struct tide_state *tide_state(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
+/* The table of live tasks, the second upvalue of every function of the module. */
+#define TIDE_LIVE_INDEX lua_upvalueindex(2)
+
 /* tide_push_state: push the state's userdata from anywhere, also without the upvalue.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
 struct tide_state *tide_push_state(lua_State *L);
@@ -93,6 +97,18 @@ void *tide_grow(lua_State *L, int slot, const void *old, size_t used_bytes, size
  * Returns TP_FOREVER when absent or nil; 0 when it is not positive.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
 uint64_t tide_check_deadline(lua_State *L, int arg);
+
+/* The userdata at `arg` if its metatable is `meta`; else luaL_checkudata says what is wrong. */
+static inline void *tide_check_class(lua_State *L, int arg, const void *meta, const char *name)
+{
+    if (lua_getmetatable(L, arg)) {
+        bool same = lua_topointer(L, -1) == meta;
+        lua_pop(L, 1);
+        if (same)
+            return lua_touserdata(L, arg);
+    }
+    return luaL_checkudata(L, arg, name);
+}
 
 /* The two results of an expected failure. */
 static inline int tide_fail(lua_State *L, const char *why)
@@ -109,7 +125,7 @@ void tide_open_report(lua_State *L);
 void tide_open_guard(lua_State *L);
 void tide_open_pool(lua_State *L);
 
-/* tide_set_functions: luaL_setfuncs with the state's userdata as upvalue, into the table on top.
+/* tide_set_functions: luaL_setfuncs with the upvalues above, into the table on top.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
 void tide_set_functions(lua_State *L, const luaL_Reg *functions);
 

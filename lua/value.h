@@ -15,9 +15,9 @@ struct tide_code;
 
 /* What there is to be sent. */
 struct tide_parcel {
-    const char *what;             /* "argument", "result", ...: for the path in an error */
-    int function;                 /* stack index of the function, 0 if there is none */
-    int first, n;                 /* stack indices of the values */
+    const char *what; /* "argument", "result", ...: for the path in an error */
+    int function;     /* stack index of the function, 0 if there is none */
+    int first, n;     /* stack indices of the values */
 };
 
 enum tide_tag {
@@ -61,13 +61,17 @@ struct tide_encoder {
     lua_State *L;
     struct tide_buffer *buffer;
     const struct tide_parcel *parcel;
-    int seen;           /* stack index of the objects met: object -> number, number -> object, -number -> the
+    int seen; /* stack index of the objects met: object -> number, number -> object, -number -> the
                            number of the object it was met in; nil until the first object */
     uint32_t n_objects;
-    uint32_t at;        /* number of the object being written; 0: the parcel itself */
-    enum { TIDE_AT_VALUE, TIDE_AT_ITEM, TIDE_AT_FIELD, TIDE_AT_KEY, TIDE_AT_UPVALUE } place;
-    lua_Integer index;  /* of the value, item or upvalue */
-    int key;            /* stack index of the field's key */
+    uint32_t at; /* number of the object being written; 0: the parcel itself */
+    enum { TIDE_AT_VALUE,
+        TIDE_AT_ITEM,
+        TIDE_AT_FIELD,
+        TIDE_AT_KEY,
+        TIDE_AT_UPVALUE } place;
+    lua_Integer index;   /* of the value, item or upvalue */
+    int key;             /* stack index of the field's key */
     const char *failure; /* what is wrong with the value that cannot be sent */
 };
 

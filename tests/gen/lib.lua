@@ -14,6 +14,13 @@ function lib.quote(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
+-- A checkout whose path would need quotes is used through a link, so that expected texts may name it.
+lib.escaped_root = lib.root:gsub("[^%w/._-]", "\\%0") -- as cflags prints it
+if lib.root:find "[^%w/._-]" then
+  os.execute(("ln -s %s %s/root"):format(lib.quote(lib.root), lib.tmp))
+  lib.root = lib.tmp .. "/root"
+end
+
 function lib.read(path)
   local file <close> = io.open(path, "rb")
   return file and file:read("a")

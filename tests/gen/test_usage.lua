@@ -43,9 +43,9 @@ local version = ("%s.%s"):format(header:match("VERSION_MAJOR (%d+)"), header:mat
 lib.check("version", status == 0 and out == "tidepool " .. version .. "\n", out)
 
 status, out = lib.run("cflags")
-lib.check("cflags", status == 0 and out == ("-I%s/runtime -pthread\n"):format(lib.root), out)
+lib.check("cflags", status == 0 and out == ("-I%s/runtime -pthread\n"):format(lib.escaped_root), out)
 status, out = lib.run("libs")
-lib.check("libs", status == 0 and out == ("%s/build/release/libtidepool.a -pthread\n"):format(lib.root), out)
+lib.check("libs", status == 0 and out == ("%s/build/release/libtidepool.a -pthread\n"):format(lib.escaped_root), out)
 status, _, err = lib.run("cflags >/dev/full")
 lib.check("output that cannot be written",
   status == 1 and err == "tidepool: cannot write the output: No space left on device\n", err)

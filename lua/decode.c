@@ -7,8 +7,9 @@
 struct decoder {
     lua_State *L;
     const unsigned char *at;
-    int objects; /* stack index of the table number -> object; nil if the message has none */
-    uint32_t n_objects;
+    int objects; /* stack index of the table number -> object; if there are few, of the first one */
+    bool few;
+    uint32_t n_objects; /* so far */
 };
 
 static void take(struct decoder *d, void *out, size_t n)
@@ -27,8 +28,20 @@ static uint32_t take_u32(struct decoder *d)
 /* The object on top of the stack gets the next number. */
 static void register_object(struct decoder *d)
 {
+    uint32_t number = ++d->n_objects;
     lua_pushvalue(d->L, -1);
-    lua_rawseti(d->L, d->objects, ++d->n_objects);
+    if (d->few)
+        lua_replace(d->L, d->objects + (int)number - 1);
+    else
+        lua_rawseti(d->L, d->objects, number);
+}
+
+static void push_object(struct decoder *d, uint32_t number)
+{
+    if (d->few)
+        lua_pushvalue(d->L, d->objects + (int)number - 1);
+    else
+        lua_rawgeti(d->L, d->objects, number);
 }
 
 /* Pushes the value whose tag has been taken. */
@@ -68,7 +81,7 @@ static void read_value(struct decoder *d, unsigned char tag)
         lua_pushglobaltable(L);
         return;
     case TIDE_OBJECT:
-        lua_rawgeti(L, d->objects, take_u32(d));
+        push_object(d, take_u32(d));
         return;
     case TIDE_TABLE: {
         uint32_t n_items = take_u32(d);
@@ -107,7 +120,7 @@ static void read_upvalues(struct decoder *d, int function)
         lua_pop(L, 1);
         unsigned char tag = *d->at++;
         if (tag == TIDE_JOINED) {
-            lua_rawgeti(L, d->objects, take_u32(d));
+            push_object(d, take_u32(d));
             lua_upvaluejoin(L, function, i, -1, *d->at++);
             lua_pop(L, 1);
         } else {
@@ -120,32 +133,36 @@ static void read_upvalues(struct decoder *d, int function)
 int tide_decode(lua_State *L, const struct tide_buffer *buffer, const struct tide_code *code)
 {
     struct tide_header header;
-    struct decoder d = {.L = L, .at = buffer->data, .objects = lua_gettop(L) + 1};
+    struct decoder d = {.L = L, .at = buffer->data};
     take(&d, &header, sizeof header);
+    /* The values come first on the stack, so that they need not move; the objects above them. */
     int n = (int)header.n_values + header.function;
-    luaL_checkstack(L, n + LUA_MINSTACK, "too many values");
-    bool any = header.n_objects > 0 && !(header.simple && header.n_objects == 1);
-    if (any)
+    luaL_checkstack(L, n + LUA_MINSTACK + TIDE_FEW_OBJECTS, "too many values");
+    int first = lua_gettop(L) + 1;
+    d.objects = first + n;
+    d.few = header.n_objects <= TIDE_FEW_OBJECTS;
+    lua_settop(L, d.objects - 1 + (d.few ? (int)header.n_objects : 0));
+    if (!d.few)
         lua_createtable(L, header.n_objects > INT32_MAX ? INT32_MAX : (int)header.n_objects, 0);
-    else
-        lua_pushnil(L);
+    int value = first;
     if (header.function) {
         tide_code_push(L, code, header.simple);
-        d.n_objects = 0;
-        if (any)
-            register_object(&d);
+        register_object(&d);
+        lua_replace(L, value++);
     }
-    for (uint32_t i = 0; i < header.n_values; i++)
+    for (; value < first + n; value++) {
         read_value(&d, *d.at++);
+        lua_replace(L, value);
+    }
     int object = lua_gettop(L) + 1;
     for (uint32_t i = header.simple ? 2 : 1; i <= header.n_objects; i++) {
-        lua_rawgeti(L, d.objects, i);
+        push_object(&d, i);
         if (lua_isfunction(L, object))
             read_upvalues(&d, object);
         else
             read_table(&d, object);
         lua_pop(L, 1);
     }
-    lua_remove(L, d.objects);
+    lua_settop(L, first + n - 1);
     return n;
 }

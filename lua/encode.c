@@ -29,47 +29,79 @@ static int add_u32(struct tide_encoder *e, uint32_t number)
 
 /* -- objects -- */
 
-/* Makes the table of objects met; the globals are number 0, the parcel's function number 1. */
+void tide_encoder_push(const struct tide_encoder *e, uint32_t number)
+{
+    if (number <= TIDE_FEW_OBJECTS)
+        lua_pushvalue(e->L, e->few + (int)number);
+    else
+        lua_rawgeti(e->L, e->seen, number);
+}
+
+uint32_t tide_encoder_parent(const struct tide_encoder *e, uint32_t number)
+{
+    if (number <= TIDE_FEW_OBJECTS)
+        return e->few_parents[number];
+    lua_rawgeti(e->L, e->seen, -(lua_Integer)number);
+    uint32_t parent = (uint32_t)lua_tointeger(e->L, -1);
+    lua_pop(e->L, 1);
+    return parent;
+}
+
+/* Makes the table of objects, of those met so far. */
 static void begin_seen(struct tide_encoder *e)
 {
     lua_State *L = e->L;
-    lua_createtable(L, 4, 4);
-    lua_pushglobaltable(L);
-    lua_pushinteger(L, 0);
-    lua_rawset(L, -3);
-    if (e->parcel->function) {
-        lua_pushvalue(L, e->parcel->function);
-        lua_pushinteger(L, 1);
+    lua_createtable(L, 0, 4 * TIDE_FEW_OBJECTS);
+    for (uint32_t number = 0; number <= e->n_objects; number++) {
+        lua_pushvalue(L, e->few + (int)number);
+        lua_pushinteger(L, number);
         lua_rawset(L, -3);
-        lua_pushvalue(L, e->parcel->function);
-        lua_rawseti(L, -2, 1);
     }
     lua_replace(L, e->seen);
 }
 
-/* The number of the object at `index`; *fresh tells whether it is new. */
-static uint32_t object_number(struct tide_encoder *e, int index, bool *fresh)
+/* The number of the object at `index`, if it has been met; else UINT32_MAX. */
+static uint32_t find_object(struct tide_encoder *e, int index)
 {
     lua_State *L = e->L;
-    if (lua_isnil(L, e->seen))
+    if (!lua_isnil(L, e->seen)) {
+        lua_pushvalue(L, index);
+        bool found = lua_rawget(L, e->seen) != LUA_TNIL;
+        uint32_t number = (uint32_t)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+        return found ? number : UINT32_MAX;
+    }
+    const void *address = lua_topointer(L, index);
+    for (uint32_t number = 0; number <= e->n_objects; number++)
+        if (e->few_addresses[number] == address)
+            return number;
+    return UINT32_MAX;
+}
+
+/* Gives the object at `index` the next number. */
+static void number_object(struct tide_encoder *e, int index)
+{
+    lua_State *L = e->L;
+    uint32_t number = e->n_objects + 1;
+    if (number == TIDE_FEW_OBJECTS + 1 && lua_isnil(L, e->seen))
         begin_seen(e);
-    lua_pushvalue(L, index);
-    *fresh = lua_rawget(L, e->seen) == LUA_TNIL;
-    uint32_t number = (uint32_t)lua_tointeger(L, -1);
-    lua_pop(L, 1);
-    if (!*fresh)
-        return number;
-    number = ++e->n_objects;
-    lua_pushvalue(L, index);
-    lua_pushinteger(L, number);
-    lua_rawset(L, e->seen);
-    lua_pushvalue(L, index);
-    lua_rawseti(L, e->seen, number);
-    if (e->at != 0) {
+    if (number <= TIDE_FEW_OBJECTS) {
+        lua_pushvalue(L, index);
+        lua_replace(L, e->few + (int)number);
+        e->few_addresses[number] = lua_topointer(L, index);
+        e->few_parents[number] = e->at;
+    } else {
+        lua_pushvalue(L, index);
+        lua_rawseti(L, e->seen, number);
         lua_pushinteger(L, e->at);
         lua_rawseti(L, e->seen, -(lua_Integer)number);
     }
-    return number;
+    if (!lua_isnil(L, e->seen)) {
+        lua_pushvalue(L, index);
+        lua_pushinteger(L, number);
+        lua_rawset(L, e->seen);
+    }
+    e->n_objects = number;
 }
 
 static int add_reference(struct tide_encoder *e, uint32_t number)
@@ -92,15 +124,15 @@ static uint32_t count_fields(lua_State *L, int index, uint32_t n_items)
 static int write_table(struct tide_encoder *e, int index)
 {
     lua_State *L = e->L;
-    bool fresh;
     if (lua_getmetatable(L, index)) {
         lua_pop(L, 1);
         e->failure = "a table with a metatable";
         return FAILED;
     }
-    uint32_t number = object_number(e, index, &fresh);
-    if (!fresh)
+    uint32_t number = find_object(e, index);
+    if (number != UINT32_MAX)
         return add_reference(e, number);
+    number_object(e, index);
     size_t n_items = lua_rawlen(L, index);
     if (n_items > INT_MAX) {
         e->failure = "a table that is too large";
@@ -113,14 +145,14 @@ static int write_table(struct tide_encoder *e, int index)
 static int write_function(struct tide_encoder *e, int index)
 {
     lua_State *L = e->L;
-    bool fresh;
     if (lua_iscfunction(L, index)) {
         e->failure = "a C function";
         return FAILED;
     }
-    uint32_t number = object_number(e, index, &fresh);
-    if (!fresh)
+    uint32_t number = find_object(e, index);
+    if (number != UINT32_MAX)
         return add_reference(e, number);
+    number_object(e, index);
     uint64_t n = 0;
     if (add_tag(e, TIDE_DUMP) || add(e, &n, sizeof n))
         return FAILED;
@@ -231,6 +263,8 @@ static int write_upvalues(struct tide_encoder *e, int function)
 {
     lua_State *L = e->L;
     e->place = TIDE_AT_UPVALUE;
+    if (lua_isnil(L, e->seen))
+        begin_seen(e);
     for (int i = 1; lua_getupvalue(L, function, i); i++) {
         e->index = i;
         lua_pushlightuserdata(L, lua_upvalueid(L, function, i));
@@ -258,7 +292,7 @@ static int write_contents(struct tide_encoder *e, bool simple)
     lua_State *L = e->L;
     int object = lua_gettop(L) + 1;
     for (e->at = simple ? 2 : 1; e->at <= e->n_objects; e->at++) {
-        lua_rawgeti(L, e->seen, e->at);
+        tide_encoder_push(e, e->at);
         uint32_t n_items = (uint32_t)lua_rawlen(L, object);
         int status = lua_isfunction(L, object)
                          ? write_upvalues(e, object)
@@ -283,26 +317,35 @@ static int write_values(struct tide_encoder *e)
 
 int tide_encode(lua_State *L, struct tide_buffer *buffer, const struct tide_parcel *parcel)
 {
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    luaL_checkstack(L, LUA_MINSTACK + TIDE_FEW_OBJECTS + 2, NULL);
+    int top = lua_gettop(L);
+    struct tide_encoder e;
+    e.L = L;
+    e.buffer = buffer;
+    e.parcel = parcel;
+    e.at = 0;
+    /* The globals are object 0, the parcel's function is object 1. */
+    e.seen = top + 1;
+    e.few = top + 2;
     lua_pushnil(L);
-    struct tide_encoder e = {.L = L, .buffer = buffer, .parcel = parcel, .seen = lua_gettop(L)};
-    struct tide_header header = {
-        .n_values = (uint32_t)parcel->n,
-        .function = parcel->function != 0,
-        .simple = parcel->function && tide_is_simple(L, parcel->function),
-    };
-    e.n_objects = header.function ? 1 : 0;
+    lua_pushglobaltable(L);
+    lua_settop(L, e.few + TIDE_FEW_OBJECTS);
+    e.few_addresses[0] = lua_topointer(L, e.few);
+    e.n_objects = 0;
+    struct tide_header header = {.n_values = (uint32_t)parcel->n, .function = parcel->function != 0};
+    if (header.function) {
+        header.simple = tide_is_simple(L, parcel->function);
+        number_object(&e, parcel->function);
+    }
     buffer->n = 0;
-    if (header.function && !header.simple)
-        begin_seen(&e);
     if (add(&e, &header, sizeof header) || write_values(&e) || write_contents(&e, header.simple)) {
         tide_push_path(&e);
-        lua_replace(L, e.seen);
-        lua_settop(L, e.seen);
+        lua_replace(L, top + 1);
+        lua_settop(L, top + 1);
         return FAILED;
     }
     header.n_objects = e.n_objects;
     memcpy(buffer->data, &header, sizeof header);
-    lua_settop(L, e.seen - 1);
+    lua_settop(L, top);
     return GO_ON;
 }

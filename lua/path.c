@@ -69,12 +69,12 @@ static void append_value(const struct tide_encoder *e, int path, int i)
 }
 
 /* Where the object `number` is among the values sent; nothing for the function itself. */
-static void append_root(const struct tide_encoder *e, int path, lua_Integer number)
+static void append_root(const struct tide_encoder *e, int path, uint32_t number)
 {
     lua_State *L = e->L;
     if (number == 1 && e->parcel->function)
         return;
-    lua_rawgeti(L, e->seen, number);
+    tide_encoder_push(e, number);
     int i = 0;
     while (i < e->parcel->n && !lua_rawequal(L, e->parcel->first + i, -1))
         i++;
@@ -83,12 +83,12 @@ static void append_root(const struct tide_encoder *e, int path, lua_Integer numb
 }
 
 /* The step from one object to another that was first met in it. */
-static void append_step(const struct tide_encoder *e, int path, lua_Integer from, lua_Integer to)
+static void append_step(const struct tide_encoder *e, int path, uint32_t from, uint32_t to)
 {
     lua_State *L = e->L;
     int top = lua_gettop(L);
-    lua_rawgeti(L, e->seen, from);
-    lua_rawgeti(L, e->seen, to);
+    tide_encoder_push(e, from);
+    tide_encoder_push(e, to);
     if (lua_isfunction(L, top + 1)) {
         int i = 1;
         while (lua_getupvalue(L, top + 1, i) && !lua_rawequal(L, -1, top + 2)) {
@@ -108,16 +108,14 @@ static void append_step(const struct tide_encoder *e, int path, lua_Integer from
 /* The steps from the parcel to the object being written. */
 static void append_way(const struct tide_encoder *e, int path)
 {
-    lua_Integer steps[STEPS_MAX + 1]; /* the last objects on the way, the nearest first */
+    uint32_t steps[STEPS_MAX + 1]; /* the last objects on the way, the nearest first */
     size_t n = 0;
-    lua_Integer root = 0;
-    for (lua_Integer number = e->at; number != 0; n++) {
+    uint32_t root = 0;
+    for (uint32_t number = e->at; number != 0; n++) {
         if (n <= STEPS_MAX)
             steps[n] = number;
         root = number;
-        lua_rawgeti(e->L, e->seen, -number);
-        number = lua_tointeger(e->L, -1);
-        lua_pop(e->L, 1);
+        number = tide_encoder_parent(e, number);
     }
     if (n == 0)
         return;
@@ -152,7 +150,7 @@ void tide_push_path(struct tide_encoder *e)
     case TIDE_AT_KEY:
         break;
     case TIDE_AT_UPVALUE:
-        lua_rawgeti(L, e->seen, e->at);
+        tide_encoder_push(e, e->at);
         append_upvalue(L, path, lua_gettop(L), (int)e->index);
         lua_pop(L, 1);
         break;

@@ -56,13 +56,19 @@ int tide_encode(lua_State *L, struct tide_buffer *buffer, const struct tide_parc
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
 int tide_decode(lua_State *L, const struct tide_buffer *buffer, const struct tide_code *code);
 
+enum { TIDE_FEW_OBJECTS = 8 /* so many need no table to be remembered in: they are on the stack */ };
+
 /* Where the encoder is: the object or the parcel whose contents it writes, and at what in it. */
 struct tide_encoder {
     lua_State *L;
     struct tide_buffer *buffer;
     const struct tide_parcel *parcel;
-    int seen; /* stack index of the objects met: object -> number, number -> object, -number -> the
-                           number of the object it was met in; nil until the first object */
+    /* The first objects are at the stack indices few + number, which also keeps them alive; the
+     * others are in the table at `seen`: object -> number, number -> object, and -number -> the
+     * number of the object it was met in. The table is nil until it is needed; then it knows all. */
+    const void *few_addresses[TIDE_FEW_OBJECTS + 1];
+    uint32_t few_parents[TIDE_FEW_OBJECTS + 1];
+    int few, seen;
     uint32_t n_objects;
     uint32_t at; /* number of the object being written; 0: the parcel itself */
     enum { TIDE_AT_VALUE,
@@ -74,6 +80,14 @@ struct tide_encoder {
     int key;             /* stack index of the field's key */
     const char *failure; /* what is wrong with the value that cannot be sent */
 };
+
+/* tide_encoder_push: push the object with this number.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
+void tide_encoder_push(const struct tide_encoder *encoder, uint32_t number);
+
+/* tide_encoder_parent: the number of the object in which this one was first met; 0: the parcel.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
+uint32_t tide_encoder_parent(const struct tide_encoder *encoder, uint32_t number);
 
 /* tide_push_path: push the encoder's failure with the path to the value, in path.c.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */

@@ -74,12 +74,13 @@ function harness.test_script(name, case)
 end
 
 -- Runs a script in a process of its own. Returns its output, both streams, and how it ended.
-function harness.script(code)
+-- settings: shell assignments for its environment.
+function harness.script(code, settings)
   local path = os.tmpname()
   local file <close> = assert(io.open(path, "w"))
   file:write(code)
   file:close()
-  local pipe = assert(io.popen(("exec lua5.4 %s 2>&1"):format(path)))
+  local pipe = assert(io.popen(("%s exec lua5.4 %s 2>&1"):format(settings or "", path)))
   local output = pipe:read "a"
   local _, how, code_or_signal = pipe:close()
   os.remove(path)

@@ -70,6 +70,28 @@ test("shared and cyclic references stay what they are", function()
   assert(u ~= t)
 end)
 
+test("any number of objects, shared in every way", function()
+  for n = 1, 20 do
+    local list = {}
+    for i = 1, n do list[i] = { n = i } end
+    for i = 1, n do list[i].next = list[i % n + 1]; list[i].list = list end
+    local back, first = journey(list, list[1])
+    equal(#back, n)
+    equal(back[1], first)
+    for i = 1, n do
+      equal(back[i].n, i)
+      equal(back[i].next, back[i % n + 1])
+      equal(back[i].list, back)
+    end
+    local sum, calls = 0, {}
+    for i = 1, n do calls[i] = function() sum = sum + list[i].n return sum end end
+    equal(pool:spawn(function() for i = 1, n do calls[i]() end return sum end):await(), n * (n + 1) // 2)
+    list[n].bad = print
+    h.raises_text(("spawn: cannot send argument #%d[%d].bad (a C function)"):format(n, n), pool.spawn, pool, echo,
+      table.unpack({ [n] = list }, 1, n))
+  end
+end)
+
 test("100 000 tables deep, as list, field and key", function()
   for _, key in ipairs { 1, "next" } do
     local top = {}

@@ -86,7 +86,7 @@ schema.pool = {
     doc = "The order in which tasks start.",
     forms = {
       word("fifo", "oldest first; between tasks of several threads there is no order"),
-      word("lifo", "newest first, in the same sense"),
+      word("lifo", "newest first, in the same sense; so old tasks may wait as long as new ones come"),
       word("priority", "by level, the first one is the highest",
         { show = "priority(LEVEL, ...)", args = "levels", later = true }),
       word("fair", "by shares of time",
@@ -107,7 +107,7 @@ schema.pool = {
             forms = { word("half", "half of what it finds"), word("one", "one task") } },
         },
       }),
-      word("off", "a task stays with the worker that took it"),
+      word("off", "a task from outside waits for any worker; what a task submits stays with its worker, so a task must not wait for its own"),
     },
   },
   {

@@ -7,10 +7,9 @@
 
 static int job_lane_init(struct job_lane *lane)
 {
-    struct job_segment *segment = malloc(sizeof *segment);
+    struct job_segment *segment = job_segment_new();
     if (!segment)
         return TP_ENOMEM;
-    segment->next = NULL;
     tp_spin_init(&lane->lock);
     tp_spin_init(&lane->take_lock);
     lane->put = lane->take = segment;
@@ -26,15 +25,6 @@ static int job_lane_init(struct job_lane *lane)
     tp_atomic_init(&lane->n_rejected, 0);
 #endif
     return 0;
-}
-
-static void job_segments_free(struct job_segment *segment)
-{
-    while (segment) {
-        struct job_segment *next = segment->next;
-        free(segment);
-        segment = next;
-    }
 }
 
 /* Nobody else touches the lane any more. */
@@ -53,16 +43,15 @@ static inline uint64_t job_lane_length(struct job_lane *lane)
     return tp_load_sc(&lane->n_put) - n_taken;
 }
 
-/* Appends an empty segment: a kept one, or one that workers gave back, or a new one. */
+/* Appends an empty segment, kept or given back by workers. Returns false if there is none. */
 static bool job_lane_grow(struct job_lane *lane)
 {
     if (!lane->spares)
         lane->spares = tp_swap_acq(&lane->returned, NULL); /* pairs with the exchange in job_lane_return */
     struct job_segment *segment = lane->spares;
-    if (segment)
-        lane->spares = segment->next;
-    else if (!(segment = malloc(sizeof *segment)))
+    if (!segment)
         return false;
+    lane->spares = segment->next;
     segment->next = NULL;
     lane->put->next = segment; /* read by takers after n_put has passed it [LANE-1] */
     lane->put = segment;
@@ -71,7 +60,7 @@ static bool job_lane_grow(struct job_lane *lane)
 }
 
 /* Puts n tasks down and publishes them. The lane's lock is held.
- * Returns how many; fewer only if memory ran out. */
+ * Returns how many; fewer only if the lane has no segment left, see job_lane_stock. */
 static inline size_t job_lane_put(struct job_lane *lane, VALUE_PAYLOAD const *payloads, size_t n)
 {
     size_t i;
@@ -84,20 +73,19 @@ static inline size_t job_lane_put(struct job_lane *lane, VALUE_PAYLOAD const *pa
     return i;
 }
 
-/* Gives an emptied segment back to the submitters' side, or to the system if many are kept. */
-static void job_lane_return(struct job_lane *lane, struct job_segment *segment)
+/* Gives an emptied segment back to the submitters' side. Returns it if enough are kept there. */
+static struct job_segment *job_lane_return(struct job_lane *lane, struct job_segment *segment)
 {
     struct job_segment *top = tp_load_rlx(&lane->returned); /* relaxed: the exchange decides */
     do {
         lane->n_returned = top ? lane->n_returned : 0;
-        if (lane->n_returned >= JOB_SPARES) {
-            free(segment);
-            return;
-        }
+        if (lane->n_returned >= JOB_SPARES)
+            return segment;
         segment->next = top;
         /* Losing means that a submitter took them all: the stack is empty now [LANE-2]. */
     } while (!tp_cas_sc(&lane->returned, &top, segment));
     lane->n_returned++;
+    return NULL;
 }
 
 /* Takes the oldest tasks, a fair share of up to `most`: the first to *task, the rest into the worker's
@@ -110,12 +98,13 @@ static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, st
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in job_lane_put */
     uint32_t room = 1 + job_queue_room(&self->queue);
     uint32_t n = job_share(n_there, self->pool->n_workers, most < room ? most : room);
+    struct job_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
         if (lane->take_at == JOB_SEGMENT) {
             struct job_segment *empty = lane->take;
             lane->take = empty->next;
             lane->take_at = 0;
-            job_lane_return(lane, empty);
+            surplus = job_lane_return(lane, empty);
         }
         *(i == 0 ? task : job_queue_ahead(&self->queue, i - 1)) = lane->take->slots[lane->take_at++];
     }
@@ -123,5 +112,6 @@ static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, st
         job_queue_publish(&self->queue, n - 1);
     job_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->take_lock);
+    free(surplus);
     return n;
 }

@@ -5,10 +5,9 @@
 
 static int job_lane_init(struct job_lane *lane)
 {
-    lane->put = malloc(sizeof *lane->put);
+    lane->put = job_segment_new();
     if (!lane->put)
         return TP_ENOMEM;
-    lane->put->next = NULL;
     lane->spares = NULL;
     lane->put_at = 0;
     tp_spin_init(&lane->lock);
@@ -26,11 +25,8 @@ static int job_lane_init(struct job_lane *lane)
 /* Nobody else touches the lane any more. */
 static void job_lane_free(struct job_lane *lane)
 {
-    for (struct job_segment *segment = lane->put, *next; segment; segment = next) {
-        next = segment->next;
-        free(segment);
-    }
-    free(lane->spares);
+    job_segments_free(lane->put);
+    job_segments_free(lane->spares);
 }
 
 /* Tasks there to take. Any thread; never negative, because n_taken follows n_put. */
@@ -41,20 +37,21 @@ static inline uint64_t job_lane_length(struct job_lane *lane)
     return tp_load_sc(&lane->n_put) - n_taken;
 }
 
-/* Puts an empty segment on top: the kept one or a new one. */
+/* Puts a kept segment on top. Returns false if there is none. */
 static bool job_lane_grow(struct job_lane *lane)
 {
     struct job_segment *segment = lane->spares;
-    lane->spares = NULL;
-    if (!segment && !(segment = malloc(sizeof *segment)))
+    if (!segment)
         return false;
+    lane->spares = segment->next;
     segment->next = lane->put;
     lane->put = segment;
     lane->put_at = 0;
     return true;
 }
 
-/* Puts n tasks down. The lane's lock is held. Returns how many; fewer only if memory ran out. */
+/* Puts n tasks down. The lane's lock is held.
+ * Returns how many; fewer only if the lane has no segment left, see job_lane_stock. */
 static inline size_t job_lane_put(struct job_lane *lane, VALUE_PAYLOAD const *payloads, size_t n)
 {
     size_t i;
@@ -67,17 +64,24 @@ static inline size_t job_lane_put(struct job_lane *lane, VALUE_PAYLOAD const *pa
     return i;
 }
 
-/* Takes the newest task into *task. The lane's lock is held and the lane not empty. */
-static inline void job_lane_pop(struct job_lane *lane, struct job_slot *task)
+/* Takes the newest task into *task. The lane's lock is held and the lane not empty.
+ * Returns an emptied segment if one is kept already, else NULL. */
+static inline struct job_segment *job_lane_pop(struct job_lane *lane, struct job_slot *task)
 {
-    if (lane->put_at == 0) { /* keep the empty segment, unless one is kept already */
+    struct job_segment *surplus = NULL;
+    if (lane->put_at == 0) {
         struct job_segment *empty = lane->put;
         lane->put = empty->next;
         lane->put_at = JOB_SEGMENT;
-        free(lane->spares);
-        lane->spares = empty;
+        if (lane->spares) {
+            surplus = empty;
+        } else {
+            empty->next = NULL;
+            lane->spares = empty;
+        }
     }
     *task = lane->put->slots[--lane->put_at];
+    return surplus;
 }
 
 /* Takes the newest tasks, a fair share of up to `most`: the newest to *task, the rest into the worker's
@@ -89,13 +93,15 @@ static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, st
     uint64_t n_there = tp_load_rlx(&lane->n_put) - tp_load_rlx(&lane->n_taken);
     uint32_t room = 1 + job_queue_room(&self->queue);
     uint32_t n = job_share(n_there, self->pool->n_workers, most < room ? most : room);
-    if (n > 0)
-        job_lane_pop(lane, task);
-    for (uint32_t i = 1; i < n; i++)
-        job_lane_pop(lane, job_queue_ahead(&self->queue, n - 1 - i));
+    struct job_segment *surplus = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        struct job_segment *empty = job_lane_pop(lane, i == 0 ? task : job_queue_ahead(&self->queue, n - 1 - i));
+        surplus = empty ? empty : surplus;
+    }
     if (n > 1)
         job_queue_publish(&self->queue, n - 1);
     job_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->lock);
+    free(surplus);
     return n;
 }

@@ -110,8 +110,9 @@ int job_pool_close(struct job_pool *pool, uint64_t deadline_ns);
 void job_pool_free(struct job_pool *pool);
 
 #if WITH_STATS
-/* A look at the counters. Each is exact and never goes back, except those marked "now". */
-struct job_pool_stats {
+/* A look at the counters. Each is exact and never goes back, except those marked "now": these were
+ * true at some moment of the call, but not all at the same one. */
+struct job_stats {
     uint64_t submitted;      /* tasks accepted */
     uint64_t completed;      /* tasks finished, failed ones included */
     uint64_t failed;         /* tasks that returned a negative value */
@@ -133,9 +134,9 @@ struct job_pool_stats {
 };
 
 /* job_pool_stats: read the counters.
- * out: filled. completed <= submitted, and running <= workers plus nested tasks, always.
+ * out: filled. Always completed <= submitted and running <= workers, and no number wraps.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void job_pool_stats(struct job_pool *pool, struct job_pool_stats *out);
+void job_pool_stats(struct job_pool *pool, struct job_stats *out);
 #endif
 
 #ifdef __cplusplus

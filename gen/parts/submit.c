@@ -3,8 +3,21 @@
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
 
+/* Brings the lane another segment. Returns false if there is no memory. */
+static bool job_lane_stock(struct job_lane *lane)
+{
+    struct job_segment *segment = job_segment_new();
+    if (!segment)
+        return false;
+    tp_spin_lock(&lane->lock);
+    segment->next = lane->spares;
+    lane->spares = segment;
+    tp_spin_unlock(&lane->lock);
+    return true;
+}
+
 /* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM. */
+ * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
 static inline int job_lane_accept(struct job_pool *pool, struct job_lane *lane, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_put)
 {
     int status = 0;
@@ -39,6 +52,10 @@ static inline int job_submit_outside(struct job_pool *pool, VALUE_PAYLOAD const 
     while (*n_accepted < n && status == 0) {
         status = job_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
         *n_accepted += n_put;
+        if (status == TP_ENOMEM && job_lane_stock(lane)) {
+            status = 0;
+            continue;
+        }
 #if WITH_BOUNDED && WITH_BLOCK
         if (status == 0 && *n_accepted < n)
             status = job_room_wait(pool, lane, n - *n_accepted);
@@ -72,10 +89,14 @@ static inline int job_inside_put(struct job_worker *self, VALUE_PAYLOAD const *p
         job_queue_publish(queue, 1);
         return 0;
     }
-    tp_spin_lock(&self->lane->lock);
-    size_t n_put = job_lane_put(self->lane, payload, 1);
-    tp_spin_unlock(&self->lane->lock);
-    return n_put == 1 ? 0 : TP_ENOMEM;
+    do {
+        tp_spin_lock(&self->lane->lock);
+        size_t n_put = job_lane_put(self->lane, payload, 1);
+        tp_spin_unlock(&self->lane->lock);
+        if (n_put == 1)
+            return 0;
+    } while (job_lane_stock(self->lane));
+    return TP_ENOMEM;
 }
 
 static inline int job_submit_inside(struct job_worker *self, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)

@@ -10,10 +10,14 @@ enum {
     JOB_SPARES = 64,         /* empty segments a lane keeps */
     JOB_LANES_MIN = 4,       /* lanes at least; a power of two */
     JOB_LANES_MAX = 64,      /* lanes at most; a power of two */
-    JOB_BATCH = 32,          /* tasks a worker takes from a lane at once, at most */
-    JOB_FAIRNESS = 61,       /* after so many of its own a worker looks at the lanes first */
-    JOB_LOOKS = 5,           /* rounds a searching worker looks, some 25 us, before it sleeps */
-    JOB_PAUSES = 16,         /* pauses after the first round; twice as many after each further one */
+#if WITH_STEALING
+    JOB_BATCH = 32, /* tasks a worker takes from a lane at once, at most */
+#else
+    JOB_BATCH = 1, /* tasks a worker takes from a lane at once: what it has, nobody else can run */
+#endif
+    JOB_FAIRNESS = 61, /* after so many of its own a worker looks at the lanes first */
+    JOB_LOOKS = 5,     /* rounds a searching worker looks, some 25 us, before it sleeps */
+    JOB_PAUSES = 16,   /* pauses after the first round; twice as many after each further one */
 #if WITH_STEALING
     JOB_STEAL_FIRST = JOB_QUEUE / 2, /* tasks worth a theft in the first round */
 #endif
@@ -23,6 +27,7 @@ enum {
 };
 
 _Static_assert(JOB_BATCH < JOB_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(JOB_BATCH <= JOB_SEGMENT, "a batch empties one segment at most");
 _Static_assert((JOB_QUEUE & (JOB_QUEUE - 1)) == 0 && JOB_QUEUE >= 2 && JOB_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
 struct job_slot {
@@ -145,4 +150,22 @@ static inline uint32_t job_share(uint64_t n_there, uint32_t n_workers, uint32_t 
 {
     uint64_t share = n_there / n_workers;
     return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+}
+
+/* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
+static struct job_segment *job_segment_new(void)
+{
+    struct job_segment *segment = aligned_alloc(alignof(struct job_segment), sizeof *segment);
+    if (segment)
+        segment->next = NULL;
+    return segment;
+}
+
+static void job_segments_free(struct job_segment *segment)
+{
+    while (segment) {
+        struct job_segment *next = segment->next;
+        free(segment);
+        segment = next;
+    }
 }

@@ -2,7 +2,7 @@
 /* -- 8 Worker loop ------------------------------------------------------------------------------
  * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
  * JOB_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * starves nobody. */
+ * does not starve those from outside. */
 
 static inline struct job_worker *job_self(struct job_pool *pool)
 {
@@ -105,7 +105,9 @@ static bool job_next(struct job_worker *self, struct job_slot *task)
 {
     if (++self->tick % JOB_FAIRNESS == 0 && job_take(self, task, 1))
         return true;
-    return job_queue_pop(&self->queue, task) || job_take(self, task, JOB_BATCH) || job_wait(self, task);
+    return job_queue_pop(&self->queue, task) ||
+        job_take(self, task, JOB_BATCH) ||
+        job_wait(self, task);
 }
 
 static void job_worker_main(struct tp_worker *worker)

@@ -11,7 +11,7 @@
 #include "pool.c"
 
 _Static_assert(JOB_SEGMENT == 2 && JOB_SPARES == 1 && JOB_LANES_MIN == 1 && JOB_LANES_MAX == 2, "shrink.sed");
-_Static_assert(JOB_BATCH == 2 && JOB_FAIRNESS == 3 && JOB_LOOKS == 1 && JOB_PAUSES == 1, "shrink.sed");
+_Static_assert(JOB_BATCH == (WITH_STEALING ? 2 : 1) && JOB_FAIRNESS == 3 && JOB_LOOKS == 1 && JOB_PAUSES == 1, "shrink.sed");
 #if WITH_BOUNDED
 _Static_assert(JOB_CREDIT == 2, "shrink.sed");
 #endif
@@ -186,7 +186,7 @@ static void end(void)
         model_check(n_run[i] == accepted[i]);
     model_check(job_is_quiet(pool));
 #if WITH_STATS
-    struct job_pool_stats stats;
+    struct job_stats stats;
     job_pool_stats(pool, &stats);
     model_check(stats.submitted == stats.completed && stats.running == 0 && stats.pending == 0);
 #endif

@@ -20,6 +20,7 @@ int main(void)
         cmocka_unit_test(test_near_wrap_around),
         cmocka_unit_test(test_child_of_blocked_task_is_stolen),
 #endif
+        cmocka_unit_test(test_nothing_is_kept),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_more_workers_than_cores),
 #if WITH_BOUNDED

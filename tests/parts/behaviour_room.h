@@ -74,7 +74,7 @@ static void test_batch_partly_accepted(void **state)
     gate_open(&gate);
     assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
 #if WITH_STATS
-    struct job_pool_stats stats;
+    struct job_stats stats;
     job_pool_stats(pool, &stats);
     assert_int_equal(stats.rejected, 11);
     assert_int_equal(stats.submitted, 10);
@@ -153,7 +153,7 @@ static void test_block_until_room(void **state)
     }
     await_waiting(pool, TRIERS);
 #if WITH_STATS
-    struct job_pool_stats stats;
+    struct job_stats stats;
     job_pool_stats(pool, &stats);
     assert_int_equal(stats.waiting, TRIERS);
     assert_int_equal(stats.running, 1);
@@ -235,7 +235,7 @@ static void test_waiting_and_deadline(void **state)
     assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
     assert_int_equal(job_submit(pool, as_payload(&nothing)), 0);
 #if WITH_STATS
-    struct job_pool_stats stats;
+    struct job_stats stats;
     job_pool_stats(pool, &stats);
     assert_int_equal(stats.rejected, 2);
 #endif

@@ -251,13 +251,14 @@ static void test_all_workers_wake(void **state)
     }
 }
 
-#if WITH_STEALING
-/* A task that blocks until its own child has run: another worker must come for the child. */
 static int child_opens(void *argument)
 {
     gate_open(argument);
     return 0;
 }
+
+#if WITH_STEALING
+/* A task that blocks until its own child has run: another worker must come for the child. */
 
 struct needy {
     struct job_pool *pool;
@@ -286,6 +287,27 @@ static void test_child_of_blocked_task_is_stolen(void **state)
     job_pool_free(pool);
 }
 #endif
+
+/* Tasks from outside wait for any worker, not for one: the first waits for the second, which must
+ * not be kept by the worker that runs the first. */
+static void test_nothing_is_kept(void **state)
+{
+    (void)state;
+    struct job_pool *pool = pool_open(2, 64);
+    for (int round = 0; round < 100; round++) {
+        struct gate start = GATE_CLOSED, gate = GATE_CLOSED;
+        struct call hold;
+        struct entry entry = {{entry_run, &entry}, 0};
+        struct call waits = {gate_pass, &gate}, opens = {child_opens, &gate}, done = entry.call;
+        pool_hold(pool, 2, &start, &hold);
+        struct call *tasks[] = {&waits, &opens, &done, &done};
+        for (size_t i = 0; i < 4; i++)
+            submit(pool, tasks[WITH_LIFO ? 3 - i : i]);
+        gate_open(&start);
+        assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
+    }
+    job_pool_free(pool);
+}
 
 static void test_batch(void **state)
 {

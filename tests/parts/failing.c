@@ -92,7 +92,7 @@ static void test_submit_without_memory(void **state)
     for (size_t i = 0; i < LEDGER; i++)
         payloads[i] = as_payload(&entries[i].call);
     size_t n_accepted = 0;
-    allocations_left = 2;
+    allocations_left = 2; /* two more segments, then none */
     int status = job_submit_batch(pool, payloads, LEDGER, &n_accepted);
     allocations_left = -1;
     assert_int_equal(status, TP_ENOMEM);

@@ -33,7 +33,7 @@ enum {
     PIECE_SPARES = 64,    /* empty segments a lane keeps */
     PIECE_LANES_MIN = 4,  /* lanes at least; a power of two */
     PIECE_LANES_MAX = 64, /* lanes at most; a power of two */
-    PIECE_BATCH = 32,     /* tasks a worker takes from a lane at once, at most */
+    PIECE_BATCH = 1,      /* tasks a worker takes from a lane at once: what it has, nobody else can run */
     PIECE_FAIRNESS = 61,  /* after so many of its own a worker looks at the lanes first */
     PIECE_LOOKS = 5,      /* rounds a searching worker looks, some 25 us, before it sleeps */
     PIECE_PAUSES = 16,    /* pauses after the first round; twice as many after each further one */
@@ -41,6 +41,7 @@ enum {
 };
 
 _Static_assert(PIECE_BATCH < PIECE_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(PIECE_BATCH <= PIECE_SEGMENT, "a batch empties one segment at most");
 _Static_assert((PIECE_QUEUE & (PIECE_QUEUE - 1)) == 0 && PIECE_QUEUE >= 2 && PIECE_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
 struct piece_slot {
@@ -124,6 +125,24 @@ static inline uint32_t piece_share(uint64_t n_there, uint32_t n_workers, uint32_
     return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
 }
 
+/* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
+static struct piece_segment *piece_segment_new(void)
+{
+    struct piece_segment *segment = aligned_alloc(alignof(struct piece_segment), sizeof *segment);
+    if (segment)
+        segment->next = NULL;
+    return segment;
+}
+
+static void piece_segments_free(struct piece_segment *segment)
+{
+    while (segment) {
+        struct piece_segment *next = segment->next;
+        free(segment);
+        segment = next;
+    }
+}
+
 /* -- 2 Local queue ------------------------------------------------------------------------------
  * A plain ring that nobody but its owner touches: stealing is off. */
 
@@ -164,10 +183,9 @@ static inline bool piece_queue_pop(struct piece_queue *queue, struct piece_slot 
 
 static int piece_lane_init(struct piece_lane *lane)
 {
-    lane->put = malloc(sizeof *lane->put);
+    lane->put = piece_segment_new();
     if (!lane->put)
         return TP_ENOMEM;
-    lane->put->next = NULL;
     lane->spares = NULL;
     lane->put_at = 0;
     tp_spin_init(&lane->lock);
@@ -181,11 +199,8 @@ static int piece_lane_init(struct piece_lane *lane)
 /* Nobody else touches the lane any more. */
 static void piece_lane_free(struct piece_lane *lane)
 {
-    for (struct piece_segment *segment = lane->put, *next; segment; segment = next) {
-        next = segment->next;
-        free(segment);
-    }
-    free(lane->spares);
+    piece_segments_free(lane->put);
+    piece_segments_free(lane->spares);
 }
 
 /* Tasks there to take. Any thread; never negative, because n_taken follows n_put. */
@@ -196,20 +211,21 @@ static inline uint64_t piece_lane_length(struct piece_lane *lane)
     return tp_load_sc(&lane->n_put) - n_taken;
 }
 
-/* Puts an empty segment on top: the kept one or a new one. */
+/* Puts a kept segment on top. Returns false if there is none. */
 static bool piece_lane_grow(struct piece_lane *lane)
 {
     struct piece_segment *segment = lane->spares;
-    lane->spares = NULL;
-    if (!segment && !(segment = malloc(sizeof *segment)))
+    if (!segment)
         return false;
+    lane->spares = segment->next;
     segment->next = lane->put;
     lane->put = segment;
     lane->put_at = 0;
     return true;
 }
 
-/* Puts n tasks down. The lane's lock is held. Returns how many; fewer only if memory ran out. */
+/* Puts n tasks down. The lane's lock is held.
+ * Returns how many; fewer only if the lane has no segment left, see piece_lane_stock. */
 static inline size_t piece_lane_put(struct piece_lane *lane, struct piece const *payloads, size_t n)
 {
     size_t i;
@@ -222,17 +238,24 @@ static inline size_t piece_lane_put(struct piece_lane *lane, struct piece const 
     return i;
 }
 
-/* Takes the newest task into *task. The lane's lock is held and the lane not empty. */
-static inline void piece_lane_pop(struct piece_lane *lane, struct piece_slot *task)
+/* Takes the newest task into *task. The lane's lock is held and the lane not empty.
+ * Returns an emptied segment if one is kept already, else NULL. */
+static inline struct piece_segment *piece_lane_pop(struct piece_lane *lane, struct piece_slot *task)
 {
-    if (lane->put_at == 0) { /* keep the empty segment, unless one is kept already */
+    struct piece_segment *surplus = NULL;
+    if (lane->put_at == 0) {
         struct piece_segment *empty = lane->put;
         lane->put = empty->next;
         lane->put_at = PIECE_SEGMENT;
-        free(lane->spares);
-        lane->spares = empty;
+        if (lane->spares) {
+            surplus = empty;
+        } else {
+            empty->next = NULL;
+            lane->spares = empty;
+        }
     }
     *task = lane->put->slots[--lane->put_at];
+    return surplus;
 }
 
 /* Takes the newest tasks, a fair share of up to `most`: the newest to *task, the rest into the worker's
@@ -244,14 +267,16 @@ static uint32_t piece_lane_take(struct piece_lane *lane, struct piece_worker *se
     uint64_t n_there = tp_load_rlx(&lane->n_put) - tp_load_rlx(&lane->n_taken);
     uint32_t room = 1 + piece_queue_room(&self->queue);
     uint32_t n = piece_share(n_there, self->pool->n_workers, most < room ? most : room);
-    if (n > 0)
-        piece_lane_pop(lane, task);
-    for (uint32_t i = 1; i < n; i++)
-        piece_lane_pop(lane, piece_queue_ahead(&self->queue, n - 1 - i));
+    struct piece_segment *surplus = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        struct piece_segment *empty = piece_lane_pop(lane, i == 0 ? task : piece_queue_ahead(&self->queue, n - 1 - i));
+        surplus = empty ? empty : surplus;
+    }
     if (n > 1)
         piece_queue_publish(&self->queue, n - 1);
     piece_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->lock);
+    free(surplus);
     return n;
 }
 
@@ -361,7 +386,7 @@ static inline bool piece_room_pay(struct piece_worker *self)
 /* -- 8 Worker loop ------------------------------------------------------------------------------
  * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
  * PIECE_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * starves nobody. */
+ * does not starve those from outside. */
 
 static inline struct piece_worker *piece_self(struct piece_pool *pool)
 {
@@ -451,7 +476,9 @@ static bool piece_next(struct piece_worker *self, struct piece_slot *task)
 {
     if (++self->tick % PIECE_FAIRNESS == 0 && piece_take(self, task, 1))
         return true;
-    return piece_queue_pop(&self->queue, task) || piece_take(self, task, PIECE_BATCH) || piece_wait(self, task);
+    return piece_queue_pop(&self->queue, task) ||
+        piece_take(self, task, PIECE_BATCH) ||
+        piece_wait(self, task);
 }
 
 static void piece_worker_main(struct tp_worker *worker)
@@ -466,8 +493,21 @@ static void piece_worker_main(struct tp_worker *worker)
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
 
+/* Brings the lane another segment. Returns false if there is no memory. */
+static bool piece_lane_stock(struct piece_lane *lane)
+{
+    struct piece_segment *segment = piece_segment_new();
+    if (!segment)
+        return false;
+    tp_spin_lock(&lane->lock);
+    segment->next = lane->spares;
+    lane->spares = segment;
+    tp_spin_unlock(&lane->lock);
+    return true;
+}
+
 /* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM. */
+ * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
 static inline int piece_lane_accept(struct piece_pool *pool, struct piece_lane *lane, struct piece const *payloads, size_t n, size_t *n_put)
 {
     int status = 0;
@@ -498,6 +538,10 @@ static inline int piece_submit_outside(struct piece_pool *pool, struct piece con
     while (*n_accepted < n && status == 0) {
         status = piece_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
         *n_accepted += n_put;
+        if (status == TP_ENOMEM && piece_lane_stock(lane)) {
+            status = 0;
+            continue;
+        }
         if (status == 0 && *n_accepted < n && !piece_room_grant(pool, lane, piece_room_wanted(pool, n - *n_accepted)))
             status = TP_EFULL;
     }
@@ -519,10 +563,14 @@ static inline int piece_inside_put(struct piece_worker *self, struct piece const
         piece_queue_publish(queue, 1);
         return 0;
     }
-    tp_spin_lock(&self->lane->lock);
-    size_t n_put = piece_lane_put(self->lane, payload, 1);
-    tp_spin_unlock(&self->lane->lock);
-    return n_put == 1 ? 0 : TP_ENOMEM;
+    do {
+        tp_spin_lock(&self->lane->lock);
+        size_t n_put = piece_lane_put(self->lane, payload, 1);
+        tp_spin_unlock(&self->lane->lock);
+        if (n_put == 1)
+            return 0;
+    } while (piece_lane_stock(self->lane));
+    return TP_ENOMEM;
 }
 
 static inline int piece_submit_inside(struct piece_worker *self, struct piece const *payloads, size_t n, size_t *n_accepted)
@@ -724,16 +772,20 @@ void piece_pool_free(struct piece_pool *pool)
  * Sums over counters with one writer each, read in the order finished, started, accepted, so that
  * no difference is negative [COUNT-1]. */
 
-void piece_pool_stats(struct piece_pool *pool, struct piece_pool_stats *out)
+void piece_pool_stats(struct piece_pool *pool, struct piece_stats *out)
 {
-    struct piece_pool_stats sum = {.workers = pool->n_workers};
+    struct piece_stats sum = {.workers = pool->n_workers};
     uint64_t n_started = 0;
     sum.completed = piece_sum_finished(pool);
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        n_started += tp_load_acq(&pool->workers[i].n_started); /* pairs with piece_count */
+    for (uint32_t i = 0; i < pool->n_workers; i++) {
+        struct piece_worker *worker = &pool->workers[i];
+        uint64_t n_before = tp_load_acq(&worker->n_finished); /* pairs with piece_count, as below */
+        uint64_t n = tp_load_acq(&worker->n_started);
+        sum.running += n != n_before; /* one task at a time, however many went by */
+        n_started += n;
+    }
     sum.submitted = piece_sum_accepted(pool);
     sum.pending = sum.submitted - n_started;
-    sum.running = n_started - sum.completed;
     for (uint32_t i = 0; i < pool->n_workers; i++) {
         struct piece_worker *worker = &pool->workers[i];
         /* Relaxed: single numbers, no order between them is promised. */
@@ -743,6 +795,9 @@ void piece_pool_stats(struct piece_pool *pool, struct piece_pool_stats *out)
     sum.parked = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)); /* relaxed: as above */
     sum.capacity = UINT64_MAX;
     sum.capacity = pool->capacity;
+    /* Tasks that came and started between the two sums would count as pending. */
+    uint64_t most = sum.capacity > sum.running ? sum.capacity - sum.running : 0;
+    sum.pending = sum.pending < most ? sum.pending : most;
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         sum.rejected += tp_load_rlx(&pool->lanes[i].n_rejected); /* relaxed: as above */
     for (uint32_t i = 0; i < pool->n_workers; i++)

@@ -88,8 +88,9 @@ int piece_pool_close(struct piece_pool *pool, uint64_t deadline_ns);
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 void piece_pool_free(struct piece_pool *pool);
 
-/* A look at the counters. Each is exact and never goes back, except those marked "now". */
-struct piece_pool_stats {
+/* A look at the counters. Each is exact and never goes back, except those marked "now": these were
+ * true at some moment of the call, but not all at the same one. */
+struct piece_stats {
     uint64_t submitted; /* tasks accepted */
     uint64_t completed; /* tasks finished, failed ones included */
     uint64_t failed;    /* tasks that returned a negative value */
@@ -104,9 +105,9 @@ struct piece_pool_stats {
 };
 
 /* piece_pool_stats: read the counters.
- * out: filled. completed <= submitted, and running <= workers plus nested tasks, always.
+ * out: filled. Always completed <= submitted and running <= workers, and no number wraps.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void piece_pool_stats(struct piece_pool *pool, struct piece_pool_stats *out);
+void piece_pool_stats(struct piece_pool *pool, struct piece_stats *out);
 
 #ifdef __cplusplus
 }

@@ -43,6 +43,7 @@ enum {
 };
 
 _Static_assert(NUMBER_BATCH < NUMBER_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(NUMBER_BATCH <= NUMBER_SEGMENT, "a batch empties one segment at most");
 _Static_assert((NUMBER_QUEUE & (NUMBER_QUEUE - 1)) == 0 && NUMBER_QUEUE >= 2 && NUMBER_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
 struct number_slot {
@@ -127,6 +128,24 @@ static inline uint32_t number_share(uint64_t n_there, uint32_t n_workers, uint32
 {
     uint64_t share = n_there / n_workers;
     return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+}
+
+/* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
+static struct number_segment *number_segment_new(void)
+{
+    struct number_segment *segment = aligned_alloc(alignof(struct number_segment), sizeof *segment);
+    if (segment)
+        segment->next = NULL;
+    return segment;
+}
+
+static void number_segments_free(struct number_segment *segment)
+{
+    while (segment) {
+        struct number_segment *next = segment->next;
+        free(segment);
+        segment = next;
+    }
 }
 
 /* -- 2 Local queue ------------------------------------------------------------------------------
@@ -220,10 +239,9 @@ static inline bool number_queue_pop(struct number_queue *queue, struct number_sl
 
 static int number_lane_init(struct number_lane *lane)
 {
-    struct number_segment *segment = malloc(sizeof *segment);
+    struct number_segment *segment = number_segment_new();
     if (!segment)
         return TP_ENOMEM;
-    segment->next = NULL;
     tp_spin_init(&lane->lock);
     tp_spin_init(&lane->take_lock);
     lane->put = lane->take = segment;
@@ -234,15 +252,6 @@ static int number_lane_init(struct number_lane *lane)
     tp_atomic_init(&lane->n_taken, 0);
     lane->credit = 0;
     return 0;
-}
-
-static void number_segments_free(struct number_segment *segment)
-{
-    while (segment) {
-        struct number_segment *next = segment->next;
-        free(segment);
-        segment = next;
-    }
 }
 
 /* Nobody else touches the lane any more. */
@@ -261,16 +270,15 @@ static inline uint64_t number_lane_length(struct number_lane *lane)
     return tp_load_sc(&lane->n_put) - n_taken;
 }
 
-/* Appends an empty segment: a kept one, or one that workers gave back, or a new one. */
+/* Appends an empty segment, kept or given back by workers. Returns false if there is none. */
 static bool number_lane_grow(struct number_lane *lane)
 {
     if (!lane->spares)
         lane->spares = tp_swap_acq(&lane->returned, NULL); /* pairs with the exchange in number_lane_return */
     struct number_segment *segment = lane->spares;
-    if (segment)
-        lane->spares = segment->next;
-    else if (!(segment = malloc(sizeof *segment)))
+    if (!segment)
         return false;
+    lane->spares = segment->next;
     segment->next = NULL;
     lane->put->next = segment; /* read by takers after n_put has passed it [LANE-1] */
     lane->put = segment;
@@ -279,7 +287,7 @@ static bool number_lane_grow(struct number_lane *lane)
 }
 
 /* Puts n tasks down and publishes them. The lane's lock is held.
- * Returns how many; fewer only if memory ran out. */
+ * Returns how many; fewer only if the lane has no segment left, see number_lane_stock. */
 static inline size_t number_lane_put(struct number_lane *lane, uint64_t const *payloads, size_t n)
 {
     size_t i;
@@ -292,20 +300,19 @@ static inline size_t number_lane_put(struct number_lane *lane, uint64_t const *p
     return i;
 }
 
-/* Gives an emptied segment back to the submitters' side, or to the system if many are kept. */
-static void number_lane_return(struct number_lane *lane, struct number_segment *segment)
+/* Gives an emptied segment back to the submitters' side. Returns it if enough are kept there. */
+static struct number_segment *number_lane_return(struct number_lane *lane, struct number_segment *segment)
 {
     struct number_segment *top = tp_load_rlx(&lane->returned); /* relaxed: the exchange decides */
     do {
         lane->n_returned = top ? lane->n_returned : 0;
-        if (lane->n_returned >= NUMBER_SPARES) {
-            free(segment);
-            return;
-        }
+        if (lane->n_returned >= NUMBER_SPARES)
+            return segment;
         segment->next = top;
         /* Losing means that a submitter took them all: the stack is empty now [LANE-2]. */
     } while (!tp_cas_sc(&lane->returned, &top, segment));
     lane->n_returned++;
+    return NULL;
 }
 
 /* Takes the oldest tasks, a fair share of up to `most`: the first to *task, the rest into the worker's
@@ -318,12 +325,13 @@ static uint32_t number_lane_take(struct number_lane *lane, struct number_worker 
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in number_lane_put */
     uint32_t room = 1 + number_queue_room(&self->queue);
     uint32_t n = number_share(n_there, self->pool->n_workers, most < room ? most : room);
+    struct number_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
         if (lane->take_at == NUMBER_SEGMENT) {
             struct number_segment *empty = lane->take;
             lane->take = empty->next;
             lane->take_at = 0;
-            number_lane_return(lane, empty);
+            surplus = number_lane_return(lane, empty);
         }
         *(i == 0 ? task : number_queue_ahead(&self->queue, i - 1)) = lane->take->slots[lane->take_at++];
     }
@@ -331,6 +339,7 @@ static uint32_t number_lane_take(struct number_lane *lane, struct number_worker 
         number_queue_publish(&self->queue, n - 1);
     number_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->take_lock);
+    free(surplus);
     return n;
 }
 
@@ -553,7 +562,7 @@ static bool number_steal(struct number_worker *self, struct number_slot *task, u
 /* -- 8 Worker loop ------------------------------------------------------------------------------
  * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
  * NUMBER_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * starves nobody. */
+ * does not starve those from outside. */
 
 static inline struct number_worker *number_self(struct number_pool *pool)
 {
@@ -643,7 +652,9 @@ static bool number_next(struct number_worker *self, struct number_slot *task)
 {
     if (++self->tick % NUMBER_FAIRNESS == 0 && number_take(self, task, 1))
         return true;
-    return number_queue_pop(&self->queue, task) || number_take(self, task, NUMBER_BATCH) || number_wait(self, task);
+    return number_queue_pop(&self->queue, task) ||
+        number_take(self, task, NUMBER_BATCH) ||
+        number_wait(self, task);
 }
 
 static void number_worker_main(struct tp_worker *worker)
@@ -673,8 +684,21 @@ static int number_run_nested(struct number_worker *self, uint64_t const *payload
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
 
+/* Brings the lane another segment. Returns false if there is no memory. */
+static bool number_lane_stock(struct number_lane *lane)
+{
+    struct number_segment *segment = number_segment_new();
+    if (!segment)
+        return false;
+    tp_spin_lock(&lane->lock);
+    segment->next = lane->spares;
+    lane->spares = segment;
+    tp_spin_unlock(&lane->lock);
+    return true;
+}
+
 /* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM. */
+ * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
 static inline int number_lane_accept(struct number_pool *pool, struct number_lane *lane, uint64_t const *payloads, size_t n, size_t *n_put)
 {
     int status = 0;
@@ -705,6 +729,10 @@ static inline int number_submit_outside(struct number_pool *pool, uint64_t const
     while (*n_accepted < n && status == 0) {
         status = number_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
         *n_accepted += n_put;
+        if (status == TP_ENOMEM && number_lane_stock(lane)) {
+            status = 0;
+            continue;
+        }
         if (status == 0 && *n_accepted < n)
             status = number_room_wait(pool, lane, n - *n_accepted);
     }
@@ -723,10 +751,14 @@ static inline int number_inside_put(struct number_worker *self, uint64_t const *
         number_queue_publish(queue, 1);
         return 0;
     }
-    tp_spin_lock(&self->lane->lock);
-    size_t n_put = number_lane_put(self->lane, payload, 1);
-    tp_spin_unlock(&self->lane->lock);
-    return n_put == 1 ? 0 : TP_ENOMEM;
+    do {
+        tp_spin_lock(&self->lane->lock);
+        size_t n_put = number_lane_put(self->lane, payload, 1);
+        tp_spin_unlock(&self->lane->lock);
+        if (n_put == 1)
+            return 0;
+    } while (number_lane_stock(self->lane));
+    return TP_ENOMEM;
 }
 
 static inline int number_submit_inside(struct number_worker *self, uint64_t const *payloads, size_t n, size_t *n_accepted)

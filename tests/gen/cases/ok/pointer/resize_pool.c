@@ -42,6 +42,7 @@ enum {
 };
 
 _Static_assert(RESIZE_BATCH < RESIZE_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(RESIZE_BATCH <= RESIZE_SEGMENT, "a batch empties one segment at most");
 _Static_assert((RESIZE_QUEUE & (RESIZE_QUEUE - 1)) == 0 && RESIZE_QUEUE >= 2 && RESIZE_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
 struct resize_slot {
@@ -138,6 +139,24 @@ static inline uint32_t resize_share(uint64_t n_there, uint32_t n_workers, uint32
     return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
 }
 
+/* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
+static struct resize_segment *resize_segment_new(void)
+{
+    struct resize_segment *segment = aligned_alloc(alignof(struct resize_segment), sizeof *segment);
+    if (segment)
+        segment->next = NULL;
+    return segment;
+}
+
+static void resize_segments_free(struct resize_segment *segment)
+{
+    while (segment) {
+        struct resize_segment *next = segment->next;
+        free(segment);
+        segment = next;
+    }
+}
+
 /* -- 2 Local queue ------------------------------------------------------------------------------
  * A ring whose three cursors share one word, so that every transition is one atomic operation on
  * it: [head, tail) holds tasks, [done, head) is being copied out by one thief. Claim, then copy:
@@ -229,10 +248,9 @@ static inline bool resize_queue_pop(struct resize_queue *queue, struct resize_sl
 
 static int resize_lane_init(struct resize_lane *lane)
 {
-    struct resize_segment *segment = malloc(sizeof *segment);
+    struct resize_segment *segment = resize_segment_new();
     if (!segment)
         return TP_ENOMEM;
-    segment->next = NULL;
     tp_spin_init(&lane->lock);
     tp_spin_init(&lane->take_lock);
     lane->put = lane->take = segment;
@@ -244,15 +262,6 @@ static int resize_lane_init(struct resize_lane *lane)
     lane->credit = 0;
     tp_atomic_init(&lane->n_rejected, 0);
     return 0;
-}
-
-static void resize_segments_free(struct resize_segment *segment)
-{
-    while (segment) {
-        struct resize_segment *next = segment->next;
-        free(segment);
-        segment = next;
-    }
 }
 
 /* Nobody else touches the lane any more. */
@@ -271,16 +280,15 @@ static inline uint64_t resize_lane_length(struct resize_lane *lane)
     return tp_load_sc(&lane->n_put) - n_taken;
 }
 
-/* Appends an empty segment: a kept one, or one that workers gave back, or a new one. */
+/* Appends an empty segment, kept or given back by workers. Returns false if there is none. */
 static bool resize_lane_grow(struct resize_lane *lane)
 {
     if (!lane->spares)
         lane->spares = tp_swap_acq(&lane->returned, NULL); /* pairs with the exchange in resize_lane_return */
     struct resize_segment *segment = lane->spares;
-    if (segment)
-        lane->spares = segment->next;
-    else if (!(segment = malloc(sizeof *segment)))
+    if (!segment)
         return false;
+    lane->spares = segment->next;
     segment->next = NULL;
     lane->put->next = segment; /* read by takers after n_put has passed it [LANE-1] */
     lane->put = segment;
@@ -289,7 +297,7 @@ static bool resize_lane_grow(struct resize_lane *lane)
 }
 
 /* Puts n tasks down and publishes them. The lane's lock is held.
- * Returns how many; fewer only if memory ran out. */
+ * Returns how many; fewer only if the lane has no segment left, see resize_lane_stock. */
 static inline size_t resize_lane_put(struct resize_lane *lane, struct image *const *payloads, size_t n)
 {
     size_t i;
@@ -302,20 +310,19 @@ static inline size_t resize_lane_put(struct resize_lane *lane, struct image *con
     return i;
 }
 
-/* Gives an emptied segment back to the submitters' side, or to the system if many are kept. */
-static void resize_lane_return(struct resize_lane *lane, struct resize_segment *segment)
+/* Gives an emptied segment back to the submitters' side. Returns it if enough are kept there. */
+static struct resize_segment *resize_lane_return(struct resize_lane *lane, struct resize_segment *segment)
 {
     struct resize_segment *top = tp_load_rlx(&lane->returned); /* relaxed: the exchange decides */
     do {
         lane->n_returned = top ? lane->n_returned : 0;
-        if (lane->n_returned >= RESIZE_SPARES) {
-            free(segment);
-            return;
-        }
+        if (lane->n_returned >= RESIZE_SPARES)
+            return segment;
         segment->next = top;
         /* Losing means that a submitter took them all: the stack is empty now [LANE-2]. */
     } while (!tp_cas_sc(&lane->returned, &top, segment));
     lane->n_returned++;
+    return NULL;
 }
 
 /* Takes the oldest tasks, a fair share of up to `most`: the first to *task, the rest into the worker's
@@ -328,12 +335,13 @@ static uint32_t resize_lane_take(struct resize_lane *lane, struct resize_worker 
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in resize_lane_put */
     uint32_t room = 1 + resize_queue_room(&self->queue);
     uint32_t n = resize_share(n_there, self->pool->n_workers, most < room ? most : room);
+    struct resize_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
         if (lane->take_at == RESIZE_SEGMENT) {
             struct resize_segment *empty = lane->take;
             lane->take = empty->next;
             lane->take_at = 0;
-            resize_lane_return(lane, empty);
+            surplus = resize_lane_return(lane, empty);
         }
         *(i == 0 ? task : resize_queue_ahead(&self->queue, i - 1)) = lane->take->slots[lane->take_at++];
     }
@@ -341,6 +349,7 @@ static uint32_t resize_lane_take(struct resize_lane *lane, struct resize_worker 
         resize_queue_publish(&self->queue, n - 1);
     resize_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->take_lock);
+    free(surplus);
     return n;
 }
 
@@ -568,7 +577,7 @@ static bool resize_steal(struct resize_worker *self, struct resize_slot *task, u
 /* -- 8 Worker loop ------------------------------------------------------------------------------
  * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
  * RESIZE_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * starves nobody. */
+ * does not starve those from outside. */
 
 static inline struct resize_worker *resize_self(struct resize_pool *pool)
 {
@@ -661,7 +670,9 @@ static bool resize_next(struct resize_worker *self, struct resize_slot *task)
 {
     if (++self->tick % RESIZE_FAIRNESS == 0 && resize_take(self, task, 1))
         return true;
-    return resize_queue_pop(&self->queue, task) || resize_take(self, task, RESIZE_BATCH) || resize_wait(self, task);
+    return resize_queue_pop(&self->queue, task) ||
+        resize_take(self, task, RESIZE_BATCH) ||
+        resize_wait(self, task);
 }
 
 static void resize_worker_main(struct tp_worker *worker)
@@ -693,8 +704,21 @@ static int resize_run_nested(struct resize_worker *self, struct image *const *pa
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
 
+/* Brings the lane another segment. Returns false if there is no memory. */
+static bool resize_lane_stock(struct resize_lane *lane)
+{
+    struct resize_segment *segment = resize_segment_new();
+    if (!segment)
+        return false;
+    tp_spin_lock(&lane->lock);
+    segment->next = lane->spares;
+    lane->spares = segment;
+    tp_spin_unlock(&lane->lock);
+    return true;
+}
+
 /* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM. */
+ * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
 static inline int resize_lane_accept(struct resize_pool *pool, struct resize_lane *lane, struct image *const *payloads, size_t n, size_t *n_put)
 {
     int status = 0;
@@ -725,6 +749,10 @@ static inline int resize_submit_outside(struct resize_pool *pool, struct image *
     while (*n_accepted < n && status == 0) {
         status = resize_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
         *n_accepted += n_put;
+        if (status == TP_ENOMEM && resize_lane_stock(lane)) {
+            status = 0;
+            continue;
+        }
         if (status == 0 && *n_accepted < n)
             status = resize_room_wait(pool, lane, n - *n_accepted);
     }
@@ -748,10 +776,14 @@ static inline int resize_inside_put(struct resize_worker *self, struct image *co
         resize_queue_publish(queue, 1);
         return 0;
     }
-    tp_spin_lock(&self->lane->lock);
-    size_t n_put = resize_lane_put(self->lane, payload, 1);
-    tp_spin_unlock(&self->lane->lock);
-    return n_put == 1 ? 0 : TP_ENOMEM;
+    do {
+        tp_spin_lock(&self->lane->lock);
+        size_t n_put = resize_lane_put(self->lane, payload, 1);
+        tp_spin_unlock(&self->lane->lock);
+        if (n_put == 1)
+            return 0;
+    } while (resize_lane_stock(self->lane));
+    return TP_ENOMEM;
 }
 
 static inline int resize_submit_inside(struct resize_worker *self, struct image *const *payloads, size_t n, size_t *n_accepted)
@@ -957,16 +989,20 @@ void resize_pool_free(struct resize_pool *pool)
  * Sums over counters with one writer each, read in the order finished, started, accepted, so that
  * no difference is negative [COUNT-1]. */
 
-void resize_pool_stats(struct resize_pool *pool, struct resize_pool_stats *out)
+void resize_pool_stats(struct resize_pool *pool, struct resize_stats *out)
 {
-    struct resize_pool_stats sum = {.workers = pool->n_workers};
+    struct resize_stats sum = {.workers = pool->n_workers};
     uint64_t n_started = 0;
     sum.completed = resize_sum_finished(pool);
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        n_started += tp_load_acq(&pool->workers[i].n_started); /* pairs with resize_count */
+    for (uint32_t i = 0; i < pool->n_workers; i++) {
+        struct resize_worker *worker = &pool->workers[i];
+        uint64_t n_before = tp_load_acq(&worker->n_finished); /* pairs with resize_count, as below */
+        uint64_t n = tp_load_acq(&worker->n_started);
+        sum.running += n != n_before; /* one task at a time, however many went by */
+        n_started += n;
+    }
     sum.submitted = resize_sum_accepted(pool);
     sum.pending = sum.submitted - n_started;
-    sum.running = n_started - sum.completed;
     for (uint32_t i = 0; i < pool->n_workers; i++) {
         struct resize_worker *worker = &pool->workers[i];
         /* Relaxed: single numbers, no order between them is promised. */
@@ -979,6 +1015,9 @@ void resize_pool_stats(struct resize_pool *pool, struct resize_pool_stats *out)
     sum.parked = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)); /* relaxed: as above */
     sum.capacity = UINT64_MAX;
     sum.capacity = pool->capacity;
+    /* Tasks that came and started between the two sums would count as pending. */
+    uint64_t most = sum.capacity > sum.running ? sum.capacity - sum.running : 0;
+    sum.pending = sum.pending < most ? sum.pending : most;
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         sum.rejected += tp_load_rlx(&pool->lanes[i].n_rejected); /* relaxed: as above */
     for (uint32_t i = 0; i < pool->n_workers; i++)

@@ -98,8 +98,9 @@ int resize_pool_close(struct resize_pool *pool, uint64_t deadline_ns);
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 void resize_pool_free(struct resize_pool *pool);
 
-/* A look at the counters. Each is exact and never goes back, except those marked "now". */
-struct resize_pool_stats {
+/* A look at the counters. Each is exact and never goes back, except those marked "now": these were
+ * true at some moment of the call, but not all at the same one. */
+struct resize_stats {
     uint64_t submitted;      /* tasks accepted */
     uint64_t completed;      /* tasks finished, failed ones included */
     uint64_t failed;         /* tasks that returned a negative value */
@@ -117,9 +118,9 @@ struct resize_pool_stats {
 };
 
 /* resize_pool_stats: read the counters.
- * out: filled. completed <= submitted, and running <= workers plus nested tasks, always.
+ * out: filled. Always completed <= submitted and running <= workers, and no number wraps.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void resize_pool_stats(struct resize_pool *pool, struct resize_pool_stats *out);
+void resize_pool_stats(struct resize_pool *pool, struct resize_stats *out);
 
 #ifdef __cplusplus
 }

@@ -40,6 +40,7 @@ enum {
 };
 
 _Static_assert(NOTE_BATCH < NOTE_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(NOTE_BATCH <= NOTE_SEGMENT, "a batch empties one segment at most");
 _Static_assert((NOTE_QUEUE & (NOTE_QUEUE - 1)) == 0 && NOTE_QUEUE >= 2 && NOTE_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
 struct note_slot {
@@ -118,6 +119,24 @@ static inline uint32_t note_share(uint64_t n_there, uint32_t n_workers, uint32_t
 {
     uint64_t share = n_there / n_workers;
     return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+}
+
+/* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
+static struct note_segment *note_segment_new(void)
+{
+    struct note_segment *segment = aligned_alloc(alignof(struct note_segment), sizeof *segment);
+    if (segment)
+        segment->next = NULL;
+    return segment;
+}
+
+static void note_segments_free(struct note_segment *segment)
+{
+    while (segment) {
+        struct note_segment *next = segment->next;
+        free(segment);
+        segment = next;
+    }
 }
 
 /* -- 2 Local queue ------------------------------------------------------------------------------
@@ -211,10 +230,9 @@ static inline bool note_queue_pop(struct note_queue *queue, struct note_slot *ta
 
 static int note_lane_init(struct note_lane *lane)
 {
-    struct note_segment *segment = malloc(sizeof *segment);
+    struct note_segment *segment = note_segment_new();
     if (!segment)
         return TP_ENOMEM;
-    segment->next = NULL;
     tp_spin_init(&lane->lock);
     tp_spin_init(&lane->take_lock);
     lane->put = lane->take = segment;
@@ -224,15 +242,6 @@ static int note_lane_init(struct note_lane *lane)
     tp_atomic_init(&lane->n_put, 0);
     tp_atomic_init(&lane->n_taken, 0);
     return 0;
-}
-
-static void note_segments_free(struct note_segment *segment)
-{
-    while (segment) {
-        struct note_segment *next = segment->next;
-        free(segment);
-        segment = next;
-    }
 }
 
 /* Nobody else touches the lane any more. */
@@ -251,16 +260,15 @@ static inline uint64_t note_lane_length(struct note_lane *lane)
     return tp_load_sc(&lane->n_put) - n_taken;
 }
 
-/* Appends an empty segment: a kept one, or one that workers gave back, or a new one. */
+/* Appends an empty segment, kept or given back by workers. Returns false if there is none. */
 static bool note_lane_grow(struct note_lane *lane)
 {
     if (!lane->spares)
         lane->spares = tp_swap_acq(&lane->returned, NULL); /* pairs with the exchange in note_lane_return */
     struct note_segment *segment = lane->spares;
-    if (segment)
-        lane->spares = segment->next;
-    else if (!(segment = malloc(sizeof *segment)))
+    if (!segment)
         return false;
+    lane->spares = segment->next;
     segment->next = NULL;
     lane->put->next = segment; /* read by takers after n_put has passed it [LANE-1] */
     lane->put = segment;
@@ -269,7 +277,7 @@ static bool note_lane_grow(struct note_lane *lane)
 }
 
 /* Puts n tasks down and publishes them. The lane's lock is held.
- * Returns how many; fewer only if memory ran out. */
+ * Returns how many; fewer only if the lane has no segment left, see note_lane_stock. */
 static inline size_t note_lane_put(struct note_lane *lane, const char *const *payloads, size_t n)
 {
     size_t i;
@@ -282,20 +290,19 @@ static inline size_t note_lane_put(struct note_lane *lane, const char *const *pa
     return i;
 }
 
-/* Gives an emptied segment back to the submitters' side, or to the system if many are kept. */
-static void note_lane_return(struct note_lane *lane, struct note_segment *segment)
+/* Gives an emptied segment back to the submitters' side. Returns it if enough are kept there. */
+static struct note_segment *note_lane_return(struct note_lane *lane, struct note_segment *segment)
 {
     struct note_segment *top = tp_load_rlx(&lane->returned); /* relaxed: the exchange decides */
     do {
         lane->n_returned = top ? lane->n_returned : 0;
-        if (lane->n_returned >= NOTE_SPARES) {
-            free(segment);
-            return;
-        }
+        if (lane->n_returned >= NOTE_SPARES)
+            return segment;
         segment->next = top;
         /* Losing means that a submitter took them all: the stack is empty now [LANE-2]. */
     } while (!tp_cas_sc(&lane->returned, &top, segment));
     lane->n_returned++;
+    return NULL;
 }
 
 /* Takes the oldest tasks, a fair share of up to `most`: the first to *task, the rest into the worker's
@@ -308,12 +315,13 @@ static uint32_t note_lane_take(struct note_lane *lane, struct note_worker *self,
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in note_lane_put */
     uint32_t room = 1 + note_queue_room(&self->queue);
     uint32_t n = note_share(n_there, self->pool->n_workers, most < room ? most : room);
+    struct note_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
         if (lane->take_at == NOTE_SEGMENT) {
             struct note_segment *empty = lane->take;
             lane->take = empty->next;
             lane->take_at = 0;
-            note_lane_return(lane, empty);
+            surplus = note_lane_return(lane, empty);
         }
         *(i == 0 ? task : note_queue_ahead(&self->queue, i - 1)) = lane->take->slots[lane->take_at++];
     }
@@ -321,6 +329,7 @@ static uint32_t note_lane_take(struct note_lane *lane, struct note_worker *self,
         note_queue_publish(&self->queue, n - 1);
     note_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->take_lock);
+    free(surplus);
     return n;
 }
 
@@ -432,7 +441,7 @@ static bool note_steal(struct note_worker *self, struct note_slot *task, uint32_
 /* -- 8 Worker loop ------------------------------------------------------------------------------
  * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
  * NOTE_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * starves nobody. */
+ * does not starve those from outside. */
 
 static inline struct note_worker *note_self(struct note_pool *pool)
 {
@@ -521,7 +530,9 @@ static bool note_next(struct note_worker *self, struct note_slot *task)
 {
     if (++self->tick % NOTE_FAIRNESS == 0 && note_take(self, task, 1))
         return true;
-    return note_queue_pop(&self->queue, task) || note_take(self, task, NOTE_BATCH) || note_wait(self, task);
+    return note_queue_pop(&self->queue, task) ||
+        note_take(self, task, NOTE_BATCH) ||
+        note_wait(self, task);
 }
 
 static void note_worker_main(struct tp_worker *worker)
@@ -536,8 +547,21 @@ static void note_worker_main(struct tp_worker *worker)
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
 
+/* Brings the lane another segment. Returns false if there is no memory. */
+static bool note_lane_stock(struct note_lane *lane)
+{
+    struct note_segment *segment = note_segment_new();
+    if (!segment)
+        return false;
+    tp_spin_lock(&lane->lock);
+    segment->next = lane->spares;
+    lane->spares = segment;
+    tp_spin_unlock(&lane->lock);
+    return true;
+}
+
 /* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM. */
+ * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
 static inline int note_lane_accept(struct note_pool *pool, struct note_lane *lane, const char *const *payloads, size_t n, size_t *n_put)
 {
     int status = 0;
@@ -566,6 +590,10 @@ static inline int note_submit_outside(struct note_pool *pool, const char *const 
     while (*n_accepted < n && status == 0) {
         status = note_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
         *n_accepted += n_put;
+        if (status == TP_ENOMEM && note_lane_stock(lane)) {
+            status = 0;
+            continue;
+        }
     }
     return status;
 }
@@ -580,10 +608,14 @@ static inline int note_inside_put(struct note_worker *self, const char *const *p
         note_queue_publish(queue, 1);
         return 0;
     }
-    tp_spin_lock(&self->lane->lock);
-    size_t n_put = note_lane_put(self->lane, payload, 1);
-    tp_spin_unlock(&self->lane->lock);
-    return n_put == 1 ? 0 : TP_ENOMEM;
+    do {
+        tp_spin_lock(&self->lane->lock);
+        size_t n_put = note_lane_put(self->lane, payload, 1);
+        tp_spin_unlock(&self->lane->lock);
+        if (n_put == 1)
+            return 0;
+    } while (note_lane_stock(self->lane));
+    return TP_ENOMEM;
 }
 
 static inline int note_submit_inside(struct note_worker *self, const char *const *payloads, size_t n, size_t *n_accepted)

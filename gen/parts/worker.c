@@ -106,8 +106,8 @@ static bool job_next(struct job_worker *self, struct job_slot *task)
     if (++self->tick % JOB_FAIRNESS == 0 && job_take(self, task, 1))
         return true;
     return job_queue_pop(&self->queue, task) ||
-        job_take(self, task, JOB_BATCH) ||
-        job_wait(self, task);
+           job_take(self, task, JOB_BATCH) ||
+           job_wait(self, task);
 }
 
 static void job_worker_main(struct tp_worker *worker)

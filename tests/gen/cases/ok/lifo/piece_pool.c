@@ -477,8 +477,8 @@ static bool piece_next(struct piece_worker *self, struct piece_slot *task)
     if (++self->tick % PIECE_FAIRNESS == 0 && piece_take(self, task, 1))
         return true;
     return piece_queue_pop(&self->queue, task) ||
-        piece_take(self, task, PIECE_BATCH) ||
-        piece_wait(self, task);
+           piece_take(self, task, PIECE_BATCH) ||
+           piece_wait(self, task);
 }
 
 static void piece_worker_main(struct tp_worker *worker)

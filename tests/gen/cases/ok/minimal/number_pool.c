@@ -653,8 +653,8 @@ static bool number_next(struct number_worker *self, struct number_slot *task)
     if (++self->tick % NUMBER_FAIRNESS == 0 && number_take(self, task, 1))
         return true;
     return number_queue_pop(&self->queue, task) ||
-        number_take(self, task, NUMBER_BATCH) ||
-        number_wait(self, task);
+           number_take(self, task, NUMBER_BATCH) ||
+           number_wait(self, task);
 }
 
 static void number_worker_main(struct tp_worker *worker)

@@ -671,8 +671,8 @@ static bool resize_next(struct resize_worker *self, struct resize_slot *task)
     if (++self->tick % RESIZE_FAIRNESS == 0 && resize_take(self, task, 1))
         return true;
     return resize_queue_pop(&self->queue, task) ||
-        resize_take(self, task, RESIZE_BATCH) ||
-        resize_wait(self, task);
+           resize_take(self, task, RESIZE_BATCH) ||
+           resize_wait(self, task);
 }
 
 static void resize_worker_main(struct tp_worker *worker)

@@ -531,8 +531,8 @@ static bool note_next(struct note_worker *self, struct note_slot *task)
     if (++self->tick % NOTE_FAIRNESS == 0 && note_take(self, task, 1))
         return true;
     return note_queue_pop(&self->queue, task) ||
-        note_take(self, task, NOTE_BATCH) ||
-        note_wait(self, task);
+           note_take(self, task, NOTE_BATCH) ||
+           note_wait(self, task);
 }
 
 static void note_worker_main(struct tp_worker *worker)

@@ -79,6 +79,12 @@ local function add_lua(flavour)
   need_some(flavour, "tests/lua", #found)
 end
 
+-- The C example, under the flavours that find what the release flavour does not show.
+local function add_example(flavour)
+  add(flavour, "examples/test_wordcount.sh", ("exec env %sbash tests/examples/test_wordcount.sh build/%s")
+    :format(environment(flavour, false), flavour))
+end
+
 -- What does not depend on how the C code is compiled runs once, with the release flavour.
 local function add_once()
   for _, place in ipairs { "gen/run.lua", "lint/run.lua", "tools/test_*", "parts/test_*", "examples/test_*" } do
@@ -182,6 +188,7 @@ local function main()
     add_programs(flavour)
     if flavour ~= "model" then add_lua(flavour) end
     if flavour == "release" and not seconds then add_once() end
+    if (flavour == "asan" or flavour == "tsan") and not seconds then add_example(flavour) end
   end
 
   local started = os.time()

@@ -68,7 +68,7 @@ int tide_co_release(lua_State *L, struct tide_state *state, struct tide_co_ref *
     ref->co = NULL;
     int status = LUA_OK;
     if (co->state == TIDE_CO_RUNNING && lua_status(co->L) == LUA_OK) {
-        lua_settop(co->L, 0);
+        tp_assert(lua_gettop(co->L) == 0); /* the results have been taken */
     } else {
         status = lua_resetthread(co->L);
         if (status != LUA_OK)

@@ -35,17 +35,14 @@ static int guard_release(lua_State *L)
     return 1;
 }
 
-/* Goes on until the task has finished: a cancelled closer, too, waits. */
+/* The task has finished: nothing else ends the wait of a guard. */
 static int close_k(lua_State *L, int status, lua_KContext context)
 {
     (void)status, (void)context;
-    lua_getiuservalue(L, 1, 1);
-    struct tide_task *task = lua_touserdata(L, -1);
     struct tide_task *self = tide_resumed(L);
     if (!self)
         return tide_suspend_again(L, 1, close_k);
     self->n_shields--;
-    tide_task_observe(L, task, 2);
     return 0;
 }
 

@@ -4,6 +4,8 @@
  * timed[i]->timed_index == i + 1. */
 #include "task.h"
 
+#include "../runtime/base/assert.h"
+
 static struct tide_task *own_task(lua_State *L)
 {
     struct tide_task *task = tide_state(L)->current;
@@ -58,6 +60,7 @@ static void heap_down(struct tide_state *state, uint32_t i, struct tide_task *ta
             break;
         heap_put(state, i, state->timed[child]);
     }
+    tp_assert(i == 0 || state->timed[(i - 1) / 2]->deadline_ns <= task->deadline_ns);
     heap_put(state, i, task);
 }
 

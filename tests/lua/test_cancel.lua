@@ -66,7 +66,12 @@ test("a cancelled task may end in its own way", function()
     end
     h.values(ending(function() return "result" end), true, "result")
     h.values(ending(function() error("other", 0) end), false, "other")
-    h.values(ending(function() tide.yield() end), false, "cancelled") -- every later wait raises too
+    -- Every later wait raises too, also one that nothing else would end.
+    h.values(ending(function() tide.yield() end), false, "cancelled")
+    local busy = tide.spawn(function() while true do tide.yield() end end)
+    h.values(ending(function() busy:join() end), false, "cancelled")
+    h.values(ending(function() busy:await(1000) end), false, "cancelled")
+    busy:cancel()
   end)
 end)
 

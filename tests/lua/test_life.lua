@@ -76,12 +76,21 @@ test("finished tasks let go of what they held", function()
     weak.arg, weak.result = {}, {}
     local t = tide.spawn(function() tide.yield() return 1 end, weak.arg)
     t:join()
+    local done
+    do
+      local held = {}
+      weak.upvalue = held
+      done = tide.spawn(function() local _ = held end)
+      done:join()
+    end
     local u = tide.spawn(function() return {} end)
     weak.result = select(2, u:join())
     u = nil
     collectgarbage()
     equal(weak.arg, nil)
     equal(weak.result, nil)
+    equal(weak.upvalue, nil)
+    equal(done:status(), "done")
     equal(t:status(), "done")
   end)
 end)

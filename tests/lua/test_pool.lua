@@ -255,6 +255,23 @@ test("100 tasks, each with calls", function()
   equal(sum, 5050 * 55)
 end)
 
+test("after waits for calls a deadlock is still seen", function()
+  local pool <close> = tide.pool { workers = 1 }
+  local path, open, remove = gate()
+  h.contains(h.raises(tide.run, function()
+    local handle = pool:spawn(wait_for_file, path)
+    local waiter = tide.spawn(function() handle:join() end)
+    handle:join(0.001)
+    waiter:cancel()
+    open()
+    handle:join()
+    local a, b
+    a = tide.spawn(function() b:join() end)
+    b = tide.spawn(function() a:join() end)
+  end), "deadlock: ")
+  remove()
+end)
+
 test("cancelling a call wakes the tasks that wait for it", function()
   local path, open, remove = gate()
   local pool <close> = tide.pool { workers = 1 }
@@ -307,12 +324,16 @@ test("pools inside workers", function()
 end)
 
 test("a worker searches where the script does", function()
-  local before = package.path
-  package.path = "here/?.lua"
+  local path, cpath = package.path, package.cpath
+  package.path, package.cpath = "here/?.lua", "there/?.so"
   local pool <close> = tide.pool { workers = 1 }
-  package.path = before
+  package.path, package.cpath = path, cpath
   h.values(table.pack(pool:spawn(function() return package.path, package.cpath end):await()),
-    "here/?.lua", package.cpath)
+    "here/?.lua", "there/?.so")
+  package.path = nil
+  local other <close> = tide.pool { workers = 1 }
+  package.path = path
+  equal(other:spawn(function() return package.path end):await(), "")
 end)
 
 test("more workers than cores, and many pools", function()

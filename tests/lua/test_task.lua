@@ -171,6 +171,39 @@ test("the nearest of many limits ends first", function()
   for i = 1, 40 do equal(order[i], i) end
 end)
 
+test("limits in any order, many of them given up; none ends too early", function()
+  local seed, kept, ended = 1, 0, 0
+  local function random(n)
+    seed = seed * 16807 % 2147483647
+    return seed % n
+  end
+  tide.run(function()
+    local stop = false
+    local never = tide.spawn(function() while not stop do tide.yield() end end)
+    local tasks = {}
+    for i = 1, 300 do
+      local limit = random(1000) / 20000
+      tasks[i] = tide.spawn(function()
+        local start = tide.now()
+        h.values(table.pack(never:join(limit)), false, "timeout")
+        assert(tide.now() - start >= limit * 0.999)
+        ended = ended + 1
+      end)
+    end
+    tide.yield()
+    for i = 1, 300 do
+      if random(2) == 0 then tasks[i]:cancel() end
+    end
+    for i = 1, 300 do
+      local ok, err = tasks[i]:join()
+      assert(ok or err == "cancelled", err)
+      if ok then kept = kept + 1 end
+    end
+    stop = true
+  end)
+  equal(ended, kept)
+end)
+
 test("several tasks join one", function()
   tide.run(function()
     local t = tide.spawn(function() for _ = 1, 5 do tide.yield() end return "r" end)
@@ -233,6 +266,22 @@ test("tasks that wait for each other are an error that names them", function()
     for i = 1, 12 do list[i] = tide.spawn(function() list[i % 12 + 1]:join() end) end
   end)
   h.contains(err, " and 4 more")
+end)
+
+test("close handlers may wait while a deadlock is broken", function()
+  local log = {}
+  h.raises(tide.run, function()
+    local a, b
+    a = tide.spawn(function()
+      local x <close> = setmetatable({}, { __close = function()
+        tide.shield(tide.yield)
+        log[#log + 1] = "waited"
+      end })
+      b:join()
+    end)
+    b = tide.spawn(function() a:join() end)
+  end)
+  equal(#log, 1)
 end)
 
 test("a deadlock runs the close handlers and the state works on", function()

@@ -1,6 +1,7 @@
 -- Tree to checked model. What comes out has every option of every pool resolved, and nothing in it
 -- can fail later: a config is refused here, with a position and a reason, or not at all.
 
+local ctype = require "ctype"
 local names = require "names"
 local schema = require "schema"
 local text = require "text"
@@ -8,8 +9,8 @@ local value = require "value"
 
 local check = {}
 
--- Rules over more than one option. Each finds the value that is wrong, with a message, or nothing;
--- `why` is the reason, told to the user.
+-- Rules over more than one option. Each finds the value that is wrong, with a message and perhaps the
+-- word that was meant, or nothing; `why` is the reason, told to the user.
 local rules = {
   {
     why = "an unlimited pool is never full, so no task waits for room or is refused",
@@ -30,7 +31,8 @@ local rules = {
     why = "the generated header names the type, and must know it first",
     find = function(v, pool)
       local unknown = v.payload and not v.payload.type.known and #pool.includes == 0
-      return unknown and v.payload.node, 'nothing declares this type: there is no `include "..."`'
+      return unknown and v.payload.node, 'nothing declares this type: there is no `include "..."`',
+        unknown and v.payload.type.name and text.nearest(v.payload.type.name, ctype.known())
     end,
   },
   {
@@ -98,10 +100,11 @@ local function take_names(pool, shared)
   end
 end
 
--- A name of the user's that the generated code would take for its own.
-local function check_foreign_name(pool, name, node, shared)
+-- A name of the user's that the generated code would take for its own. Tags of structs have a name
+-- space of their own: only those that the pools define are taken.
+local function check_foreign_name(pool, name, node, shared, is_tag)
   local owner = shared.taken[name]
-  if owner or shared.parts.used[name] then
+  if owner or not is_tag and shared.parts.used[name] then
     local whose = owner and ("the code of pool `%s`"):format(owner.name) or "the generated code"
     pool.diag:error(node, ("`%s` is a name that %s uses itself"):format(name, whose), { hint = "choose another name" })
   end
@@ -126,7 +129,7 @@ local function check_foreign_names(pool, shared)
     check_foreign_name(pool, run.name, run.node, shared)
   end
   if name then
-    check_foreign_name(pool, name, payload.node, shared)
+    check_foreign_name(pool, name, payload.node, shared, payload.type.tag ~= nil)
   end
   if run and run.name and payload and payload.type then
     check_run(pool, shared)
@@ -172,9 +175,9 @@ local function obey_rules(pool)
     end
   end
   for _, rule in ipairs(rules) do
-    local at, message = rule.find(pool.values, pool)
+    local at, message, near = rule.find(pool.values, pool)
     if at then
-      pool.diag:error(at, message, { hint = rule.why })
+      pool.diag:error(at, message, { hint = rule.why, near = near or nil })
     end
   end
 end
@@ -242,7 +245,8 @@ function check.file(file, shared)
     end
   end
   if #named == 0 and not file.diag:failed() then
-    file.diag:error(nil, "there is no pool in this file", { expected = "pool NAME { payload = ...  run = ... }" })
+    local start = { line = 1, column = 1, width = 1 }
+    file.diag:error(start, "there is no pool in this file", { expected = "pool NAME { payload = ...  run = ... }" })
   end
   local pools = {}
   for _, statement in ipairs(named) do

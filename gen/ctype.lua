@@ -10,8 +10,8 @@ for w in ("char short int long float double signed unsigned"):gmatch("%S+") do
   ARITHMETIC[w] = true
 end
 
--- Types that tidepool.h declares, through stdint.h and stddef.h.
-local STANDARD = { size_t = true, ptrdiff_t = true, intptr_t = true, uintptr_t = true,
+-- Types that tidepool.h declares, through stdbool.h, stddef.h and stdint.h.
+local STANDARD = { bool = true, wchar_t = true, max_align_t = true, size_t = true, ptrdiff_t = true, intptr_t = true, uintptr_t = true,
   intmax_t = true, uintmax_t = true }
 for _, bits in ipairs { "8", "16", "32", "64" } do
   for _, kind in ipairs { "int", "int_least", "int_fast" } do
@@ -87,7 +87,7 @@ local function read_base(words, type)
       base[#base + 1], arithmetic = word, true
       count[word.text] = (count[word.text] or 0) + 1
     elseif word.text == "_Bool" then
-      return mistake(word, "`_Bool` is no type of C++", 'write bool, and include "stdbool.h"')
+      return mistake(word, "`_Bool` is no type of C++", 'write bool')
     elseif names.is_c_keyword(word.text) and (#base > 0 or not TAG[word.text]) and word.text ~= "void" then
       return mistake(word, ("`%s` is not part of a type that can be copied"):format(word.text))
     elseif #base > 0 then
@@ -154,6 +154,18 @@ function ctype.read(text)
   type.text = table.concat(texts, " ") .. (stars ~= "" and " " .. stars or "")
   type.known = not type.tag and (not type.name or STANDARD[type.name]) and true or false
   return type
+end
+
+-- The types that need no include.
+function ctype.known()
+  local list = {}
+  for _, set in ipairs { ARITHMETIC, STANDARD } do
+    for name in pairs(set) do
+      list[#list + 1] = name
+    end
+  end
+  table.sort(list)
+  return list
 end
 
 return ctype

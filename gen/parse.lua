@@ -25,7 +25,7 @@ local MISTAKES = {
   ["bad unit"] = { number = true, "`%s` is not a number, size or duration",
     expected = "a number such as 1024, a size such as 64KiB (B, KiB, MiB, GiB), "
       .. "or a duration such as 500ms (ns, us, ms, s, min, h)" },
-  ["huge number"] = { number = true, "`%s` is too large" },
+  ["huge number"] = { number = true, "`%s` is too large", expected = "a number below 2^63, in its unit" },
   ["negative"] = { number = true, "`%s` is negative", expected = "a number without sign" },
   ["fraction"] = { number = true, "`%s` is a fraction", expected = "a whole number, such as 1500ms instead of 1.5s" },
   ["dashed word"] = { "`%s` is not a word", expected = "letters, digits and `_`" },
@@ -54,6 +54,9 @@ end
 local function describe(token)
   if token.kind == "end" then
     return "the end of the file"
+  end
+  if token.text == "\r" then
+    return "carriage return without a line feed"
   end
   local shown = token.text:gsub("[\1-\31\127]", "?")
   if utf8.len(shown) > 40 then
@@ -274,7 +277,7 @@ function parse:entry(depth)
     return { key = key }
   end
   if self:is("}") or self.token.kind == "end" or self.token.kind == "word" and self.ahead.text == "=" then
-    self:fail(key, ("`%s` has no value"):format(key.text))
+    self:fail(key, ("`%s` has no value"):format(key.text), { expected = ("%s = VALUE"):format(key.text) })
     return { key = key }
   end
   return { key = key, value = self:value(depth) }

@@ -39,7 +39,7 @@ end
 -- The identifiers of the code in these lines: used.x for all of them, own[i] for those of the
 -- template's pool, without job_ or JOB_: { upper = is JOB_, rest = }.
 local function collect_names(lines, used, own)
-  local code = table.concat(lines, "\n"):gsub('"[^"\n]*"', '""'):gsub("/%*.-%*/", " ")
+  local code = table.concat(lines, "\n"):gsub('"[^"\n]*"', '""'):gsub("/%*.-%*/", " "):gsub("%f[%w_]%d[%w_]*", "0")
   for id in code:gmatch("[%a_][%w_]*") do
     local prefix, rest = id:match("^(job_)(.+)$")
     if not prefix then

@@ -62,7 +62,7 @@ schema.pool = {
     doc = "Threads that run tasks. `cores` is what the machine and its quotas allow, read when the pool is opened.",
     forms = {
       number(1, 4096),
-      { is = "cores", show = "cores [* N] [/ N]", doc = "at least one" },
+      { is = "cores", show = "cores [* N] [/ N]", doc = "N from 1 to 1024; at least one worker" },
       { is = "range", show = "N..cores", doc = "as many as there is work for", later = true },
     },
   },

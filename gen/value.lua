@@ -14,8 +14,22 @@ local FACTOR = 1024  -- largest number of cores * A / B
 local LEVELS = 16    -- priority levels and fair classes
 local MULTIPLE = 256 -- largest number of equal pools in a multipool
 
+-- What this version accepts; all forms, if it accepts none.
 function value.expected(option)
-  return table.concat(schema.list(option.forms, "show"), " | ")
+  local now = {}
+  for _, form in ipairs(option.forms) do
+    now[#now + 1] = not form.later and form.show or nil
+  end
+  return table.concat(#now > 0 and now or schema.list(option.forms, "show"), " | ")
+end
+
+-- The words that values of an option can be or begin with.
+local function words_of(option)
+  local words = schema.list(option.forms, "word")
+  for _, form in ipairs(option.forms) do
+    words[#words + 1] = form.is == "cores" and "cores" or nil
+  end
+  return words
 end
 
 -- The form a node can have, by its looks alone.
@@ -197,7 +211,8 @@ end
 function value.read(node, option, diag)
   local form = find_form(node, option.forms)
   if not form then
-    local near = node.kind == "word" and text.nearest(node.text, schema.list(option.forms, "word")) or nil
+    local word = node.kind == "scaled" and node.base or node
+    local near = word.kind == "word" and text.nearest(word.text, words_of(option)) or nil
     local simple = node.text and #node.text <= 40 and not node.args and not node.block
     local shown = simple and (" be `%s`"):format(node.text) or " have this value"
     return diag:error(node, ("`%s` cannot%s"):format(option.name, shown),

@@ -7,6 +7,7 @@
 #define TIDEPOOL_VERSION_MAJOR 0
 #define TIDEPOOL_VERSION_MINOR 1
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

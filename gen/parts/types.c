@@ -7,9 +7,11 @@ enum {
     JOB_WORKERS_MAX = 4096,
     JOB_QUEUE = VALUE_QUEUE, /* slots of a worker's own queue; a power of two */
     JOB_SEGMENT = 64,        /* slots of one segment of a lane */
-    JOB_SPARES = 64,         /* empty segments a lane keeps */
-    JOB_LANES_MIN = 4,       /* lanes at least; a power of two */
-    JOB_LANES_MAX = 64,      /* lanes at most; a power of two */
+#if !WITH_LIFO
+    JOB_SPARES = 64, /* empty segments that workers give back to a lane, at most */
+#endif
+    JOB_LANES_MIN = 4,  /* lanes at least; a power of two */
+    JOB_LANES_MAX = 64, /* lanes at most; a power of two */
 #if WITH_STEALING
     JOB_BATCH = 32, /* tasks a worker takes from a lane at once, at most */
 #else

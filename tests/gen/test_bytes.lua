@@ -51,7 +51,7 @@ x.pool:1:3: error: this is not text: there is the byte 0xe2, which is not UTF-8
       |   ^
 ]] },
   { "carriage return alone", "pool a\r{ }\n", [[
-x.pool:1:7: error: unexpected `?`
+x.pool:1:7: error: unexpected carriage return without a line feed
     1 | pool a?{ }
       |       ^
       = expected: `{`

@@ -10,7 +10,10 @@
 
 #include "pool.c"
 
-_Static_assert(JOB_SEGMENT == 2 && JOB_SPARES == 1 && JOB_LANES_MIN == 1 && JOB_LANES_MAX == 2, "shrink.sed");
+#if !WITH_LIFO
+_Static_assert(JOB_SPARES == 1, "shrink.sed");
+#endif
+_Static_assert(JOB_SEGMENT == 2 && JOB_LANES_MIN == 1 && JOB_LANES_MAX == 2, "shrink.sed");
 _Static_assert(JOB_BATCH == (WITH_STEALING ? 2 : 1) && JOB_FAIRNESS == 3 && JOB_LOOKS == 1 && JOB_PAUSES == 1, "shrink.sed");
 #if WITH_BOUNDED
 _Static_assert(JOB_CREDIT == 2, "shrink.sed");

@@ -30,7 +30,6 @@ enum {
     PIECE_WORKERS_MAX = 4096,
     PIECE_QUEUE = 256,    /* slots of a worker's own queue; a power of two */
     PIECE_SEGMENT = 64,   /* slots of one segment of a lane */
-    PIECE_SPARES = 64,    /* empty segments a lane keeps */
     PIECE_LANES_MIN = 4,  /* lanes at least; a power of two */
     PIECE_LANES_MAX = 64, /* lanes at most; a power of two */
     PIECE_BATCH = 1,      /* tasks a worker takes from a lane at once: what it has, nobody else can run */

@@ -31,7 +31,7 @@ enum {
     NUMBER_WORKERS_MAX = 4096,
     NUMBER_QUEUE = 256,                    /* slots of a worker's own queue; a power of two */
     NUMBER_SEGMENT = 64,                   /* slots of one segment of a lane */
-    NUMBER_SPARES = 64,                    /* empty segments a lane keeps */
+    NUMBER_SPARES = 64,                    /* empty segments that workers give back to a lane, at most */
     NUMBER_LANES_MIN = 4,                  /* lanes at least; a power of two */
     NUMBER_LANES_MAX = 64,                 /* lanes at most; a power of two */
     NUMBER_BATCH = 32,                     /* tasks a worker takes from a lane at once, at most */

@@ -30,7 +30,7 @@ enum {
     RESIZE_WORKERS_MAX = 4096,
     RESIZE_QUEUE = 64,                     /* slots of a worker's own queue; a power of two */
     RESIZE_SEGMENT = 64,                   /* slots of one segment of a lane */
-    RESIZE_SPARES = 64,                    /* empty segments a lane keeps */
+    RESIZE_SPARES = 64,                    /* empty segments that workers give back to a lane, at most */
     RESIZE_LANES_MIN = 4,                  /* lanes at least; a power of two */
     RESIZE_LANES_MAX = 64,                 /* lanes at most; a power of two */
     RESIZE_BATCH = 32,                     /* tasks a worker takes from a lane at once, at most */

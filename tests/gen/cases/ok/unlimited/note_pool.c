@@ -29,7 +29,7 @@ enum {
     NOTE_WORKERS_MAX = 4096,
     NOTE_QUEUE = 256,                  /* slots of a worker's own queue; a power of two */
     NOTE_SEGMENT = 64,                 /* slots of one segment of a lane */
-    NOTE_SPARES = 64,                  /* empty segments a lane keeps */
+    NOTE_SPARES = 64,                  /* empty segments that workers give back to a lane, at most */
     NOTE_LANES_MIN = 4,                /* lanes at least; a power of two */
     NOTE_LANES_MAX = 64,               /* lanes at most; a power of two */
     NOTE_BATCH = 32,                   /* tasks a worker takes from a lane at once, at most */

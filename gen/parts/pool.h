@@ -63,6 +63,9 @@ int job_pool_open(struct job_pool **out, const struct job_pool_settings *setting
 #if WITH_BOUNDED && !WITH_BLOCK
  * When the pool is full the task is refused with TP_EFULL.
 #endif
+#if !WITH_STEALING
+ * What a task of this pool submits is run by the same worker, later: a task must not wait for it.
+#endif
  * On any error the task was not accepted and will not run.
  * Returns 0, TP_ECLOSED, TP_ENOMEM, or as said above.
 #if WITH_BOUNDED && WITH_BLOCK

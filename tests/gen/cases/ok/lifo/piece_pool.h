@@ -52,6 +52,7 @@ int piece_pool_open(struct piece_pool **out, const struct piece_pool_settings *s
 /* piece_submit: hand one task to the pool.
  * payload: copied into the pool's queue; what it points to must live until the task has run.
  * When the pool is full the task is refused with TP_EFULL.
+ * What a task of this pool submits is run by the same worker, later: a task must not wait for it.
  * On any error the task was not accepted and will not run.
  * Returns 0, TP_ECLOSED, TP_ENOMEM, or as said above.
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]

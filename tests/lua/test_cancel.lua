@@ -184,4 +184,82 @@ test("1000 tasks cancelled while they wait in many ways", function()
   equal(closed, 1000)
 end)
 
+-- Cancels with `why` a task that failed and waits in its close handler.
+local function cancel_failing(why)
+  local task
+  tide.run(function()
+    task = tide.spawn(function()
+      local x <close> = setmetatable({}, { __close = function() pcall(tide.yield) end })
+      error("boom", 0)
+    end)
+    tide.yield()
+    equal(task:status(), "suspended")
+    equal(task:cancel(why), true)
+    h.values(table.pack(task:join()), false, "boom")
+  end)
+  return task
+end
+
+test("the reason does not take the place of the traceback", function()
+  for _, why in ipairs { "reason", {}, 5 } do
+    local task = cancel_failing(why)
+    equal(task:status(), "failed")
+    h.contains(task:traceback(), "stack traceback:")
+  end
+end)
+
+h.test_script("a failing task that was cancelled with a table is reported", function()
+  local output, how, code = h.script [[
+    local tide = require "tidepool"
+    tide.run(function()
+      tide.spawn(function()
+        local task = tide.spawn(function()
+          local x <close> = setmetatable({}, { __close = function() tide.shield(tide.yield) end })
+          error "boom"
+        end)
+        tide.yield()
+        task:cancel({})
+      end)
+    end)
+    local ok, message = pcall(tide.run, function()
+      local me
+      tide.spawn(function() me = tide.spawn(function() end) end)
+      local x <close> = setmetatable({}, { __close = function() tide.shield(tide.yield) end })
+      error "first"
+    end)
+    print(ok, message)]]
+  equal(how, "exit")
+  equal(code, 0)
+  h.contains(output, "task 3 failed and nobody joined it")
+  h.contains(output, "boom\nstack traceback:")
+  h.contains(output, "first\nstack traceback:")
+end)
+
+test("an error after the cancelling is no cancelling", function()
+  tide.run(function()
+    local task = tide.spawn(function()
+      local x <close> = setmetatable({}, { __close = function() error("close failed", 0) end })
+      tide.yield()
+    end)
+    tide.yield()
+    task:cancel("why")
+    h.values(table.pack(task:join()), false, "close failed")
+    equal(task:status(), "failed")
+    h.contains(task:traceback(), "stack traceback:")
+  end)
+end)
+
+test("a cancelled task may end by \"cancelled\" after another error", function()
+  tide.run(function()
+    local task = tide.spawn(function()
+      local x <close> = setmetatable({}, { __close = function() tide.yield() end })
+      error("first", 0)
+    end)
+    tide.yield()
+    task:cancel("why")
+    h.values(table.pack(task:join()), false, "cancelled", "why")
+    equal(task:status(), "cancelled")
+  end)
+end)
+
 h.finish()

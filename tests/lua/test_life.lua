@@ -224,4 +224,13 @@ test("a worker's state is closed with its pools open and calls in flight", funct
   equal(pool:close(), true)
 end)
 
+h.test_script("tide.run in a finalizer that runs when the state is nearly gone", function()
+  local output, how, code = h.script [[
+    late = setmetatable({}, { __gc = function() print(pcall(tide.run, function() end)) end })
+    tide = require "tidepool"]]
+  equal(how, "exit")
+  equal(code, 0)
+  equal(output, "false\trun: the state is closing\n")
+end)
+
 h.finish()

@@ -161,4 +161,25 @@ test("10 000 tasks at once, then the pool is smaller but works", function()
   end
 end)
 
+test("closed from outside: the error of a close handler is not the closer's", function()
+  tide.run(function()
+    local co
+    local closed = tide.spawn(function()
+      co = coroutine.running()
+      local x <close> = setmetatable({}, { __close = function() error("cancelled", 0) end })
+      for _ = 1, 4 do tide.yield() end
+    end)
+    local closer = tide.spawn(function()
+      pcall(tide.yield)
+      h.values(pack(coroutine.close(co)), false, "cancelled")
+      return "fine"
+    end)
+    tide.yield()
+    closer:cancel("no")
+    h.values(pack(closer:join()), true, "fine")
+    equal(closer:status(), "done")
+    h.values(pack(closed:join()), false, "its coroutine was closed from outside")
+  end)
+end)
+
 h.finish()

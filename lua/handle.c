@@ -9,7 +9,7 @@ enum { JOIN_SPINS = 200 /* looks before the thread asks to be woken */ };
 
 struct tide_handle *tide_handle_new(lua_State *L)
 {
-    struct tide_handle *handle = lua_newuserdatauv(L, sizeof *handle, TIDE_SLOTS_MIN);
+    struct tide_handle *handle = lua_newuserdatauv(L, sizeof *handle, TIDE_SLOTS_MIN + 1);
     *handle = (struct tide_handle){.result = {.n_slots = TIDE_SLOTS_MIN}};
     lua_getiuservalue(L, lua_upvalueindex(1), TIDE_HANDLE_META);
     lua_setmetatable(L, -2);
@@ -131,7 +131,7 @@ static int handle_cancel(lua_State *L)
     lua_settop(L, 2);
     bool cancelled = handle->call && tide_call_cancel(handle->call);
     if (cancelled) {
-        lua_setiuservalue(L, 1, 2);
+        tide_result_reason(L, &handle->result, 1);
         tide_result_cancel(L, &handle->result, 1);
         tide_wake_all(tide_state(L), &handle->call->waiters);
         finish(handle, TIDE_CANCELED);

@@ -18,18 +18,6 @@ struct tide_state *tide_push_state(lua_State *L)
     return lua_touserdata(L, -1);
 }
 
-void *tide_grow(lua_State *L, int slot, const void *old, size_t used_bytes, size_t new_bytes)
-{
-    void *memory = lua_newuserdatauv(L, new_bytes, 0);
-    if (used_bytes > 0)
-        memcpy(memory, old, used_bytes);
-    tide_push_state(L);
-    lua_insert(L, -2);
-    lua_setiuservalue(L, -2, slot);
-    lua_pop(L, 1);
-    return memory;
-}
-
 uint64_t tide_check_deadline(lua_State *L, int arg)
 {
     if (lua_isnoneornil(L, arg))
@@ -109,6 +97,8 @@ static void keep_words(lua_State *L)
         lua_rawseti(L, -2, i + 1);
     }
     lua_setiuservalue(L, -2, TIDE_WORDS);
+    lua_pushliteral(L, TIDE_CANCELLED);
+    lua_setiuservalue(L, -2, TIDE_CANCELLED_WORD);
     lua_pop(L, 1);
 }
 

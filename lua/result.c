@@ -51,12 +51,17 @@ void tide_result_forget(lua_State *L, struct tide_result *result, int index)
     result->n = 0;
 }
 
+void tide_result_reason(lua_State *L, const struct tide_result *result, int index)
+{
+    lua_setiuservalue(L, index, result->n_slots + 1);
+}
+
 void tide_result_cancel(lua_State *L, struct tide_result *result, int index)
 {
     index = lua_absindex(L, index);
     tide_result_forget(L, result, index);
-    lua_pushliteral(L, TIDE_CANCELLED);
-    tide_result_store(L, result, index, 1);
+    lua_getiuservalue(L, lua_upvalueindex(1), TIDE_CANCELLED_WORD); /* lua_pushstring may run finalizers */
+    tide_result_put(L, result, index, 1);
 }
 
 int tide_result_outcome(lua_State *L, const struct tide_result *result, bool raise)
@@ -71,7 +76,7 @@ int tide_result_outcome(lua_State *L, const struct tide_result *result, bool rai
     lua_getiuservalue(L, 1, 1);
     if (raise)
         return lua_error(L);
-    if (result->status == TIDE_CANCELED && lua_getiuservalue(L, 1, 2) != LUA_TNIL)
+    if (result->status == TIDE_CANCELED && lua_getiuservalue(L, 1, result->n_slots + 1) != LUA_TNIL)
         return 3;
     lua_settop(L, lua_gettop(L) - (result->status == TIDE_CANCELED));
     return 2;

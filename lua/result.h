@@ -1,7 +1,8 @@
 /* What tasks and handles have in common: an id, how it went, and the values that came out of it.
  *
- * Invariant: a struct tide_result is the first member of its userdata, and the userdata's user
- * values hold its n values; if they did not fit, value 1 is a table that packs them. */
+ * Invariant: a struct tide_result is the first member of its userdata, and the userdata's first
+ * n_slots user values hold its n values; if they did not fit, value 1 is a table that packs them.
+ * One more user value is the reason given for cancelling. */
 #ifndef TIDE_RESULT_H
 #define TIDE_RESULT_H
 
@@ -13,18 +14,18 @@ enum tide_status {
     TIDE_SUSPENDED, /* a task that waits, or is ready to go on */
     TIDE_DONE,      /* the values are the results */
     TIDE_FAILED,    /* value 1 is the error; of a task, user value 2 is the traceback */
-    TIDE_CANCELED   /* value 1 is "cancelled", user value 2 the reason given or nil */
+    TIDE_CANCELED   /* value 1 is "cancelled" */
 };
 
 enum {
-    TIDE_SLOTS_MIN = 2, /* the error, and the traceback or reason */
+    TIDE_SLOTS_MIN = 2, /* the error and its traceback */
     TIDE_SLOTS_MAX = 8  /* more values than this are packed */
 };
 
 struct tide_result {
     uint64_t id;
     int n;
-    uint8_t n_slots; /* user values */
+    uint8_t n_slots; /* user values for the values */
     uint8_t status;  /* enum tide_status */
     bool packed;
 };
@@ -61,7 +62,11 @@ int tide_result_load(lua_State *L, const struct tide_result *result, int index);
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
 void tide_result_forget(lua_State *L, struct tide_result *result, int index);
 
-/* tide_result_cancel: make "cancelled" the only value. Raises nothing.
+/* tide_result_reason: pop the reason given for cancelling, and keep it. Raises nothing.
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
+void tide_result_reason(lua_State *L, const struct tide_result *result, int index);
+
+/* tide_result_cancel: make "cancelled" the only value. Raises nothing, and lets no finalizer run.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
 void tide_result_cancel(lua_State *L, struct tide_result *result, int index);
 

@@ -1,7 +1,9 @@
 /* The scheduler of one state: tide.run resumes ready tasks in turn until all have finished.
  *
- * Invariant: between two tasks no Lua code of the user runs, and nothing here raises an error, so
- * the lists are whole whenever a task runs. What can raise is called through lua_pcall.
+ * Invariant: nothing here raises an error; what can raise is called through lua_pcall. Between two
+ * tasks finalizers may run, wherever something is allocated, and they may spawn, cancel, and close
+ * coroutines. So whatever allocates does it while the lists are whole: a task that is in none is
+ * RUNNING, or has ended, and what was looked at before is looked at again after.
  * The rules a script relies on are in docs/lua.md. */
 #include "inbox.h"
 #include "task.h"
@@ -16,17 +18,22 @@ enum {
 
 /* -- the function every pooled coroutine starts with -- */
 
-/* Called where the error was raised, while the stack still shows it. */
+/* Called where the error was raised, while the stack still shows it; the last error counts. Lua
+ * also calls it when somebody closes the coroutine of a task that does not run. */
 static int body_error(lua_State *L)
 {
-    struct tide_state *state = tide_push_state(L);
-    struct tide_task *task = state->current;
+    struct tide_task *task = tide_task_on(tide_push_state(L), L);
+    if (!task) {
+        lua_settop(L, 1);
+        return 1;
+    }
     const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
     lua_getiuservalue(L, -1, TIDE_LIVE);
     lua_rawgeti(L, -1, task->seat);
     if (task->cancelled && text && lua_rawlen(L, 1) == sizeof TIDE_CANCELLED - 1 && strcmp(text, TIDE_CANCELLED) == 0)
-        task->outcome = TIDE_CANCELED; /* and value 2 stays the reason given */
+        task->outcome = TIDE_CANCELED;
     else {
+        task->outcome = TIDE_FAILED;
         luaL_traceback(L, L, NULL, 1);
         lua_setiuservalue(L, -2, 2);
         task->traced = true;
@@ -38,17 +45,20 @@ static int body_error(lua_State *L)
 static int body_k(lua_State *L, int status, lua_KContext context)
 {
     (void)context;
-    struct tide_task *task;
+    struct tide_task *task = tide_task_on(tide_state(L), L);
     int n = lua_gettop(L) - 1;
+    if (!task) /* a stranger has resumed it to its end */
+        return 0;
     if (status != LUA_OK && status != LUA_YIELD) {
-        task = tide_state(L)->current;
-        if (task->outcome != TIDE_CANCELED)
+        if (status != LUA_ERRRUN) { /* body_error was not called, or failed */
             task->outcome = TIDE_FAILED;
+            task->traced = false;
+        }
         return 1;
     }
+    task->outcome = TIDE_DONE;
     if (n <= TIDE_SLOTS_MIN)
         return n;
-    task = tide_state(L)->current;
     task->n_results = n;
     return tide_result_pack(L, &task->result, n);
 }
@@ -79,6 +89,19 @@ static void fail(lua_State *L, struct tide_state *state, struct tide_task *task)
     tide_task_finish(L, state, task, TIDE_FAILED);
 }
 
+/* Pushes what `message` says of `subject`, or the error that kept it from that. The collector stands
+ * still meanwhile: a finalizer could change the tasks, or resume the coroutine, it speaks of. */
+static void push_message(lua_State *L, lua_CFunction message, void *subject)
+{
+    bool running = lua_gc(L, LUA_GCISRUNNING) == 1;
+    lua_gc(L, LUA_GCSTOP);
+    lua_pushcfunction(L, message);
+    lua_pushlightuserdata(L, subject);
+    lua_pcall(L, 1, 1, 0);
+    if (running)
+        lua_gc(L, LUA_GCRESTART);
+}
+
 static int misuse_message(lua_State *L)
 {
     lua_State *co = lua_touserdata(L, 1);
@@ -89,9 +112,7 @@ static int misuse_message(lua_State *L)
 /* A task suspended with coroutine.yield: nobody would ever resume it. */
 static void fail_misuse(lua_State *L, struct tide_state *state, struct tide_task *task)
 {
-    lua_pushcfunction(L, misuse_message);
-    lua_pushlightuserdata(L, task->co.co->L);
-    lua_pcall(L, 1, 1, 0);
+    push_message(L, misuse_message, task->co.co->L);
     fail(L, state, task);
 }
 
@@ -144,16 +165,15 @@ static void finish(lua_State *L, struct tide_state *state, struct tide_task *tas
 
 static void run_task(lua_State *L, struct tide_state *state, struct tide_task *task)
 {
-    int n = 0;
+    bool fresh = task->result.status == TIDE_PENDING;
     tide_list_remove(task);
-    if (task->result.status == TIDE_PENDING)
-        n = start(L, state, task);
+    task->result.status = TIDE_RUNNING;
+    int n = fresh ? start(L, state, task) : 0;
     struct tide_co *co = tide_co_of(task->co);
-    if (n >= 0 && task->result.status == TIDE_SUSPENDED) {
-        if (!co || lua_status(co->L) != LUA_YIELD || !tide_co_move(co, TIDE_CO_SUSPENDED, TIDE_CO_RUNNING)) {
-            lua_pushliteral(L, "its coroutine was closed from outside");
-            n = -1;
-        }
+    if (!fresh &&
+        (!co || lua_status(co->L) != LUA_YIELD || !tide_co_move(co, TIDE_CO_SUSPENDED, TIDE_CO_RUNNING))) {
+        lua_pushliteral(L, "its coroutine was closed from outside");
+        n = -1;
     }
     if (n < 0) {
         fail(L, state, task);
@@ -161,7 +181,6 @@ static void run_task(lua_State *L, struct tide_state *state, struct tide_task *t
     }
 
     int n_results;
-    task->result.status = TIDE_RUNNING;
     state->current = task;
     int status = lua_resume(co->L, L, n, &n_results);
     state->current = NULL;
@@ -200,13 +219,15 @@ static void cancel_all(lua_State *L, struct tide_state *state)
     }
 }
 
-/* Names the waiting tasks. Argument 1: the state's userdata. */
+/* Names the waiting tasks. */
 static int deadlock_message(lua_State *L)
 {
     struct tide_state *state = lua_touserdata(L, 1);
     luaL_Buffer text;
     uint32_t n = 0;
-    lua_getiuservalue(L, 1, TIDE_LIVE);
+    tide_push_state(L);
+    lua_getiuservalue(L, -1, TIDE_LIVE);
+    lua_replace(L, 2);
     luaL_buffinit(L, &text);
     luaL_addstring(&text, "deadlock: ");
     for (uint32_t seat = 1; seat <= state->n_seats; seat++) {
@@ -234,9 +255,7 @@ static int deadlock_message(lua_State *L)
 static void break_deadlock(lua_State *L, struct tide_state *state)
 {
     if (lua_isnil(L, 2)) {
-        lua_pushcfunction(L, deadlock_message);
-        lua_pushvalue(L, lua_upvalueindex(1));
-        lua_pcall(L, 1, 1, 0);
+        push_message(L, deadlock_message, state);
         lua_replace(L, 2);
         cancel_all(L, state);
         if (state->ready.first)
@@ -289,6 +308,8 @@ int tide_run(lua_State *L)
 {
     struct tide_state *state = tide_state(L);
     luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (!state->inbox)
+        return luaL_error(L, "run: the state is closing");
     if (state->running)
         return luaL_error(L, "run: this state is inside tide.run already; use tide.spawn");
     luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);

@@ -2,6 +2,8 @@
  * the manual. */
 #include "task.h"
 
+#include <string.h>
+
 static struct tide_task *check_task(lua_State *L, int arg)
 {
     return tide_check_class(L, arg, tide_state(L)->task_meta, TIDE_TASK);
@@ -14,15 +16,33 @@ void tide_task_push(lua_State *L, const struct tide_task *task)
     lua_rawgeti(L, TIDE_LIVE_INDEX, task->seat);
 }
 
+/* Makes room for more live tasks: to give every seat back, and to let every task wait with a
+ * deadline, without allocating. */
+static void seats_grow(lua_State *L, struct tide_state *state)
+{
+    uint32_t old = state->seats_size;
+    uint32_t size = old ? 2 * old : 16;
+    struct tide_task **timed = lua_newuserdatauv(L, size * (sizeof *timed + sizeof *state->free_seats), 0);
+    if (state->seats_size != old) { /* a finalizer that ran just now has spawned as well */
+        lua_pop(L, 1);
+        return;
+    }
+    uint32_t *free_seats = (uint32_t *)(timed + size);
+    if (old > 0) {
+        memcpy(timed, state->timed, state->n_timed * sizeof *timed);
+        memcpy(free_seats, state->free_seats, state->n_free_seats * sizeof *free_seats);
+    }
+    lua_setiuservalue(L, lua_upvalueindex(1), TIDE_SEATS);
+    state->timed = timed;
+    state->free_seats = free_seats;
+    state->seats_size = size;
+}
+
 /* Gives the task whose userdata is on top a seat among the live ones. */
 static void seat_take(lua_State *L, struct tide_state *state, struct tide_task *task)
 {
-    /* Room to give every seat back without allocating. */
-    if (state->n_free_seats == 0 && state->n_seats == state->seats_size) {
-        uint32_t size = state->seats_size ? 2 * state->seats_size : 16;
-        state->free_seats = tide_grow(L, TIDE_SEATS, state->free_seats, 0, size * sizeof *state->free_seats);
-        state->seats_size = size;
-    }
+    while (state->n_free_seats == 0 && state->n_seats == state->seats_size)
+        seats_grow(L, state);
     bool fresh = state->n_free_seats == 0;
     uint32_t seat = fresh ? state->n_seats + 1 : state->free_seats[state->n_free_seats - 1];
     lua_pushvalue(L, -1);
@@ -53,7 +73,7 @@ struct tide_task *tide_task_new(lua_State *L, struct tide_state *state)
 {
     int n = lua_gettop(L);
     int n_slots = slots_for(n);
-    struct tide_task *task = lua_newuserdatauv(L, sizeof *task, n_slots);
+    struct tide_task *task = lua_newuserdatauv(L, sizeof *task, n_slots + 1);
     *task = (struct tide_task){.result.n_slots = (uint8_t)n_slots};
     lua_getiuservalue(L, lua_upvalueindex(1), TIDE_TASK_META);
     lua_setmetatable(L, -2);
@@ -157,7 +177,7 @@ static int task_cancel(lua_State *L)
     bool first = !task->cancelled;
     bool done = tide_task_cancel(L, tide_state(L), task);
     if (done && first)
-        lua_setiuservalue(L, 1, 2);
+        tide_result_reason(L, &task->result, 1);
     lua_pushboolean(L, done);
     return 1;
 }

@@ -32,6 +32,14 @@ struct tide_task {
     bool unseen;          /* it failed and nobody has joined it */
 };
 
+/* The task that runs, if `L` is its own coroutine; else NULL. */
+static inline struct tide_task *tide_task_on(const struct tide_state *state, const lua_State *L)
+{
+    struct tide_task *task = state->current;
+    struct tide_co *co = task ? tide_co_of(task->co) : NULL;
+    return co && co->L == L ? task : NULL;
+}
+
 /* Whether the task's waits are to raise "cancelled". */
 static inline bool tide_task_must_end(const struct tide_task *task)
 {
@@ -82,7 +90,7 @@ bool tide_can_wait(lua_State *L);
  * outside:     what it waits for happens on another thread.
  * n_args:      how much of the caller's stack k gets back; what is above is dropped.
  * k:           goes on; it begins with tide_resumed().
- * [thread: owning state] [suspends: yes] [blocks: no] [allocates: rarely] */
+ * [thread: owning state] [suspends: yes] [blocks: no] [allocates: no] */
 int tide_suspend(lua_State *L, struct tide_task *task, struct tide_list *list, uint64_t deadline_ns,
     bool outside, int n_args, lua_KFunction k);
 

@@ -32,13 +32,14 @@ struct tide_state {
     struct tide_co *free_cos;            /* pooled coroutines, the last used first */
     struct tide_task **timed;            /* heap of tasks that wait with a deadline, the next on top */
     uint32_t *free_seats;                /* unused indices of the table of live tasks */
-    struct tide_inbox *inbox;            /* NULL until the first pool */
+    struct tide_inbox *inbox;            /* NULL when the state is closing */
     const void *task_meta, *handle_meta; /* the metatables, for a quick comparison */
     uint64_t last_id;
     size_t n_unfinished; /* tasks spawned and not finished */
     size_t n_outside;    /* tasks that wait for a call on another thread */
-    uint32_t n_timed, timed_size;
-    uint32_t n_seats, n_free_seats, seats_size;
+    uint32_t n_timed;
+    uint32_t n_seats, n_free_seats;
+    uint32_t seats_size; /* of both arrays: each live task has a place in either */
     uint32_t n_free_cos;
     bool running; /* inside tide.run */
 };
@@ -51,11 +52,12 @@ enum {
     TIDE_CODES, /* function -> code userdata, weak keys */
     TIDE_DUMPS, /* dumped function -> code userdata, weak values */
     TIDE_BODY,  /* the function every pooled coroutine starts with */
-    TIDE_TIMED, /* the memory of the arrays in struct tide_state */
-    TIDE_SEATS,
+    TIDE_SEATS, /* the memory of the arrays in struct tide_state */
     TIDE_UNSEEN, /* failed task that nobody has joined -> its witness, weak keys */
     TIDE_WORDS,  /* strings that must exist, so that pushing them allocates nothing */
-    TIDE_N_VALUES = TIDE_WORDS
+    TIDE_CANCELLED_WORD, /* "cancelled": to be pushed where no finalizer may run */
+    TIDE_MODULE, /* the table of the module */
+    TIDE_N_VALUES = TIDE_MODULE
 };
 
 #define TIDE_TASK "tidepool.task"
@@ -87,12 +89,6 @@ static inline struct tide_state *tide_state(lua_State *L)
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
 struct tide_state *tide_push_state(lua_State *L);
 
-/* tide_grow: a larger array in Lua's own memory, for a pointer in struct tide_state.
- * slot: the user value that keeps it alive.
- * Returns the new memory, holding the old array's used bytes; on an error the old one is intact.
- * [thread: owning state] [suspends: no] [blocks: no] [allocates: yes] */
-void *tide_grow(lua_State *L, int slot, const void *old, size_t used_bytes, size_t new_bytes);
-
 /* tide_check_deadline: the optional limit in seconds at `arg`, as a deadline.
  * Returns TP_FOREVER when absent or nil; 0 when it is not positive.
  * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
@@ -101,7 +97,7 @@ uint64_t tide_check_deadline(lua_State *L, int arg);
 /* The userdata at `arg` if its metatable is `meta`; else luaL_checkudata says what is wrong. */
 static inline void *tide_check_class(lua_State *L, int arg, const void *meta, const char *name)
 {
-    if (lua_getmetatable(L, arg)) {
+    if (lua_type(L, arg) == LUA_TUSERDATA && lua_getmetatable(L, arg)) {
         bool same = lua_topointer(L, -1) == meta;
         lua_pop(L, 1);
         if (same)

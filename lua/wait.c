@@ -8,11 +8,7 @@
 
 static struct tide_task *own_task(lua_State *L)
 {
-    struct tide_task *task = tide_state(L)->current;
-    if (!task)
-        return NULL;
-    struct tide_co *co = tide_co_of(task->co);
-    return co && co->L == L ? task : NULL;
+    return tide_task_on(tide_state(L), L);
 }
 
 bool tide_can_wait(lua_State *L)
@@ -64,14 +60,9 @@ static void heap_down(struct tide_state *state, uint32_t i, struct tide_task *ta
     heap_put(state, i, task);
 }
 
-static void heap_add(lua_State *L, struct tide_state *state, struct tide_task *task)
+static void heap_add(struct tide_state *state, struct tide_task *task)
 {
-    if (state->n_timed == state->timed_size) {
-        uint32_t size = state->timed_size ? 2 * state->timed_size : 8;
-        state->timed = tide_grow(L, TIDE_TIMED, state->timed, state->n_timed * sizeof *state->timed,
-            size * sizeof *state->timed);
-        state->timed_size = size;
-    }
+    tp_assert(state->n_timed < state->seats_size);
     heap_up(state, state->n_timed++, task);
 }
 
@@ -105,7 +96,7 @@ int tide_suspend(lua_State *L, struct tide_task *task, struct tide_list *list, u
     struct tide_state *state = tide_state(L);
     if (deadline_ns != TP_FOREVER) {
         task->deadline_ns = deadline_ns;
-        heap_add(L, state, task);
+        heap_add(state, task);
     }
     tide_list_append(list, task);
     task->outside = outside;

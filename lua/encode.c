@@ -111,35 +111,36 @@ static int add_reference(struct tide_encoder *e, uint32_t number)
     return add_tag(e, TIDE_OBJECT) || add_u32(e, number);
 }
 
-/* How many fields come after the first n items. */
-static uint32_t count_fields(lua_State *L, int index, uint32_t n_items)
+static size_t count_entries(lua_State *L, int index)
 {
-    uint32_t n = 0;
+    size_t n = 0;
     lua_pushnil(L);
     for (; lua_next(L, index); lua_pop(L, 1))
         n++;
-    return n > n_items ? n - n_items : 0;
+    return n;
 }
 
 static int write_table(struct tide_encoder *e, int index)
 {
     lua_State *L = e->L;
+    uint32_t number = find_object(e, index); /* the globals go as such, also with a metatable */
+    if (number != UINT32_MAX)
+        return add_reference(e, number);
     if (lua_getmetatable(L, index)) {
         lua_pop(L, 1);
         e->failure = "a table with a metatable";
         return FAILED;
     }
-    uint32_t number = find_object(e, index);
-    if (number != UINT32_MAX)
-        return add_reference(e, number);
     number_object(e, index);
-    size_t n_items = lua_rawlen(L, index);
-    if (n_items > INT_MAX) {
+    size_t n = count_entries(L, index);
+    if (n > INT_MAX) {
         e->failure = "a table that is too large";
         return FAILED;
     }
-    return add_tag(e, TIDE_TABLE) || add_u32(e, (uint32_t)n_items) ||
-           add_u32(e, count_fields(L, index, (uint32_t)n_items));
+    size_t n_items = lua_rawlen(L, index);
+    if (n_items > 2 * n) /* its length says nothing: {[1] = a, [2] = b, [4] = c, [8] = d, ...} */
+        n_items = 0;
+    return add_tag(e, TIDE_TABLE) || add_u32(e, (uint32_t)n_items) || add_u32(e, (uint32_t)(n > n_items ? n - n_items : 0));
 }
 
 static int write_function(struct tide_encoder *e, int index)
@@ -222,19 +223,24 @@ static int write_value(struct tide_encoder *e, int index)
 
 /* -- contents of objects -- */
 
-static int write_items(struct tide_encoder *e, int table, uint32_t n)
+/* Writes the items before the first nil. Returns how many, or FAILED. */
+static lua_Integer write_items(struct tide_encoder *e, int table)
 {
     lua_State *L = e->L;
+    uint32_t n = 0;
     e->place = TIDE_AT_ITEM;
     if (add_u32(e, n))
         return FAILED;
-    for (e->index = 1; e->index <= n; e->index++) {
-        lua_rawgeti(L, table, e->index);
+    size_t begin = e->buffer->n;
+    for (e->index = 1; lua_rawgeti(L, table, e->index) != LUA_TNIL; e->index++) {
         if (write_value(e, table + 1))
             return FAILED;
         lua_pop(L, 1);
+        n++;
     }
-    return GO_ON;
+    lua_pop(L, 1);
+    memcpy(e->buffer->data + begin - sizeof n, &n, sizeof n);
+    return n;
 }
 
 static int write_fields(struct tide_encoder *e, int table, lua_Integer n_items)
@@ -256,6 +262,12 @@ static int write_fields(struct tide_encoder *e, int table, lua_Integer n_items)
             return FAILED;
     }
     return add_tag(e, TIDE_END);
+}
+
+static int write_entries(struct tide_encoder *e, int table)
+{
+    lua_Integer n_items = write_items(e, table);
+    return n_items == FAILED ? FAILED : write_fields(e, table, n_items);
 }
 
 /* Two closures that share a variable still do after the journey: the second refers to the first. */
@@ -293,10 +305,7 @@ static int write_contents(struct tide_encoder *e, bool simple)
     int object = lua_gettop(L) + 1;
     for (e->at = simple ? 2 : 1; e->at <= e->n_objects; e->at++) {
         tide_encoder_push(e, e->at);
-        uint32_t n_items = (uint32_t)lua_rawlen(L, object);
-        int status = lua_isfunction(L, object)
-                         ? write_upvalues(e, object)
-                         : (write_items(e, object, n_items) || write_fields(e, object, n_items));
+        int status = lua_isfunction(L, object) ? write_upvalues(e, object) : write_entries(e, object);
         if (status != GO_ON)
             return FAILED;
         lua_pop(L, 1);

@@ -29,16 +29,36 @@ static void finish(struct tide_handle *handle, enum tide_status status)
     tide_call_drop(call);
 }
 
+/* Argument 1: the handle. Reading allocates, so a finalizer may have done the same when it is done. */
+static int read_results(lua_State *L)
+{
+    struct tide_handle *handle = lua_touserdata(L, 1);
+    struct tide_call *call = handle->call;
+    int n = tide_decode(L, &call->buffer, NULL);
+    int n_packed = tide_result_pack(L, &handle->result, n);
+    if (handle->call != call)
+        return 0;
+    tide_result_put(L, &handle->result, 1, n_packed);
+    handle->result.packed = n != n_packed;
+    handle->result.n = n;
+    finish(handle, call->failed ? TIDE_FAILED : TIDE_DONE);
+    return 0;
+}
+
 /* Takes the results out of a call that is done. If memory runs out, a later join tries again. */
 static void collect(lua_State *L, struct tide_handle *handle)
 {
     struct tide_call *call = handle->call;
-    int n = tide_decode(L, &call->buffer, NULL);
-    tide_result_store(L, &handle->result, 1, n);
-    finish(handle, call->failed ? TIDE_FAILED : TIDE_DONE);
+    tide_call_hold(call);
+    lua_pushcfunction(L, read_results);
+    lua_pushvalue(L, 1);
+    int status = lua_pcall(L, 1, 0, 0);
+    tide_call_drop(call);
+    if (status != LUA_OK)
+        lua_error(L);
 }
 
-/* Whether the handle's result is there, taking it out of the call if it is. */
+/* Whether the result of the handle at index 1 is there, taking it out of the call if it is. */
 static bool settle(lua_State *L, struct tide_handle *handle)
 {
     if (!handle->call)
@@ -100,6 +120,9 @@ static int wait_for(lua_State *L, const char *what, lua_KFunction k, bool raise)
     struct tide_state *state = tide_state(L);
     uint64_t deadline_ns = tide_check_deadline(L, 2);
     lua_settop(L, 1);
+    bool finalized = !handle->call && !tide_finished(&handle->result);
+    if (!state->inbox || finalized)
+        return luaL_error(L, "%s: the state is closing", what);
     if (settle(L, handle))
         return tide_result_outcome(L, &handle->result, raise);
     struct tide_task *self = state->current ? tide_waiter(L, what) : NULL;

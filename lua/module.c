@@ -73,6 +73,8 @@ static void new_state(lua_State *L)
     luaL_newmetatable(L, TIDE_STATE);
     lua_pushcfunction(L, state_gc);
     lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, tide_shield_leave);
+    lua_setfield(L, -2, "__close");
     lua_setmetatable(L, -2);
     state->inbox = tide_inbox_new();
     if (!state->inbox)
@@ -108,6 +110,8 @@ int luaopen_tidepool(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"now", now}, {NULL, NULL}};
     luaL_checkversion(L);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key) == LUA_TUSERDATA && lua_getiuservalue(L, -1, TIDE_MODULE) != LUA_TNIL)
+        return 1; /* required again after package.loaded was cleared: a state has one scheduler */
     new_state(L);
     keep_words(L);
     lua_newtable(L);
@@ -117,5 +121,9 @@ int luaopen_tidepool(lua_State *L)
     tide_open_report(L);
     tide_open_guard(L);
     tide_open_pool(L);
+    tide_push_state(L);
+    lua_pushvalue(L, -2);
+    lua_setiuservalue(L, -2, TIDE_MODULE);
+    lua_pop(L, 1);
     return 1;
 }

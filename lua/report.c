@@ -13,11 +13,13 @@ static int print_report(lua_State *L)
 {
     struct tide_task *task = lua_touserdata(L, 1);
     lua_getiuservalue(L, 1, 1);
-    const char *text = luaL_tolstring(L, -1, NULL);
+    size_t n;
+    const char *text = luaL_tolstring(L, -1, &n);
     lua_getiuservalue(L, 1, 2);
     const char *traceback = task->traced ? lua_tostring(L, -1) : "";
-    fprintf(stderr, "tidepool: task %llu failed and nobody joined it: %s\n%s%s", (unsigned long long)task->result.id,
-        text, traceback, *traceback ? "\n" : "");
+    fprintf(stderr, "tidepool: task %llu failed and nobody joined it: ", (unsigned long long)task->result.id);
+    fwrite(text, 1, n, stderr); /* all of it, also zero bytes */
+    fprintf(stderr, "\n%s%s", traceback, *traceback ? "\n" : "");
     return 0;
 }
 

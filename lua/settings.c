@@ -9,6 +9,14 @@ enum {
     WORD_MAX = 31              /* longer words have no near miss */
 };
 
+/* Whether the value is this string; one with a zero byte is none of ours. */
+static bool is_word(lua_State *L, int index, const char *word)
+{
+    size_t n;
+    const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &n) : NULL;
+    return text && n == strlen(word) && memcmp(text, word, n) == 0;
+}
+
 static lua_Integer check_count(lua_State *L, const char *name, lua_Integer max)
 {
     int is_integer;
@@ -39,9 +47,8 @@ static void set_stealing(lua_State *L, struct tide_settings *out)
 
 static void set_overload(lua_State *L, struct tide_settings *out)
 {
-    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    out->reject = strcmp(word, "reject") == 0;
-    if (!out->reject && strcmp(word, "block") != 0)
+    out->reject = is_word(L, -1, "reject");
+    if (!out->reject && !is_word(L, -1, "block"))
         luaL_error(L, "pool: 'overload' must be \"block\" or \"reject\", not %s", luaL_tolstring(L, -1, NULL));
 }
 
@@ -99,7 +106,7 @@ static void set(lua_State *L, struct tide_settings *out)
         luaL_error(L, "pool: settings have names, but here is a key that is a %s", luaL_typename(L, -2));
     const char *name = lua_tostring(L, -2);
     int i = 0;
-    while (i < N_SETTINGS && strcmp(name, settings[i].name) != 0)
+    while (i < N_SETTINGS && !is_word(L, -2, settings[i].name))
         i++;
     if (i == N_SETTINGS)
         unknown_setting(L, name);

@@ -214,21 +214,34 @@ static int tide_yield(lua_State *L)
     return tide_suspend(L, self, &tide_state(L)->ready, TP_FOREVER, false, 0, yield_k);
 }
 
-static int shield_k(lua_State *L, int status, lua_KContext context)
+/* The task is not there any more if its coroutine is closed from outside. */
+int tide_shield_leave(lua_State *L)
 {
-    (void)context;
-    tide_state(L)->current->n_shields--;
-    return status == LUA_OK || status == LUA_YIELD ? lua_gettop(L) : lua_error(L);
+    struct tide_task *task = tide_task_on(lua_touserdata(L, 1), L);
+    if (task)
+        task->n_shields--;
+    return 0;
 }
 
-/* Runs a function whose waits cancelling does not end: for cleaning up. */
+static int shield_k(lua_State *L, int status, lua_KContext context)
+{
+    (void)status, (void)context;
+    return lua_gettop(L) - 1;
+}
+
+/* Runs a function whose waits cancelling does not end: for cleaning up. An error passes through
+ * uncaught, so that its traceback shows where it was raised; what is to be closed ends the shield. */
 static int tide_shield(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     if (!tide_can_wait(L))
         return luaL_error(L, "shield: not in a task, or where a task cannot suspend");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_toclose(L, 1);
     tide_state(L)->current->n_shields++;
-    return shield_k(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, shield_k), 0);
+    lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, shield_k);
+    return shield_k(L, LUA_OK, 0);
 }
 
 void tide_open_task(lua_State *L)

@@ -49,14 +49,14 @@ enum {
     TIDE_COS,       /* struct tide_co -> its userdata: keeps pooled coroutines alive */
     TIDE_TASK_META, /* the metatables, at hand without a look-up by name */
     TIDE_HANDLE_META,
-    TIDE_CODES, /* function -> code userdata, weak keys */
-    TIDE_DUMPS, /* dumped function -> code userdata, weak values */
-    TIDE_BODY,  /* the function every pooled coroutine starts with */
-    TIDE_SEATS, /* the memory of the arrays in struct tide_state */
-    TIDE_UNSEEN, /* failed task that nobody has joined -> its witness, weak keys */
-    TIDE_WORDS,  /* strings that must exist, so that pushing them allocates nothing */
+    TIDE_CODES,          /* function -> code userdata, weak keys */
+    TIDE_DUMPS,          /* dumped function -> code userdata, weak values */
+    TIDE_BODY,           /* the function every pooled coroutine starts with */
+    TIDE_SEATS,          /* the memory of the arrays in struct tide_state */
+    TIDE_UNSEEN,         /* failed task that nobody has joined -> its witness, weak keys */
+    TIDE_WORDS,          /* strings that must exist, so that pushing them allocates nothing */
     TIDE_CANCELLED_WORD, /* "cancelled": to be pushed where no finalizer may run */
-    TIDE_MODULE, /* the table of the module */
+    TIDE_MODULE,         /* the table of the module */
     TIDE_N_VALUES = TIDE_MODULE
 };
 
@@ -113,6 +113,10 @@ static inline int tide_fail(lua_State *L, const char *why)
     lua_pushstring(L, why);
     return 2;
 }
+
+/* tide_shield_leave: the state's __close; it is closed where tide.shield ends (task.c).
+ * [thread: owning state] [suspends: no] [blocks: no] [allocates: no] */
+int tide_shield_leave(lua_State *L);
 
 /* Each adds its functions to the module table on top of the stack, and makes its metatables. */
 void tide_open_task(lua_State *L);

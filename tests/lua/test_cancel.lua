@@ -262,4 +262,26 @@ test("a cancelled task may end by \"cancelled\" after another error", function()
   end)
 end)
 
+test("an error in a shield shows where it was raised", function()
+  tide.run(function()
+    local function deep() error("inner", 0) end
+    local task = tide.spawn(function() tide.shield(function() deep() end) end)
+    h.values(table.pack(task:join()), false, "inner")
+    h.contains(task:traceback(), "in upvalue 'deep'")
+  end)
+end)
+
+test("a shield ends with an error that is caught", function()
+  tide.run(function()
+    local task = tide.spawn(function()
+      equal(h.raises(tide.shield, function() tide.yield() error("e", 0) end), "e")
+      tide.yield()
+      return "not cancelled"
+    end)
+    tide.yield()
+    task:cancel("why")
+    h.values(table.pack(task:join()), false, "cancelled", "why")
+  end)
+end)
+
 h.finish()

@@ -216,4 +216,25 @@ test("a finalizer cancels waiting tasks while a deadlock is described", function
   end)
 end)
 
+test("a finalizer asks for the result that is being read", function()
+  local pool <close> = tide.pool { workers = 1 }
+  local handle
+  local n = haunted(function()
+    if handle then handle:status() end
+  end, function()
+    for _ = 1, 30 do
+      handle = pool:spawn(function()
+        local t = {}
+        for i = 1, 50 do t[i] = { ("x"):rep(i) } end
+        return t, 1, 2, 3
+      end)
+      local result = pack(handle:join())
+      equal(result.n, 5)
+      for i = 1, 50 do equal(result[2][i][1], ("x"):rep(i)) end
+      equal(result[5], 3)
+    end
+  end)
+  equal(n > 0, true)
+end)
+
 h.finish()

@@ -233,4 +233,43 @@ h.test_script("tide.run in a finalizer that runs when the state is nearly gone",
   equal(output, "false\trun: the state is closing\n")
 end)
 
+test("the module is loaded once in a state", function()
+  local loaded = package.loaded.tidepool
+  package.loaded.tidepool = nil
+  local ok, again = pcall(require, "tidepool")
+  package.loaded.tidepool = loaded
+  equal(ok, true)
+  equal(again, loaded)
+end)
+
+test("a table in the clothes of a task is no task", function()
+  local task = tide.run(function() return tide.spawn(function() end) end)
+  local fake = debug.setmetatable({}, debug.getmetatable(task))
+  h.contains(h.raises(task.join, fake), "tidepool.task expected")
+end)
+
+test("a setting with a zero byte is no setting", function()
+  h.contains(h.raises(tide.pool, { ["workers\0x"] = 1 }), "unknown setting")
+  h.contains(h.raises(tide.pool, { overload = "reject\0x" }), "'overload' must be")
+end)
+
+h.test_script("a report shows all of an error", function()
+  local output = h.script [[
+    local tide = require "tidepool"
+    tide.run(function() tide.spawn(function() error("one\0two", 0) end) end)]]
+  h.contains(output, "nobody joined it: one\0two\n")
+end)
+
+h.test_script("a call that is joined by a finalizer when the state is nearly gone", function()
+  local output, how, code = h.script [[
+    late = setmetatable({}, { __gc = function() print(pcall(handle.join, handle)) end })
+    local tide = require "tidepool"
+    local pool = tide.pool { workers = 1, capacity = 8 }
+    pool:spawn(function() local n = 0 for i = 1, 1e7 do n = n + i end end)
+    handle = pool:spawn(function() return 7 end)]]
+  equal(how, "exit")
+  equal(code, 0)
+  equal(output, "false\tjoin: the state is closing\n")
+end)
+
 h.finish()

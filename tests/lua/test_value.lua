@@ -291,4 +291,40 @@ test("error objects travel when they can", function()
 end)
 
 pool:close()
+test("globals with a metatable", function()
+  local pool <close> = tide.pool { workers = 1 }
+  local k = 2
+  setmetatable(_G, { __index = function(_, name) error("undefined variable " .. name, 2) end })
+  local ok, handle = pcall(pool.spawn, pool, function(x) return math.floor(x) * k end, 3.5)
+  setmetatable(_G, nil)
+  equal(ok, true)
+  h.values(table.pack(handle:join()), true, 6)
+end)
+
+test("few entries far apart", function()
+  local pool <close> = tide.pool { workers = 1 }
+  local fields = {}
+  for i = 0, 30 do fields[#fields + 1] = ("[%d] = 'f%d'"):format(1 << i, i) end
+  local flags = load("return {" .. table.concat(fields, ",") .. "}")()
+  local ok, copy = pool:spawn(function(t)
+    local n = 0
+    for _ in pairs(t) do n = n + 1 end
+    assert(n == 31)
+    return t
+  end, flags):join()
+  equal(ok, true)
+  for key, value in pairs(flags) do equal(copy[key], value) end
+end)
+
+test("holes among the items", function()
+  local pool <close> = tide.pool { workers = 1 }
+  local ok, copy = pool:spawn(function(...) return ... end, { 1, nil, 3, nil, 5, x = "x" }):join()
+  equal(ok, true)
+  equal(copy[1], 1)
+  equal(copy[2], nil)
+  equal(copy[3], 3)
+  equal(copy[5], 5)
+  equal(copy.x, "x")
+end)
+
 h.finish()

@@ -290,9 +290,7 @@ test("error objects travel when they can", function()
   h.contains(fails(function() error(setmetatable({}, { __tostring = error })) end), "could not pass the error on")
 end)
 
-pool:close()
 test("globals with a metatable", function()
-  local pool <close> = tide.pool { workers = 1 }
   local k = 2
   setmetatable(_G, { __index = function(_, name) error("undefined variable " .. name, 2) end })
   local ok, handle = pcall(pool.spawn, pool, function(x) return math.floor(x) * k end, 3.5)
@@ -302,7 +300,6 @@ test("globals with a metatable", function()
 end)
 
 test("few entries far apart", function()
-  local pool <close> = tide.pool { workers = 1 }
   local fields = {}
   for i = 0, 30 do fields[#fields + 1] = ("[%d] = 'f%d'"):format(1 << i, i) end
   local flags = load("return {" .. table.concat(fields, ",") .. "}")()
@@ -317,7 +314,6 @@ test("few entries far apart", function()
 end)
 
 test("holes among the items", function()
-  local pool <close> = tide.pool { workers = 1 }
   local ok, copy = pool:spawn(function(...) return ... end, { 1, nil, 3, nil, 5, x = "x" }):join()
   equal(ok, true)
   equal(copy[1], 1)
@@ -327,4 +323,5 @@ test("holes among the items", function()
   equal(copy.x, "x")
 end)
 
+pool:close()
 h.finish()

@@ -73,58 +73,6 @@ test("a finalizer cancels tasks that have not started", function()
   equal(ended, 300)
 end)
 
-test("a finalizer cancels the task that is starting", function()
-  local starting, n_cancelled = nil, 0
-  haunted(function()
-    if starting and starting:status() == "running" and starting:cancel("why") then
-      n_cancelled = n_cancelled + 1
-      starting = nil
-    end
-  end, function()
-    tide.run(function()
-      for i = 1, 2000 do
-        local hold = {}
-        starting = tide.spawn(function(a, b, c)
-          local task = starting
-          starting = nil
-          equal(a, 1)
-          equal(b, hold)
-          equal(c, 3)
-          hold.task = task
-          return a, b, c
-        end, 1, hold, 3)
-        local last = starting
-        tide.spawn(function() end) -- so that the pool of coroutines is empty again and again
-        if i % 50 == 0 then h.values(pack(last:join()), true, 1, hold, 3) end
-      end
-    end)
-  end)
-end)
-
-test("a finalizer spawns and cancels while seats are made", function()
-  local ran, spawned, inside = 0, 0, false
-  haunted(function(i)
-    if not inside or i % 3 ~= 0 or spawned > 3000 then return end
-    local made = {}
-    for j = 1, 40 do
-      made[j] = tide.spawn(function() ran = ran + 1 tide.yield() end)
-      spawned = spawned + 1
-    end
-    for j = 1, 20 do made[j]:cancel() end
-  end, function()
-    tide.run(function()
-      local own = 0
-      inside = true
-      for _ = 1, 500 do tide.spawn(function() own = own + 1 tide.yield() end) end
-      for _ = 1, 3 do tide.yield() end
-      equal(own, 500)
-      inside = false
-    end)
-  end)
-  equal(spawned > 0, true)
-  equal(ran, spawned // 2)
-end)
-
 test("a finalizer cancels the task that is about to wait", function()
   local about, cancelled = nil, {}
   haunted(function()
@@ -188,31 +136,6 @@ test("a finalizer closes the coroutines of tasks", function()
       end
       for i = 1, 500 do equal((tasks[i]:join()), false) end
     end)
-  end)
-end)
-
-test("a finalizer cancels waiting tasks while a deadlock is described", function()
-  local tasks = {}
-  haunted(function()
-    for _, task in ipairs(tasks) do
-      if task:status() == "suspended" then return task:cancel() end
-    end
-  end, function()
-    for _ = 1, 50 do
-      local waits_for = {}
-      local ok, message = pcall(tide.run, function()
-        tasks = {}
-        for i = 1, 8 do
-          tasks[i] = tide.spawn(function()
-            waits_for[tostring(tasks[i].id)] = tostring(tasks[i % 8 + 1].id)
-            return tasks[i % 8 + 1]:join()
-          end)
-        end
-      end)
-      for waiting, other in (ok and "" or tostring(message)):gmatch "task (%S+) waits for task ([^%s,]+)" do
-        equal(other, waits_for[waiting])
-      end
-    end
   end)
 end)
 

@@ -81,8 +81,8 @@ end
 
 -- The C example, under the flavours that find what the release flavour does not show.
 local function add_example(flavour)
-  add(flavour, "examples/test_wordcount.sh", ("exec env %sbash tests/examples/test_wordcount.sh build/%s")
-    :format(environment(flavour, false), flavour))
+  add(flavour, "examples/test_wordcount.sh", ("%sbash tests/examples/test_wordcount.sh build/%s")
+    :format(launcher(flavour, false), flavour))
 end
 
 -- What does not depend on how the C code is compiled runs once, with the release flavour.

@@ -96,6 +96,14 @@ static inline int job_inside_put(struct job_worker *self, VALUE_PAYLOAD const *p
         if (n_put == 1)
             return 0;
     } while (job_lane_stock(self->lane));
+#if WITH_BOUNDED
+    tp_spin_lock(&self->lane->lock);
+    self->lane->credit++; /* paid for what was not put down [ROOM-1] */
+    tp_spin_unlock(&self->lane->lock);
+#endif
+#if WITH_BOUNDED && WITH_BLOCK
+    tp_waitlist_notify(&self->pool->room, 1); /* it is there for another */
+#endif
     return TP_ENOMEM;
 }
 

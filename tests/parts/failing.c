@@ -10,14 +10,16 @@ void *__wrap_malloc(size_t n_bytes);
 void *__wrap_aligned_alloc(size_t alignment, size_t n_bytes);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*entry)(void *), void *argument);
 
-/* Calls that still succeed; negative: all do. Only the test's own thread counts down. */
+/* Calls that still succeed; negative: all do. Only one thread counts down: the test's own, or, in
+ * turn_to_worker, the pool's only worker. */
 static int allocations_left = -1;
 static int threads_left = -1;
+static bool turn_to_worker;
 static bool failed_here;
 
 static bool is_refused(int *left)
 {
-    if (*left < 0 || tp_worker_self())
+    if (*left < 0 || (tp_worker_self() != NULL) != turn_to_worker)
         return false;
     if (*left > 0) {
         --*left;
@@ -108,12 +110,51 @@ static void test_submit_without_memory(void **state)
     free(entries);
 }
 
+/* A task that cannot put down its child gives back what the child had paid [ROOM-1]. */
+struct greedy {
+    struct job_pool *pool;
+    struct entry *entries;
+    size_t n_accepted;
+    int status;
+};
+
+static int greedy_run(void *argument)
+{
+    struct greedy *greedy = argument;
+    turn_to_worker = true;
+    allocations_left = 0;
+    while ((greedy->status = job_submit(greedy->pool, as_payload(&greedy->entries[greedy->n_accepted].call))) == 0)
+        greedy->n_accepted++;
+    allocations_left = -1;
+    turn_to_worker = false;
+    return 0;
+}
+
+static void test_submit_inside_without_memory(void **state)
+{
+    (void)state;
+    struct greedy greedy = {.pool = pool_open(1, 4 * LEDGER), .entries = ledger_new(LEDGER)};
+    struct call call = {greedy_run, &greedy};
+    submit(greedy.pool, &call);
+    assert_int_equal(job_join_all(greedy.pool, TP_FOREVER), 0);
+    assert_int_equal(greedy.status, TP_ENOMEM);
+    assert_true(greedy.n_accepted >= JOB_QUEUE + JOB_SEGMENT);
+    ledger_check(greedy.entries, greedy.n_accepted);
+    uint64_t credit = 0;
+    for (uint32_t i = 0; i < greedy.pool->n_lanes; i++)
+        credit += greedy.pool->lanes[i].credit;
+    assert_int_equal(credit, greedy.pool->granted - job_sum_finished(greedy.pool));
+    job_pool_free(greedy.pool);
+    free(greedy.entries);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_without_memory),
         cmocka_unit_test(test_open_without_threads),
         cmocka_unit_test(test_submit_without_memory),
+        cmocka_unit_test(test_submit_inside_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -569,6 +569,9 @@ static inline int piece_inside_put(struct piece_worker *self, struct piece const
         if (n_put == 1)
             return 0;
     } while (piece_lane_stock(self->lane));
+    tp_spin_lock(&self->lane->lock);
+    self->lane->credit++; /* paid for what was not put down [ROOM-1] */
+    tp_spin_unlock(&self->lane->lock);
     return TP_ENOMEM;
 }
 

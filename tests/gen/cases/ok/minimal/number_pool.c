@@ -758,6 +758,10 @@ static inline int number_inside_put(struct number_worker *self, uint64_t const *
         if (n_put == 1)
             return 0;
     } while (number_lane_stock(self->lane));
+    tp_spin_lock(&self->lane->lock);
+    self->lane->credit++; /* paid for what was not put down [ROOM-1] */
+    tp_spin_unlock(&self->lane->lock);
+    tp_waitlist_notify(&self->pool->room, 1); /* it is there for another */
     return TP_ENOMEM;
 }
 

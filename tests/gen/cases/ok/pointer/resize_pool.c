@@ -783,6 +783,10 @@ static inline int resize_inside_put(struct resize_worker *self, struct image *co
         if (n_put == 1)
             return 0;
     } while (resize_lane_stock(self->lane));
+    tp_spin_lock(&self->lane->lock);
+    self->lane->credit++; /* paid for what was not put down [ROOM-1] */
+    tp_spin_unlock(&self->lane->lock);
+    tp_waitlist_notify(&self->pool->room, 1); /* it is there for another */
     return TP_ENOMEM;
 }
 

@@ -4,14 +4,20 @@
 #ifndef TP_STATUS_H
 #define TP_STATUS_H
 
-#define TP_STATUS_MAP(X)                                             \
-    X(TP_EINVAL, -1, "an argument is out of its documented range")   \
-    X(TP_ENOMEM, -2, "out of memory")                                \
-    X(TP_ETHREAD, -3, "the system refused to create another thread") \
-    X(TP_EFULL, -4, "the pool is full")                              \
-    X(TP_ECLOSED, -5, "the pool is closed")                          \
-    X(TP_ETIMEDOUT, -6, "the deadline passed")                       \
-    X(TP_EDEADLK, -7, "a worker of the pool would wait for itself")
+#define TP_STATUS_MAP(X)                                                           \
+    X(TP_EINVAL, -1, "an argument is out of its documented range")                 \
+    X(TP_ENOMEM, -2, "out of memory")                                              \
+    X(TP_ETHREAD, -3, "the system refused to create another thread")               \
+    X(TP_EFULL, -4, "the pool is full")                                            \
+    X(TP_ECLOSED, -5, "the pool is closed")                                        \
+    X(TP_ETIMEDOUT, -6, "the deadline passed")                                     \
+    X(TP_EDEADLK, -7, "a worker of the pool would wait for itself")                \
+    X(TP_EDROPPED, -8, "the task was dropped because the pool was full")           \
+    X(TP_ECANCELED, -9, "the task was cancelled")                                  \
+    X(TP_ESTALE, -10, "the id or handle belongs to a task that is no longer kept") \
+    X(TP_EUNCHANGED, -11, "nothing was changed")                                   \
+    X(TP_ENOTSUP, -12, "this pool was built without it")                           \
+    X(TP_EFORKED, -13, "the pool belongs to the process that forked this one")
 
 enum tp_status {
 #define TP__STATUS_ENUM(name, value, sentence) name = value,

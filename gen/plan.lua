@@ -6,40 +6,145 @@ local schema = require "schema"
 
 local plan = {}
 
+-- Is a value one of these words? An option without a value is none.
+local function one_of(set, ...)
+  for _, word in ipairs { ... } do
+    if set and set.word == word then
+      return true
+    end
+  end
+  return false
+end
+
+-- Is the block of a value there, with this option in it?
+local function says(set, name)
+  return set.block ~= nil and set.block[name] ~= nil
+end
+
+-- A switch for one way to treat a task that finds the pool full; `any` has them all.
+local function overload(word)
+  return function(v, is) return is.WITH_BOUNDED and one_of(v.overload, word, "any") end
+end
+
 -- Each switch, when it is on, and what its absence is called ("Left out: ..."); where a part of
 -- something is told only if that something, `of`, is there.
 local switches = {
   { name = "WITH_CORES", on = function(v) return v.workers.times ~= nil end },
+  { name = "WITH_RANGE", on = function(v) return v.workers.low ~= nil end },
   { name = "WITH_BOUNDED", on = function(v) return v.capacity.number ~= nil end, absent = "capacity" },
-  { name = "WITH_BLOCK", on = function(v, is) return is.WITH_BOUNDED and v.overload.word == "block" end,
-    absent = "waiting for room", of = "WITH_BOUNDED" },
-  { name = "WITH_WAITING", on = function(v, is) return is.WITH_BLOCK and v.overload.block.waiting ~= nil end,
-    absent = "limit on waiting submitters", of = "WITH_BLOCK" },
-  { name = "WITH_DEADLINE", on = function(v, is) return is.WITH_BLOCK and v.overload.block.deadline ~= nil end,
-    absent = "deadline of waiting submitters", of = "WITH_BLOCK" },
+  { name = "WITH_PREALLOCATE", on = function(v) return v.min ~= nil end },
+
   { name = "WITH_LIFO", on = function(v) return v.policy.word == "lifo" end },
+  { name = "WITH_PRIORITY", on = function(v) return v.policy.word == "priority" end },
+  { name = "WITH_FAIR", on = function(v) return v.policy.word == "fair" end },
+  { name = "WITH_ADAPTIVE", on = function(v) return v.policy.word == "adaptive" end },
+  { name = "WITH_CLASSES", on = function(_, is) return is.WITH_PRIORITY or is.WITH_FAIR or is.WITH_ADAPTIVE end },
+
+  { name = "WITH_ANY", on = overload "any" },
+  { name = "WITH_BLOCK", on = overload "block", absent = "waiting for room", of = "WITH_BOUNDED" },
+  { name = "WITH_WAITING", on = function(v, is) return is.WITH_BLOCK and (is.WITH_ANY or says(v.overload, "waiting")) end,
+    absent = "limit on waiting submitters", of = "WITH_BLOCK" },
+  { name = "WITH_DEADLINE", on = function(v, is) return is.WITH_BLOCK and (is.WITH_ANY or says(v.overload, "deadline")) end,
+    absent = "deadline of waiting submitters", of = "WITH_BLOCK" },
+  { name = "WITH_REJECT", on = overload "reject" },
+  { name = "WITH_CALLER_RUNS", on = overload "caller_runs" },
+  { name = "WITH_DROP_OLDEST", on = function(v, is)
+    return is.WITH_BOUNDED and (v.overload.word == "drop_oldest" or is.WITH_ANY and is.WITH_CLASSES)
+  end },
+  { name = "WITH_DROP_NEWEST", on = overload "drop_newest" },
+  { name = "WITH_SPILL", on = overload "spill" },
+  { name = "WITH_DROPPED", on = function(v, is) return is.WITH_BOUNDED and says(v.overload, "dropped") end },
+
   { name = "WITH_STEALING", on = function(v) return v.stealing.word == "on" end, absent = "stealing" },
-  { name = "WITH_HALF", on = function(v, is) return is.WITH_STEALING and v.stealing.block.batch.word == "half" end },
+  { name = "WITH_BOARD", on = function(_, is) return is.WITH_CLASSES or is.WITH_DROP_OLDEST end },
+  { name = "WITH_RING", on = function(_, is) return not is.WITH_BOARD or is.WITH_ADAPTIVE and is.WITH_STEALING end },
+  { name = "WITH_HALF", on = function(v, is)
+    return is.WITH_STEALING and is.WITH_RING and v.stealing.block.batch.word == "half"
+  end },
+  { name = "WITH_RANDOM", on = function(v, is)
+    return is.WITH_STEALING and is.WITH_RING and one_of(v.stealing.block.victims, "random")
+  end },
+  { name = "WITH_NEWEST", on = function(v, is)
+    return is.WITH_STEALING and not is.WITH_BOARD and v.policy.word == "fifo" and says(v.stealing, "newest")
+      and v.stealing.block.newest.number ~= nil
+  end },
+
+  { name = "WITH_TRACKING", on = function(v) return one_of(v.tracking, "on") end },
+  { name = "WITH_TIMEOUT", on = function(v) return v.timeout ~= nil end },
+  { name = "WITH_EXPIRE", on = function(v) return v.expire.number ~= nil end },
+  { name = "WITH_TUNE", on = function(v) return one_of(v.tune, "on", "auto") end },
+  { name = "WITH_AUTO", on = function(v) return one_of(v.tune, "auto") end },
+  { name = "WITH_HOURS", on = function(v, is) return is.WITH_AUTO and says(v.tune, "hours") end },
+  { name = "WITH_KEEPER", on = function(_, is) return is.WITH_TIMEOUT or is.WITH_EXPIRE or is.WITH_AUTO end },
   { name = "WITH_STATS", on = function(v) return v.stats.word == "on" end, absent = "statistics" },
 }
 
 -- Slots of a worker's own queue when nobody else looks at it.
 local QUEUE = "256"
 
+-- Where `any` is configured, waiting has no limit unless the settings say one.
+local NO_LIMIT, NO_DEADLINE = "0xffffffff", "0xffffffffffffffff"
+
+-- The enumerators of the classes, the one of tasks that name none, and the weights.
+local function fill_classes(out, pool)
+  local prefix = pool.name:upper() .. "_CLASS_"
+  local names, weights, default = {}, {}, nil
+  for i, arg in ipairs(pool.values.policy.args) do
+    names[i] = prefix .. arg.name:upper()
+    weights[i] = ("%d"):format(arg.weight or 1)
+    default = arg.name:upper() == "NORMAL" and i or default
+  end
+  default = default or pool.values.policy.word == "fair" and 1 or (#names + 1) // 2
+  out.VALUE_CLASSES = table.concat(names, ", ")
+  out.VALUE_CLASS_DEFAULT = names[default]
+  out.VALUE_WEIGHTS = table.concat(weights, ", ")
+end
+
+local function ns(set)
+  return ("%d"):format(set.number)
+end
+
 -- What stands in the holes. A value whose switch is off is nil: the template must not ask for it.
 local function fill(pool, is)
   local v = pool.values
-  return {
+  local out = {
     VALUE_NAME = '"' .. pool.name .. '"',
     VALUE_PAYLOAD = v.payload.type.text,
     VALUE_RUN = v.run.name,
-    VALUE_WORKERS = ("%d"):format(v.workers.number or v.workers.times),
+    VALUE_WORKERS = ("%d"):format(v.workers.number or v.workers.times or v.workers.high),
     VALUE_WORKERS_DIVISOR = ("%d"):format(v.workers.divided or 1),
+    VALUE_WORKERS_MIN = is.WITH_RANGE and ("%d"):format(v.workers.low) or nil,
     VALUE_CAPACITY = is.WITH_BOUNDED and v.capacity.text or nil,
-    VALUE_WAITING = is.WITH_WAITING and v.overload.block.waiting.text or nil,
-    VALUE_DEADLINE_NS = is.WITH_DEADLINE and ("%d"):format(v.overload.block.deadline.number) or nil,
-    VALUE_QUEUE = is.WITH_STEALING and v.stealing.block.queue.text or QUEUE,
+    VALUE_PREALLOCATE = is.WITH_PREALLOCATE and v.min.text or nil,
+    VALUE_QUEUE = is.WITH_RING and (is.WITH_STEALING and v.stealing.block.queue.text or QUEUE) or nil,
+    VALUE_NEWEST = is.WITH_NEWEST and v.stealing.block.newest.text or nil,
+    VALUE_DROPPED = is.WITH_DROPPED and v.overload.block.dropped.name or nil,
+    VALUE_TIMEOUT_NS = is.WITH_TIMEOUT and ns(v.timeout) or nil,
+    VALUE_EXPIRE_NS = is.WITH_EXPIRE and ns(v.expire) or nil,
+    VALUE_PERIOD_NS = is.WITH_AUTO and ns(v.tune.block.period) or nil,
+    VALUE_HOURS_FROM = is.WITH_HOURS and ("%d"):format(v.tune.block.hours.from) or nil,
+    VALUE_HOURS_TO = is.WITH_HOURS and ("%d"):format(v.tune.block.hours.to) or nil,
   }
+  if is.WITH_WAITING then
+    out.VALUE_WAITING = says(v.overload, "waiting") and v.overload.block.waiting.text or NO_LIMIT
+  end
+  if is.WITH_DEADLINE then
+    out.VALUE_DEADLINE_NS = says(v.overload, "deadline") and ns(v.overload.block.deadline) or NO_DEADLINE
+  end
+  if is.WITH_CLASSES then
+    fill_classes(out, pool)
+  end
+  if is.WITH_PRIORITY then
+    out.VALUE_EXCEED = v.policy.block.exceed.text
+    out.VALUE_PENDING = v.pending and v.pending.text or "0"
+  end
+  if is.WITH_PRIORITY or is.WITH_ADAPTIVE then
+    out.VALUE_AGE = v.policy.block.age.text
+  end
+  if is.WITH_FAIR or is.WITH_ADAPTIVE then
+    out.VALUE_SLICE_NS = ns(v.policy.block.slice)
+  end
+  return out
 end
 
 -- The resolved options as { name, text, default }, in the schema's order; those without a meaning

@@ -134,7 +134,8 @@ static inline uint32_t tp_life_generation(uint64_t word)
 /* Is that generation over: closed, or followed by another? What waiters wait for [LIFE-3]. */
 static inline bool tp_life_is_over(uint64_t word, uint32_t generation)
 {
-    return tp_life_generation(word) != generation || tp_life_state(word) == TP_LIFE_CLOSED;
+    uint32_t ahead = tp_life_generation(word) - generation;
+    return ahead == 0 ? tp_life_state(word) == TP_LIFE_CLOSED : ahead < UINT32_C(1) << 31;
 }
 
 /* The status with which a pool refuses a task when its word is not open, or not the same any more. */

@@ -14,5 +14,6 @@
 #include "base/status.h"
 #include "clock.h"
 #include "cpu.h"
+#include "task.h"
 
 #endif

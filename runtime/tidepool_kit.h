@@ -10,7 +10,9 @@
 #include "idle.h"
 #include "life.h"
 #include "park.h"
+#include "run.h"
 #include "tidepool.h"
+#include "track.h"
 #include "worker.h"
 
 #endif

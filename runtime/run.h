@@ -1,0 +1,62 @@
+/* The running task, as the thread that runs it knows it: where to go when it panics, what to do before.
+ * Runs nest (a task may run another one, as a submitter that helps does), so each thread has a stack of them.
+ * Invariant: the innermost run of a thread is that of the task whose code executes (docs/tasks.md).
+ *
+ *   tp_run_enter(&run);
+ *   if (setjmp(run.point) != 0)
+ *       the task panicked: count it as ended. run.defers is empty again, `run` is still entered.
+ *   while (there is a task) { run.id = ..., execute it }      no cost per task but what is to be known
+ *   tp_run_leave(&run);
+ *
+ * As always with setjmp: locals of that function that change after setjmp are lost by the jump. */
+#ifndef TP_RUN_H
+#define TP_RUN_H
+
+#include "base/atomic.h"
+#include "task.h"
+
+#include <setjmp.h>
+
+struct tp_track;
+struct tp_unwind;
+
+/* All but `overdue` and what `stop` points to is touched by the running thread alone. The owner zeroes it, fills it
+ * before tp_run_enter, and changes id and serial from task to task. */
+struct tp_run {
+    jmp_buf point;                                                 /* where a panic goes */
+    struct tp_defer *defers;                                       /* pushed last first; set by tp_run_enter */
+    struct tp_run *outer;                                          /* the run around this one; set by tp_run_enter */
+    struct tp_unwind *unwind;                                      /* the panic that is under way; set by tp_run_enter */
+    const void *owner;                                             /* the pool, compared only */
+    const char *pool;                                              /* its name, static or as long-lived as the run */
+    unsigned worker;                                               /* UINT_MAX: not on a worker */
+    uint64_t id;                                                   /* 0: untracked */
+    struct tp_track *track;                                        /* where id is known; NULL if untracked */
+    tp_atomic(uint32_t) *stop;                                     /* not 0 once the pool is cancelled; NULL: never */
+    tp_atomic(uint64_t) overdue;                                   /* serial of the task that is over its limit; written by who watches */
+    uint64_t serial;                                               /* of this task, counted from 1; 0: without limit */
+    void (*on_panic)(const struct tp_panic *panic, void *context); /* NULL: tp_panic_log */
+    void *context;
+    char message[200]; /* of the last panic */
+};
+
+/* tp_run_enter: run becomes the innermost run of the calling thread; no panic and no defer is under way in it.
+ * run: the caller's until tp_run_leave; everything but defers, outer and unwind is set already.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_run_enter(struct tp_run *run);
+
+/* tp_run_leave: the run around it is the innermost again. The task's defers have run.
+ * run: the innermost run of the calling thread.
+ * [thread: the one that entered] [suspends: no] [blocks: no] [allocates: no] */
+void tp_run_leave(struct tp_run *run);
+
+/* tp_run_self: the innermost run of the calling thread, NULL if there is none. Out of line on purpose: a
+ * thread-local's address must not be kept over anything that may suspend.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_run *tp_run_self(void);
+
+/* tp_run_depth: how many runs of this owner the calling thread is inside of.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+unsigned tp_run_depth(const void *owner);
+
+#endif

@@ -146,6 +146,19 @@ static void test_ranks(void **state)
     assert_int_equal(tp_histogram_quantile(&snapshot, 0.100001), 1);
 }
 
+/* Shares whose product with the count is rounded to a hair above the rank. */
+static void test_ranks_despite_rounding(void **state)
+{
+    (void)state;
+    const unsigned ranks[] = {0, 7, 14, 28, 55, 100};
+    for (unsigned i = 0; i < 5; i++)
+        tp_histogram_add(&live, i, ranks[i + 1] - ranks[i]);
+    look();
+    assert_true(0.07 * 100 > 7 && 0.55 * 100 > 55);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(tp_histogram_quantile(&snapshot, ranks[i + 1] / 100.0), i);
+}
+
 static void test_huge_counts(void **state)
 {
     (void)state;
@@ -216,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup(test_quantiles_of_known_values, set_up),
         cmocka_unit_test_setup(test_interpolation, set_up),
         cmocka_unit_test_setup(test_ranks, set_up),
+        cmocka_unit_test_setup(test_ranks_despite_rounding, set_up),
         cmocka_unit_test_setup(test_huge_counts, set_up),
         cmocka_unit_test_setup(test_weights_and_merging, set_up),
         cmocka_unit_test_setup(test_a_reader_meanwhile, set_up),

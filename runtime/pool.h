@@ -1,0 +1,153 @@
+/* What all pools have in common, whatever they were generated from: settings, counters, the states of
+ * a task, and the table of functions through which a host drives any variant alike.
+ * Invariant: 0 in a field of the settings means "as configured", so {0} is always valid. */
+#ifndef TP_POOL_H
+#define TP_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "histogram.h"
+#include "share.h"
+#include "task.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The order in which tasks start. */
+enum tp_policy {
+    TP_POLICY_CONFIGURED,
+    TP_POLICY_FIFO,
+    TP_POLICY_LIFO,
+    TP_POLICY_PRIORITY,
+    TP_POLICY_FAIR,
+    TP_POLICY_ADAPTIVE
+};
+
+/* Whether idle workers take tasks from the queues of others. */
+enum tp_stealing {
+    TP_STEALING_CONFIGURED,
+    TP_STEALING_OFF,
+    TP_STEALING_ONE,
+    TP_STEALING_HALF
+};
+
+/* What happens to a task when the pool is full. */
+enum tp_overload {
+    TP_OVERLOAD_CONFIGURED,
+    TP_OVERLOAD_BLOCK,       /* the submitter waits */
+    TP_OVERLOAD_REJECT,      /* TP_EFULL */
+    TP_OVERLOAD_CALLER_RUNS, /* the submitter runs it */
+    TP_OVERLOAD_DROP_OLDEST, /* the oldest task that has not started makes room */
+    TP_OVERLOAD_DROP_NEWEST, /* the task itself is dropped */
+    TP_OVERLOAD_SPILL        /* it is accepted beyond the capacity */
+};
+
+/* Most classes (levels of a priority pool, classes of a fair one) that a pool can have. */
+#define TP_CLASSES_MAX 16
+
+/* What can be chosen when a pool is opened. 0 in a field means: as configured. A generated pool
+ * refuses, with TP_EINVAL, a choice its code was not generated for. */
+struct tp_pool_settings {
+    uint32_t workers;         /* threads, at most 4096 */
+    uint32_t workers_min;     /* threads kept when idle, and started when the pool opens */
+    uint32_t workers_max;     /* threads that a later change may ask for */
+    uint32_t waiting_max;     /* submitters that may wait for room */
+    uint64_t capacity;        /* tasks in flight: accepted and not finished; UINT64_MAX: unlimited */
+    uint64_t preallocate;     /* tasks for which memory is held from the beginning */
+    uint64_t deadline_ns;     /* how long a submitter waits for room */
+    uint64_t timeout_ns;      /* how long a task may run */
+    uint64_t expire_ns;       /* how long a worker may sleep before its thread ends */
+    enum tp_policy policy;
+    enum tp_stealing stealing;
+    enum tp_overload overload;
+    uint32_t weights[TP_CLASSES_MAX];        /* of the classes, in their order */
+    void (*on_panic)(const struct tp_panic *panic, void *context); /* NULL: tp_panic_log */
+    void *context;                           /* handed to on_panic */
+};
+
+/* The five numbers that are always kept. Each is exact at a moment of the call and never negative;
+ * running + pending is what is in flight, and running never exceeds the threads. */
+struct tp_pool_counts {
+    uint64_t capacity; /* tasks in flight at most; UINT64_MAX if unlimited */
+    uint64_t pending;  /* accepted, not started */
+    uint64_t running;  /* started, not finished */
+    uint64_t free;     /* capacity left; 0 when more than the capacity is in flight */
+    uint64_t waiting;  /* submitters that wait for room */
+};
+
+/* A look at the counters of a pool generated with `stats = on`. The snapshot is consistent: always
+ * submitted = completed + cancelled + dropped + pending + running. What a variant cannot have is 0. */
+struct tp_pool_stats {
+    uint64_t submitted;      /* tasks accepted */
+    uint64_t completed;      /* tasks run to an end of any kind */
+    uint64_t failed;         /* of these: returned a negative value, or panicked */
+    uint64_t panicked;       /* of the failed: by tp_panic */
+    uint64_t timed_out;      /* of the completed: ran longer than the limit */
+    uint64_t cancelled;      /* tasks cancelled before they started */
+    uint64_t dropped;        /* tasks accepted and then dropped for newer ones */
+    uint64_t rejected;       /* tasks refused because the pool was full */
+    uint64_t steal_attempts; /* looks into another worker's queue */
+    uint64_t steals;         /* looks that brought tasks */
+    uint64_t stolen;         /* tasks they brought */
+    uint64_t parks;          /* times a worker went to sleep */
+    uint64_t task_ns;        /* time spent in tasks; sampled, see docs/statistics.md */
+    uint64_t average_ns;     /* of one task */
+    uint64_t open_ns;        /* since the pool was opened or reopened */
+    double utilisation;      /* task_ns over the time that all workers had; 0 to 1 */
+    struct tp_histogram latency; /* ns from submission to start; sampled likewise */
+    struct tp_pool_counts now;
+    uint32_t parked;         /* workers asleep now */
+    uint32_t workers;        /* threads now */
+    uint32_t most_running;   /* tasks that ran at the same time, at most */
+};
+
+/* One decision of a pool about itself, for people who ask why. */
+enum tp_decision_kind {
+    TP_DECISION_WORKERS, /* from and to: threads */
+    TP_DECISION_POLICY   /* from and to: enum tp_policy; TP_POLICY_FIFO stands for stealing */
+};
+struct tp_decision {
+    uint64_t time_ns; /* on tp_clock_now_ns() */
+    enum tp_decision_kind kind;
+    uint32_t from, to;
+    uint64_t before, after; /* what was compared, as `why` says: waiting submitters, tasks per second */
+    const char *why;        /* a static sentence */
+};
+
+/* How any pool is driven. `pool` is what the variant's own open returned; each function is the
+ * variant's own function of that name, with its contract. NULL: the variant was built without it. */
+struct tp_pool_ops {
+    const char *name;     /* of the pool, static */
+    size_t payload_bytes; /* size of one task's payload */
+    uint32_t n_classes;   /* 1 if the pool has no classes */
+    int (*submit)(void *pool, const void *payload);
+    int (*submit_class)(void *pool, unsigned class_, const void *payload);
+    int (*submit_batch)(void *pool, const void *payloads, size_t n, size_t *n_accepted);
+    int (*spawn)(void *pool, unsigned class_, const void *payload, uint64_t *id);
+    int (*wait)(void *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
+    int (*detach)(void *pool, uint64_t id);
+    int (*cancel_task)(void *pool, uint64_t id);
+    int (*join_all)(void *pool, uint64_t deadline_ns);
+    int (*tune)(void *pool, uint64_t capacity);
+    int (*tune_workers)(void *pool, uint32_t workers);
+    int (*close)(void *pool, uint64_t deadline_ns);
+    int (*cancel)(void *pool, uint64_t deadline_ns);
+    int (*reopen)(void *pool);
+    void (*abandon)(void *pool);
+    void (*free)(void *pool);
+    void (*counts)(void *pool, struct tp_pool_counts *out);
+    void (*stats)(void *pool, struct tp_pool_stats *out);
+    void (*settings)(void *pool, struct tp_pool_settings *out);
+    /* As submit_batch, all in one class (UINT_MAX: the default one), with handles if ids is not NULL; but it never
+     * waits, runs, drops or spills a task because the pool is full: it stops with TP_EFULL. */
+    int (*offer)(void *pool, unsigned class_, const void *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

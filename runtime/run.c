@@ -1,0 +1,180 @@
+/* The running task: runs, defers, panics. The argument is in docs/tasks.md.
+ * Invariant: a panic never returns into the frames it leaves, and takes each defer off before it runs it. */
+#include "run.h"
+
+#include "base/assert.h"
+#include "base/status.h"
+#include "track.h"
+
+#include <execinfo.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FRAMES = 64,
+    LEVELS = 16 }; /* panics inside of panics; beyond, new defers of the inner one are left out [TASK-7] */
+
+/* A panic under way, in the frame of its tp_panic. */
+struct tp_unwind {
+    struct tp_unwind *outer; /* the panic whose defer or handler panicked */
+    struct tp_defer *floor;  /* defers from here on are not this panic's */
+    struct tp_defer *rest;   /* what was left when the current call began: the floor of a panic in it */
+    jmp_buf point;           /* behind that call */
+    unsigned level;
+    bool in_handler; /* the current call, or one around it, is the handler */
+    void *frames[FRAMES];
+    int n_frames;
+    char message[sizeof((struct tp_run *)0)->message];
+};
+
+static _Thread_local struct tp_run *innermost;
+static _Thread_local struct tp_defer *outside; /* defers that were pushed outside of any run */
+
+void tp_run_enter(struct tp_run *run)
+{
+    run->outer = innermost;
+    run->defers = NULL;
+    run->unwind = NULL;
+    innermost = run;
+}
+
+void tp_run_leave(struct tp_run *run)
+{
+    tp_assert(innermost == run && !run->defers && !run->unwind);
+    innermost = run->outer;
+}
+
+struct tp_run *tp_run_self(void)
+{
+    return innermost;
+}
+
+unsigned tp_run_depth(const void *owner)
+{
+    unsigned n = 0;
+    for (const struct tp_run *run = innermost; run; run = run->outer)
+        n += run->owner == owner;
+    return n;
+}
+
+int tp_task_check(void)
+{
+    const struct tp_run *run = innermost;
+    if (!run)
+        return 0;
+    /* Relaxed: requests, which publish nothing; a later look sees what this one has missed. */
+    if (run->stop && tp_load_rlx(run->stop) != 0)
+        return TP_ECANCELED;
+    if (run->id != 0 && run->track && tp_track_is_asked(run->track, run->id))
+        return TP_ECANCELED;
+    return run->serial != 0 && tp_load_rlx(&run->overdue) == run->serial ? TP_ETIMEDOUT : 0;
+}
+
+uint64_t tp_task_id(void)
+{
+    return innermost ? innermost->id : 0;
+}
+
+/* -- defers ----------------------------------------------------------------------------------- */
+
+void tp_defer_push(struct tp_defer *node, void (*run)(void *argument), void *argument)
+{
+    struct tp_defer **list = innermost ? &innermost->defers : &outside;
+    *node = (struct tp_defer){.outer = *list, .list = list, .run = run, .argument = argument};
+    *list = node;
+}
+
+void tp_defer_pop(struct tp_defer *node)
+{
+    tp_assert(*node->list == node);
+    *node->list = node->outer;
+    node->run(node->argument);
+}
+
+/* -- panics ----------------------------------------------------------------------------------- */
+
+static struct tp_panic describe(const struct tp_run *run, const struct tp_unwind *unwind, const void *caller)
+{
+    struct tp_panic panic = {.worker = UINT32_MAX, .message = unwind->message};
+    int first = 0;
+    while (first < unwind->n_frames && unwind->frames[first] != caller)
+        first++;
+    if (first == unwind->n_frames) /* not found: better too many */
+        first = 0;
+    panic.frames = unwind->frames + first;
+    panic.n_frames = unwind->n_frames - first;
+    if (run) {
+        panic.pool = run->pool;
+        panic.worker = run->worker;
+        panic.id = run->id;
+    }
+    return panic;
+}
+
+/* A call that may panic: then it ends here. */
+static void attempt_defer(struct tp_unwind *unwind, struct tp_defer *node)
+{
+    if (setjmp(unwind->point) == 0)
+        node->run(node->argument);
+}
+
+static void attempt_handler(struct tp_unwind *unwind, const struct tp_run *run, const struct tp_panic *panic)
+{
+    if (setjmp(unwind->point) == 0)
+        run->on_panic(panic, run->context);
+}
+
+static void run_defers(struct tp_run *run, struct tp_unwind *unwind)
+{
+    if (unwind->level > LEVELS)
+        run->defers = unwind->floor;
+    while (run->defers != unwind->floor) {
+        struct tp_defer *node = run->defers;
+        run->defers = unwind->rest = node->outer;
+        attempt_defer(unwind, node);
+        run->unwind = unwind;
+    }
+}
+
+static void report(struct tp_run *run, struct tp_unwind *unwind, const struct tp_panic *panic)
+{
+    if (unwind->in_handler || !run->on_panic) {
+        tp_panic_log(panic, NULL);
+        return;
+    }
+    unwind->in_handler = true;
+    unwind->rest = run->defers;
+    attempt_handler(unwind, run, panic);
+    run->unwind = unwind;
+}
+
+void tp_panic(const char *format, ...)
+{
+    struct tp_run *run = innermost;
+    struct tp_unwind unwind = {.n_frames = 0};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(unwind.message, sizeof unwind.message, format, arguments);
+    va_end(arguments);
+    unwind.n_frames = backtrace(unwind.frames, FRAMES);
+    struct tp_panic panic = describe(run, &unwind, __builtin_return_address(0));
+    if (!run) {
+        tp_panic_log(&panic, NULL);
+        abort();
+    }
+    unwind.outer = run->unwind;
+    if (unwind.outer) {
+        unwind.floor = unwind.outer->rest;
+        unwind.level = unwind.outer->level + 1;
+        unwind.in_handler = unwind.outer->in_handler;
+    } else {
+        snprintf(run->message, sizeof run->message, "%s", unwind.message);
+    }
+    run->unwind = &unwind;
+    run_defers(run, &unwind);
+    report(run, &unwind, &panic);
+    run->unwind = unwind.outer;
+    if (unwind.outer)
+        longjmp(unwind.outer->point, 1);
+    longjmp(run->point, 1);
+}

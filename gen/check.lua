@@ -9,15 +9,87 @@ local value = require "value"
 
 local check = {}
 
+local NO_BOUND = "an unlimited pool has no capacity beyond which tasks could be accepted"
+local ONE_QUEUE = "such a pool keeps its tasks in one queue, in their order; no worker has some of its own"
+
+-- Is `set` an option given in vain, because of what `cause` says? Where a pool itself says the cause,
+-- it is no mistake that the `defaults` say more.
+local function in_vain(set, cause)
+  return set ~= nil and (set.from == "pool" or set.from == "defaults" and cause.from ~= "pool")
+end
+
+-- The option that leaves every order and every task to one queue, or nil.
+local function one_queue(v)
+  local policy, full = v.policy.word, v.capacity.number and v.overload.word or nil
+  if policy == "priority" or policy == "fair" then
+    return v.policy, "policy"
+  end
+  return full == "drop_oldest" and policy ~= "adaptive" and v.overload or nil, "overload"
+end
+
+-- The key of the first option of these that stands in the block of a value, and its name; or nil.
+local function given(set, names)
+  for _, name in ipairs(names) do
+    local inner = set.block and set.block[name]
+    if inner and inner.key then
+      return inner.key, name
+    end
+  end
+  return nil, nil
+end
+
 -- Rules over more than one option. Each finds the value that is wrong, with a message and perhaps the
 -- word that was meant, or nothing; `why` is the reason, told to the user.
 local rules = {
   {
     why = "an unlimited pool is never full, so no task waits for room or is refused",
     find = function(v)
-      local stray = v.capacity.word == "unlimited"
-        and (v.overload.from == "pool" or v.overload.from == "defaults" and v.capacity.from == "defaults")
+      local stray = v.capacity.word == "unlimited" and in_vain(v.overload, v.capacity)
       return stray and v.overload.key, "`overload` has no meaning with `capacity = unlimited`"
+    end,
+  },
+  {
+    why = NO_BOUND,
+    find = function(v)
+      local stray = v.capacity.word == "unlimited" and v.policy.word == "priority" and in_vain(v.pending, v.capacity)
+      return stray and v.pending.key, "`pending` has no meaning with `capacity = unlimited`"
+    end,
+  },
+  {
+    why = NO_BOUND,
+    find = function(v)
+      local stray = v.capacity.word == "unlimited" and in_vain(v.policy, v.capacity)
+      return stray and given(v.policy, { "exceed" }), "`exceed` has no meaning with `capacity = unlimited`"
+    end,
+  },
+  {
+    why = "it is for tasks of the lowest level, and only `priority` has levels",
+    find = function(v)
+      local stray = v.policy.word ~= "priority" and in_vain(v.pending, v.policy)
+      return stray and v.pending.key, ("`pending` has no meaning with `policy = %s`"):format(v.policy.word)
+    end,
+  },
+  {
+    why = ONE_QUEUE,
+    find = function(v)
+      local cause, option = one_queue(v)
+      local key, name = given(v.stealing, { "queue", "batch", "victims", "newest" })
+      local stray = cause and key and in_vain(v.stealing, cause)
+      return stray and key, stray and ("`%s` has no meaning with `%s = %s`"):format(name, option, cause.word)
+    end,
+  },
+  {
+    why = "only there are the tasks of a worker in an order that a newer one can leave",
+    find = function(v)
+      local stray = v.policy.word ~= "fifo" and not one_queue(v) and in_vain(v.stealing, v.policy)
+      return stray and given(v.stealing, { "newest" }), "`newest` has a meaning with `policy = fifo` only"
+    end,
+  },
+  {
+    why = "the number of workers moves within this range, such as `workers = 1..cores`",
+    find = function(v)
+      local fixed = v.tune.word == "auto" and not v.workers.low
+      return fixed and v.tune.node, "`tune = auto` needs `workers` to be a range"
     end,
   },
   {
@@ -84,19 +156,35 @@ local function check_name(statement, file, shared)
   shared.pools[name.text] = { at = name, diag = diag, kind = statement.kind, bad = problem ~= nil }
 end
 
--- Take all names that the pool's code defines. `shared.taken` knows who has a name already.
+-- Take a name that the pool's code defines, for what stands at `at`. `shared.taken` knows who has a
+-- name already. False if this is a mistake, which is told.
+local function take_name(pool, id, at, shared)
+  local other = shared.taken[id]
+  if other == pool then
+    pool.diag:error(at, ("pool `%s` would define `%s` twice"):format(pool.name, id))
+  elseif other then
+    pool.diag:error(at, ("pools `%s` and `%s` would both define `%s`"):format(other.name, pool.name, id),
+      { other = { at = other.at, diag = other.diag, says = "the other pool is here" } })
+  elseif shared.parts.used[id] then
+    pool.diag:error(at, ("pool `%s` would define `%s`, which has a meaning already"):format(pool.name, id))
+  else
+    shared.taken[id] = pool
+    return true
+  end
+  return false
+end
+
+-- Take all names of a pool's code: those of the template, and the enumerators of its classes.
 local function take_names(pool, shared)
   for _, id in ipairs(shared.parts.names_of(pool.name)) do
-    local other = shared.taken[id]
-    if other then
-      pool.diag:error(pool.at, ("pools `%s` and `%s` would both define `%s`"):format(other.name, pool.name, id),
-        { other = { at = other.at, diag = other.diag, says = "the other pool is here" } })
-      return
-    elseif shared.parts.used[id] then
-      pool.diag:error(pool.at, ("pool `%s` would define `%s`, which has a meaning already"):format(pool.name, id))
+    if not take_name(pool, id, pool.at, shared) then
       return
     end
-    shared.taken[id] = pool
+  end
+  for _, arg in ipairs(pool.values.policy.args or {}) do
+    if not take_name(pool, names.class(pool.name, arg.name), arg.at, shared) then
+      return
+    end
   end
 end
 
@@ -110,29 +198,47 @@ local function check_foreign_name(pool, name, node, shared, is_tag)
   end
 end
 
--- One function cannot take two types.
-local function check_run(pool, shared)
-  local run, payload = pool.values.run, pool.values.payload
-  local first = shared.runs[run.name]
-  if first and first.values.payload.text ~= payload.text then
-    pool.diag:error(run.node, ("`%s` would take `%s` here and `%s` in pool `%s`"):format(run.name,
-      payload.type.text, first.values.payload.type.text, first.name),
-      { other = { at = first.values.run.node, diag = first.diag, says = "it was first given here" } })
+-- The functions of the host that a pool calls, as { what, name, at }.
+local function functions_of(pool)
+  local list, run = {}, pool.values.run
+  local overload = pool.values.capacity.number and pool.values.overload.block
+  local dropped = overload and overload.dropped
+  if run and run.name then
+    list[1] = { what = "run", name = run.name, at = run.node }
   end
-  shared.runs[run.name] = first or pool
+  if dropped and dropped.name then
+    list[#list + 1] = { what = "dropped", name = dropped.name, at = dropped.node }
+  end
+  return list
+end
+
+-- One function cannot take two types, nor return a value for one pool and none for another.
+local function check_function(pool, f, shared)
+  local payload, first = pool.values.payload, shared.functions[f.name]
+  local problem
+  if first and first.what ~= f.what then
+    problem = ("`%s` cannot be both `run`, which returns a value, and `dropped`, which returns none"):format(f.name)
+  elseif first and first.pool.values.payload.text ~= payload.text then
+    problem = ("`%s` would take `%s` here and `%s` in pool `%s`"):format(f.name,
+      payload.type.text, first.pool.values.payload.type.text, first.pool.name)
+  end
+  if problem then
+    pool.diag:error(f.at, problem, { other = { at = first.at, diag = first.pool.diag, says = "it was first given here" } })
+  end
+  shared.functions[f.name] = first or { what = f.what, at = f.at, pool = pool }
 end
 
 local function check_foreign_names(pool, shared)
-  local run, payload = pool.values.run, pool.values.payload
+  local payload = pool.values.payload
   local name = payload and payload.type and not payload.type.known and (payload.type.tag or payload.type.name)
-  if run and run.name then
-    check_foreign_name(pool, run.name, run.node, shared)
+  for _, f in ipairs(functions_of(pool)) do
+    check_foreign_name(pool, f.name, f.at, shared)
+    if payload and payload.type then
+      check_function(pool, f, shared)
+    end
   end
   if name then
     check_foreign_name(pool, name, payload.node, shared, payload.type.tag ~= nil)
-  end
-  if run and run.name and payload and payload.type then
-    check_run(pool, shared)
   end
 end
 
@@ -197,33 +303,54 @@ local function check_pool(statement, file, defaults, includes, shared)
   return pool
 end
 
-local function check_multipool(statement, file, shared)
+-- The pool of this file that a member of a multipool names, or nil, when that was told.
+local function find_member(member, pools, diag)
+  local known = schema.list(pools, "name")
+  for _, pool in ipairs(pools) do
+    if pool.name == member.name then
+      return pool
+    end
+  end
+  diag:error(member.at, ("there is no pool `%s` in this file"):format(member.name),
+    { near = text.nearest(member.name, known) })
+  return nil
+end
+
+-- Members are pools of this file, each named once, and take the same payload. pools: of the file.
+local function check_members(members, pools, diag)
+  local seen, first, first_at = {}, nil, nil
+  for _, member in ipairs(members) do
+    local pool = find_member(member, pools, diag)
+    local payload = pool and pool.values.payload
+    if seen[member.name] then
+      diag:error(member.at, ("`%s` stands here twice"):format(member.name),
+        { hint = "so many equal pools: " .. member.name .. " * 2",
+          other = { at = seen[member.name], says = "it was first given here" } })
+    elseif payload and payload.type and first and payload.text ~= first.values.payload.text then
+      diag:error(member.at, ("pool `%s` takes `%s`, but pool `%s` takes `%s`"):format(pool.name, payload.type.text,
+        first.name, first.values.payload.type.text),
+        { hint = "one face has one type of payload", other = { at = first_at, says = "the other pool is named here" } })
+    elseif payload and payload.type and not first then
+      first, first_at = pool, member.at
+    end
+    seen[member.name] = seen[member.name] or member.at
+  end
+end
+
+local function check_multipool(statement, file, pools)
   local name = statement.name
   local pool = { kind = "multipool", name = name.text, at = name, diag = file.diag }
   pool.values = value.block(statement.entries, schema.multipool, ("multipool `%s`"):format(name.text), file.diag)
   require_options(pool, schema.multipool)
   file.diag:error(statement.word, "`multipool` is not supported by this version")
-  local known, members = {}, pool.values.pools
-  for other, entry in pairs(shared.pools) do
-    if entry.kind == "pool" and entry.diag == file.diag then
-      known[#known + 1] = other
-    end
-  end
-  table.sort(known)
-  for _, member in ipairs(members and members.pools or {}) do
-    local entry = shared.pools[member.name]
-    if not entry or entry.kind ~= "pool" or entry.diag ~= file.diag then
-      file.diag:error(member.at, ("there is no pool `%s` in this file"):format(member.name),
-        { near = text.nearest(member.name, known) })
-    end
-  end
+  check_members(pool.values.pools and pool.values.pools.pools or {}, pools, file.diag)
 end
 
 -- -- files -------------------------------------------------------------------------------------
 
 -- What the checks of all files of one run share. parts: see parts.lua.
 function check.shared(parts)
-  return { parts = parts, pools = {}, headers = {}, taken = {}, runs = {} }
+  return { parts = parts, pools = {}, headers = {}, taken = {}, functions = {} }
 end
 
 -- The pools of a file, in its order; mistakes are told to file.diag. file: path, statements, diag.
@@ -249,11 +376,13 @@ function check.file(file, shared)
     file.diag:error(start, "there is no pool in this file", { expected = "pool NAME { payload = ...  run = ... }" })
   end
   local pools = {}
-  for _, statement in ipairs(named) do
-    if statement.kind == "pool" then
-      pools[#pools + 1] = check_pool(statement, file, defaults, includes, shared)
-    else
-      check_multipool(statement, file, shared)
+  for _, kind in ipairs { "pool", "multipool" } do
+    for _, statement in ipairs(named) do
+      if statement.kind == kind and kind == "pool" then
+        pools[#pools + 1] = check_pool(statement, file, defaults, includes, shared)
+      elseif statement.kind == kind then
+        check_multipool(statement, file, pools)
+      end
     end
   end
   return pools

@@ -113,7 +113,9 @@ function emit.banner(plan, source)
     out[#out + 1] = (" *   %s %-9s = %s"):format(option.default and "*" or " ", option.name, option.text)
   end
   if #plan.left_out > 0 then
-    out[#out + 1] = " * Left out: " .. table.concat(plan.left_out, ", ") .. "."
+    for _, line in ipairs(text.wrap("Left out: " .. table.concat(plan.left_out, ", ") .. ".", 97)) do
+      out[#out + 1] = " * " .. line
+    end
   end
   out[#out] = out[#out] .. " */"
   return out
@@ -133,8 +135,8 @@ end
 -- The text of one file. name: the part it starts from; source: version, name and hash of the config.
 function emit.file(name, template, plan, source)
   local lines = behead(expand(name, template, plan.switches))
+  lines = emit.names(lines, plan.name) -- first: what fills the holes is not the template's to rename
   lines = emit.holes(lines, plan.values, plan.includes)
-  lines = emit.names(lines, plan.name)
   lines = text.align_comments(text.drop_blank_lines(lines))
   return table.concat(emit.banner(plan, source), "\n") .. "\n" .. table.concat(lines, "\n") .. "\n"
 end

@@ -23,6 +23,7 @@ local CXX = set [[
   xor xor_eq]]
 
 local LONGEST = 40 -- with what is put behind it, a name stays within the 63 letters C promises
+local LONGEST_CLASS = 63 - LONGEST - #"_CLASS_"
 
 function names.is_c_keyword(word)
   return C[word] or false
@@ -58,6 +59,21 @@ function names.pool_problem(word)
     return nil
   end
   return names.problem(word)
+end
+
+-- The enumerator of a pool's class.
+function names.class(pool, class)
+  return ("%s_CLASS_%s"):format(pool:upper(), class:upper())
+end
+
+-- What is wrong with a word as the name of a class, that is as the end of an enumerator, or nil.
+function names.class_problem(word)
+  if word:find("^_") or word:find("__", 1, true) then
+    return "has a `_` where the name made of it would have `__`, which is kept for C++ compilers"
+  elseif #word > LONGEST_CLASS then
+    return ("is longer than %d letters"):format(LONGEST_CLASS)
+  end
+  return nil
 end
 
 return names

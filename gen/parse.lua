@@ -6,7 +6,8 @@
 --   file    = { include STRING | defaults block | pool WORD block | multipool WORD block }
 --   block   = "{" { WORD "=" value } "}"
 --   value   = item { "," item }
---   item    = atom [ ".." atom ] | atom [ "*" NUMBER ] [ "/" NUMBER ]
+--   item    = atom [ ".." scaled ] | scaled
+--   scaled  = atom [ "*" NUMBER ] [ "/" NUMBER ]
 --   atom    = STRING | NUMBER | SIZE | DURATION | WORD [ "(" args ")" ] [ block ]
 --   args    = WORD [ "=" item ] { "," WORD [ "=" item ] }
 
@@ -197,17 +198,9 @@ function parse:factor(mark)
   return true, self:advance()
 end
 
-function parse:item(depth)
-  local first = self:atom(depth)
-  if not first then
-    return nil
-  end
-  if self:is("..") then
-    self:advance()
-    local high = self:atom(depth)
-    return high and span("range", first, high, { low = first, high = high })
-  end
-  if not self:is("*") and not self:is("/") then
+-- The node `first` and the factors that may follow it.
+function parse:scaled(first)
+  if not first or not self:is("*") and not self:is("/") then
     return first
   end
   local ok, times = self:factor("*")
@@ -220,6 +213,16 @@ function parse:item(depth)
     return nil
   end
   return span("scaled", first, divided or times, { base = first, times = times, divided = divided })
+end
+
+function parse:item(depth)
+  local first = self:atom(depth)
+  if not first or not self:is("..") then
+    return self:scaled(first)
+  end
+  self:advance()
+  local high = self:scaled(self:atom(depth))
+  return high and span("range", first, high, { low = first, high = high })
 end
 
 function parse:value(depth)

@@ -2,19 +2,11 @@
 -- switches are on, what stands in the holes, and what the banner says. gen/parts/options.h lists the
 -- switches and values with their meaning.
 
+local names = require "names"
 local schema = require "schema"
+local value = require "value"
 
 local plan = {}
-
--- Is a value one of these words? An option without a value is none.
-local function one_of(set, ...)
-  for _, word in ipairs { ... } do
-    if set and set.word == word then
-      return true
-    end
-  end
-  return false
-end
 
 -- Is the block of a value there, with this option in it?
 local function says(set, name)
@@ -23,29 +15,30 @@ end
 
 -- A switch for one way to treat a task that finds the pool full; `any` has them all.
 local function overload(word)
-  return function(v, is) return is.WITH_BOUNDED and one_of(v.overload, word, "any") end
+  return function(v, is) return is.WITH_BOUNDED and (v.overload.word == word or v.overload.word == "any") end
 end
 
 -- Each switch, when it is on, and what its absence is called ("Left out: ..."); where a part of
--- something is told only if that something, `of`, is there.
+-- something is told only if that something, one of the switches in `of`, is there.
 local switches = {
   { name = "WITH_CORES", on = function(v) return v.workers.times ~= nil end },
   { name = "WITH_RANGE", on = function(v) return v.workers.low ~= nil end },
   { name = "WITH_BOUNDED", on = function(v) return v.capacity.number ~= nil end, absent = "capacity" },
-  { name = "WITH_PREALLOCATE", on = function(v) return v.min ~= nil end },
+  { name = "WITH_PREALLOCATE", on = function(v) return v.min ~= nil end, absent = "preallocation" },
 
   { name = "WITH_LIFO", on = function(v) return v.policy.word == "lifo" end },
   { name = "WITH_PRIORITY", on = function(v) return v.policy.word == "priority" end },
   { name = "WITH_FAIR", on = function(v) return v.policy.word == "fair" end },
   { name = "WITH_ADAPTIVE", on = function(v) return v.policy.word == "adaptive" end },
-  { name = "WITH_CLASSES", on = function(_, is) return is.WITH_PRIORITY or is.WITH_FAIR or is.WITH_ADAPTIVE end },
+  { name = "WITH_CLASSES", on = function(_, is) return is.WITH_PRIORITY or is.WITH_FAIR or is.WITH_ADAPTIVE end,
+    absent = "classes" },
 
   { name = "WITH_ANY", on = overload "any" },
-  { name = "WITH_BLOCK", on = overload "block", absent = "waiting for room", of = "WITH_BOUNDED" },
+  { name = "WITH_BLOCK", on = overload "block", absent = "waiting for room", of = { "WITH_BOUNDED" } },
   { name = "WITH_WAITING", on = function(v, is) return is.WITH_BLOCK and (is.WITH_ANY or says(v.overload, "waiting")) end,
-    absent = "limit on waiting submitters", of = "WITH_BLOCK" },
+    absent = "limit on waiting submitters", of = { "WITH_BLOCK" } },
   { name = "WITH_DEADLINE", on = function(v, is) return is.WITH_BLOCK and (is.WITH_ANY or says(v.overload, "deadline")) end,
-    absent = "deadline of waiting submitters", of = "WITH_BLOCK" },
+    absent = "deadline of waiting submitters", of = { "WITH_BLOCK" } },
   { name = "WITH_REJECT", on = overload "reject" },
   { name = "WITH_CALLER_RUNS", on = overload "caller_runs" },
   { name = "WITH_DROP_OLDEST", on = function(v, is)
@@ -53,7 +46,8 @@ local switches = {
   end },
   { name = "WITH_DROP_NEWEST", on = overload "drop_newest" },
   { name = "WITH_SPILL", on = overload "spill" },
-  { name = "WITH_DROPPED", on = function(v, is) return is.WITH_BOUNDED and says(v.overload, "dropped") end },
+  { name = "WITH_DROPPED", on = function(v, is) return is.WITH_BOUNDED and says(v.overload, "dropped") end,
+    absent = "notice of dropped tasks", of = { "WITH_DROP_OLDEST", "WITH_DROP_NEWEST" } },
 
   { name = "WITH_STEALING", on = function(v) return v.stealing.word == "on" end, absent = "stealing" },
   { name = "WITH_BOARD", on = function(_, is) return is.WITH_CLASSES or is.WITH_DROP_OLDEST end },
@@ -62,20 +56,20 @@ local switches = {
     return is.WITH_STEALING and is.WITH_RING and v.stealing.block.batch.word == "half"
   end },
   { name = "WITH_RANDOM", on = function(v, is)
-    return is.WITH_STEALING and is.WITH_RING and one_of(v.stealing.block.victims, "random")
+    return is.WITH_STEALING and is.WITH_RING and v.stealing.block.victims.word == "random"
   end },
   { name = "WITH_NEWEST", on = function(v, is)
-    return is.WITH_STEALING and not is.WITH_BOARD and v.policy.word == "fifo" and says(v.stealing, "newest")
-      and v.stealing.block.newest.number ~= nil
+    return is.WITH_STEALING and not is.WITH_BOARD and v.policy.word == "fifo" and v.stealing.block.newest.number ~= nil
   end },
 
-  { name = "WITH_TRACKING", on = function(v) return one_of(v.tracking, "on") end },
-  { name = "WITH_TIMEOUT", on = function(v) return v.timeout ~= nil end },
-  { name = "WITH_EXPIRE", on = function(v) return v.expire.number ~= nil end },
-  { name = "WITH_TUNE", on = function(v) return one_of(v.tune, "on", "auto") end },
-  { name = "WITH_AUTO", on = function(v) return one_of(v.tune, "auto") end },
+  { name = "WITH_TRACKING", on = function(v) return v.tracking.word == "on" end, absent = "tracking" },
+  { name = "WITH_TIMEOUT", on = function(v) return v.timeout ~= nil end, absent = "time limit" },
+  { name = "WITH_EXPIRE", on = function(v) return v.expire.number ~= nil end, absent = "expiry of workers" },
+  { name = "WITH_TUNE", on = function(v) return v.tune.word ~= "off" end, absent = "tuning" },
+  { name = "WITH_AUTO", on = function(v) return v.tune.word == "auto" end, absent = "automatic tuning", of = { "WITH_TUNE" } },
   { name = "WITH_HOURS", on = function(v, is) return is.WITH_AUTO and says(v.tune, "hours") end },
   { name = "WITH_KEEPER", on = function(_, is) return is.WITH_TIMEOUT or is.WITH_EXPIRE or is.WITH_AUTO end },
+  { name = "WITH_OPS", on = function() return false end }, -- for tests and stock variants of the template alone
   { name = "WITH_STATS", on = function(v) return v.stats.word == "on" end, absent = "statistics" },
 }
 
@@ -87,16 +81,15 @@ local NO_LIMIT, NO_DEADLINE = "0xffffffff", "0xffffffffffffffff"
 
 -- The enumerators of the classes, the one of tasks that name none, and the weights.
 local function fill_classes(out, pool)
-  local prefix = pool.name:upper() .. "_CLASS_"
-  local names, weights, default = {}, {}, nil
+  local enumerators, weights, default = {}, {}, nil
   for i, arg in ipairs(pool.values.policy.args) do
-    names[i] = prefix .. arg.name:upper()
+    enumerators[i] = names.class(pool.name, arg.name)
     weights[i] = ("%d"):format(arg.weight or 1)
     default = arg.name:upper() == "NORMAL" and i or default
   end
-  default = default or pool.values.policy.word == "fair" and 1 or (#names + 1) // 2
-  out.VALUE_CLASSES = table.concat(names, ", ")
-  out.VALUE_CLASS_DEFAULT = names[default]
+  default = default or pool.values.policy.word == "fair" and 1 or (#enumerators + 1) // 2
+  out.VALUE_CLASSES = table.concat(enumerators, ", ")
+  out.VALUE_CLASS_DEFAULT = enumerators[default]
   out.VALUE_WEIGHTS = table.concat(weights, ", ")
 end
 
@@ -116,7 +109,7 @@ local function fill(pool, is)
     VALUE_WORKERS_MIN = is.WITH_RANGE and ("%d"):format(v.workers.low) or nil,
     VALUE_CAPACITY = is.WITH_BOUNDED and v.capacity.text or nil,
     VALUE_PREALLOCATE = is.WITH_PREALLOCATE and v.min.text or nil,
-    VALUE_QUEUE = is.WITH_RING and (is.WITH_STEALING and v.stealing.block.queue.text or QUEUE) or nil,
+    VALUE_QUEUE = is.WITH_RING and is.WITH_STEALING and v.stealing.block.queue.text or QUEUE,
     VALUE_NEWEST = is.WITH_NEWEST and v.stealing.block.newest.text or nil,
     VALUE_DROPPED = is.WITH_DROPPED and v.overload.block.dropped.name or nil,
     VALUE_TIMEOUT_NS = is.WITH_TIMEOUT and ns(v.timeout) or nil,
@@ -136,7 +129,7 @@ local function fill(pool, is)
   end
   if is.WITH_PRIORITY then
     out.VALUE_EXCEED = v.policy.block.exceed.text
-    out.VALUE_PENDING = v.pending and v.pending.text or "0"
+    out.VALUE_PENDING = v.pending and is.WITH_BOUNDED and v.pending.text or "0"
   end
   if is.WITH_PRIORITY or is.WITH_ADAPTIVE then
     out.VALUE_AGE = v.policy.block.age.text
@@ -147,14 +140,36 @@ local function fill(pool, is)
   return out
 end
 
+-- What of an option's block has no meaning for this pool.
+local function hidden(is)
+  return { queue = not is.WITH_RING, batch = not is.WITH_RING, victims = not is.WITH_RING,
+    newest = is.WITH_LIFO or is.WITH_BOARD, exceed = not is.WITH_BOUNDED }
+end
+
 -- The resolved options as { name, text, default }, in the schema's order; those without a meaning
 -- for this pool are not among them.
 local function facts(pool, is)
   local list = {}
+  local idle = { overload = not is.WITH_BOUNDED, pending = not is.WITH_BOUNDED or not is.WITH_PRIORITY }
   for _, option in ipairs(schema.pool) do
     local set = pool.values[option.name]
-    if set and (option.name ~= "overload" or is.WITH_BOUNDED) then
-      list[#list + 1] = { name = option.name, text = set.text, default = set.from == "schema" }
+    if set and not idle[option.name] then
+      list[#list + 1] = { name = option.name, text = value.text(set, hidden(is)), default = set.from == "schema" }
+    end
+  end
+  return list
+end
+
+-- What is absent from a pool's code, in words.
+local function left_out(is)
+  local list = {}
+  for _, switch in ipairs(switches) do
+    local partly = not switch.of
+    for _, whole in ipairs(switch.of or {}) do
+      partly = partly or is[whole]
+    end
+    if switch.absent and partly and not is[switch.name] then
+      list[#list + 1] = switch.absent
     end
   end
   return list
@@ -162,15 +177,12 @@ end
 
 -- The plan of a checked pool: name, includes, switches, values, options, left_out.
 function plan.pool(pool)
-  local is, left_out = {}, {}
+  local is = {}
   for _, switch in ipairs(switches) do
     is[switch.name] = switch.on(pool.values, is) and true or false
-    if switch.absent and not is[switch.name] and (not switch.of or is[switch.of]) then
-      left_out[#left_out + 1] = switch.absent
-    end
   end
   return { name = pool.name, includes = pool.includes, switches = is, values = fill(pool, is),
-    options = facts(pool, is), left_out = left_out }
+    options = facts(pool, is), left_out = left_out(is) }
 end
 
 return plan

@@ -3,11 +3,13 @@
 --
 -- An option has name, doc, forms, and default (text as a config would have it; none: required or
 -- absent). A form has is, show (how it is written) and, where useful, doc:
---   word      a word; may have args ("levels" or "weights") and block (a list of options)
+--   word      a word; may have args ("levels" or "weights"), which may be left out if there are
+--             default_args, and block (a list of options)
 --   number    from min to max; power_of_two
 --   size, duration   from min to max, in bytes or nanoseconds
 --   cores     cores, cores * A, cores / B or cores * A / B
---   range     A..cores or A..B
+--   range     A..B, or A..cores as above
+--   hours     a string with two times of a day
 --   ctype     a string with a C type
 --   cname     the name of a C function
 --   pools     a list of pools, each perhaps times a number
@@ -38,6 +40,21 @@ local function duration(more)
   return with({ is = "duration", min = 1000, max = day, range = "1us to 24h", show = "DURATION (1us to 24h)" }, more)
 end
 
+local function dropped()
+  return { name = "dropped", doc = "Is told of each task that was dropped: `void dropped(T payload)`.",
+    forms = { { is = "cname", show = "FUNCTION" } } }
+end
+
+local function slice()
+  return { name = "slice", default = "1ms", doc = "How long a worker stays with a class, in time of its tasks.",
+    forms = { duration() } }
+end
+
+local function age()
+  return { name = "age", default = "64", doc = "How often in a row a class that has tasks is passed over at most.",
+    forms = { number(1, 1000000) } }
+end
+
 -- The options of a pool, in the order they are shown everywhere.
 schema.pool = {
   {
@@ -63,7 +80,8 @@ schema.pool = {
     forms = {
       number(1, 4096),
       { is = "cores", show = "cores [* N] [/ N]", doc = "N from 1 to 1024; at least one worker" },
-      { is = "range", show = "N..cores", doc = "as many as there is work for", later = true },
+      { is = "range", show = "N..N | N..cores [* N] [/ N]",
+        doc = "the lower bound when the pool is opened and when it is idle, more while there is work for them" },
     },
   },
   {
@@ -74,12 +92,12 @@ schema.pool = {
   {
     name = "min",
     doc = "Tasks for which memory is held from the beginning.",
-    forms = { number(1, 1000000000, later) },
+    forms = { number(1, 1000000000) },
   },
   {
     name = "pending",
-    doc = "Tasks that may wait for their start beyond the capacity.",
-    forms = { number(1, 1000000000, later) },
+    doc = "Tasks of the lowest level that may wait beyond the capacity; with `policy = priority`. Without it: none.",
+    forms = { number(1, 1000000000) },
   },
   {
     name = "policy", default = "fifo",
@@ -87,11 +105,23 @@ schema.pool = {
     forms = {
       word("fifo", "oldest first; between tasks of several threads there is no order"),
       word("lifo", "newest first, in the same sense; so old tasks may wait as long as new ones come"),
-      word("priority", "by level, the first one is the highest",
-        { show = "priority(LEVEL, ...)", args = "levels", later = true }),
-      word("fair", "by shares of time",
-        { show = "fair(CLASS = WEIGHT, ...)", args = "weights", later = true }),
-      word("adaptive", "changes by measured evidence", later),
+      word("priority", "by level, the first one is the highest; 2 to 16 of them", {
+        show = "priority(LEVEL, ...) { exceed = N  age = N }", args = "levels",
+        block = {
+          { name = "exceed", default = "64", doc = "Tasks of the highest level that are accepted beyond the capacity.",
+            forms = { number(0, 1000000000) } },
+          age(),
+        },
+      }),
+      word("fair", "by shares of the workers' time; 2 to 16 classes with weights of 1 to 1000", {
+        show = "fair(CLASS = WEIGHT, ...) { slice = DURATION }", args = "weights",
+        block = { slice() },
+      }),
+      word("adaptive", "as the others do, chosen while the pool runs, by what it measures; without classes: `high = 4, normal = 2, low = 1`", {
+        show = "adaptive [(CLASS = WEIGHT, ...)] { slice = DURATION  age = N }", args = "weights",
+        default_args = "high = 4, normal = 2, low = 1",
+        block = { slice(), age() },
+      }),
     },
   },
   {
@@ -99,12 +129,16 @@ schema.pool = {
     doc = "Whether a worker without work takes tasks from the queues of others.",
     forms = {
       word("on", "every worker has a queue of its own", {
-        show = "on { queue = N  batch = half | one }",
+        show = "on { queue = N  batch = half | one  victims = random | next  newest = off | N }",
         block = {
           { name = "queue", default = "256", doc = "Slots of one worker's queue.",
             forms = { number(2, 16384, { power_of_two = true, show = "N (a power of two, 2 to 16384)" }) } },
           { name = "batch", default = "half", doc = "How much a thief takes.",
             forms = { word("half", "half of what it finds"), word("one", "one task") } },
+          { name = "victims", default = "random", doc = "Where it looks first.",
+            forms = { word("random", "anywhere"), word("next", "at its neighbour") } },
+          { name = "newest", default = "off", doc = "Whether a worker runs the task that its task submitted last next; with `policy = fifo`.",
+            forms = { word("off"), number(1, 64, { doc = "at most so many times in a row" }) } },
         },
       }),
       word("off", "a task from outside waits for any worker; what a task submits stays with its worker, so a task must not wait for its own"),
@@ -124,16 +158,23 @@ schema.pool = {
         },
       }),
       word("reject", "the task is refused at once"),
-      word("caller_runs", "the submitter runs it", later),
-      word("drop_oldest", "the oldest waiting task is dropped for it", later),
-      word("drop_newest", "it is dropped", later),
-      word("spill", "it waits in a queue without bound", later),
+      word("caller_runs", "the submitter runs it"),
+      word("drop_oldest", "the oldest waiting task is dropped for it", {
+        show = "drop_oldest { dropped = FUNCTION }", block = { dropped() },
+      }),
+      word("drop_newest", "it is dropped", {
+        show = "drop_newest { dropped = FUNCTION }", block = { dropped() },
+      }),
+      word("spill", "it is accepted beyond the capacity"),
+      word("any", "one of these, chosen when the pool is opened; `drop_oldest` is among them with `priority`, `fair` and `adaptive` only", {
+        show = "any { dropped = FUNCTION }", block = { dropped() },
+      }),
     },
   },
   {
     name = "timeout",
-    doc = "How long a task may take.",
-    forms = { duration(later) },
+    doc = "How long a task may take; one that runs longer is reported, and asked to stop where it next looks. Without it: for ever.",
+    forms = { duration() },
   },
   {
     name = "tasks", default = "function",
@@ -153,8 +194,28 @@ schema.pool = {
   },
   {
     name = "expire", default = "off",
-    doc = "How long a worker is idle before it ends.",
-    forms = { duration(later), word("off", "workers stay") },
+    doc = "How long a worker is idle before it ends. The lower bound of a range stays, else one worker.",
+    forms = { duration(), word("off", "workers stay") },
+  },
+  {
+    name = "tune", default = "off",
+    doc = "Whether capacity and number of workers can be changed while the pool runs.",
+    forms = {
+      word("off"), word("on", "by functions of the pool"),
+      word("auto", "besides, it adds workers while tasks wait and removes idle ones, within the range of `workers`", {
+        show = "auto { period = DURATION  hours = HOURS }",
+        block = {
+          { name = "period", default = "100ms", doc = "How often it looks.", forms = { duration() } },
+          { name = "hours", doc = "When the upper bound holds, in local time; else the lower one does. Without it: always.",
+            forms = { { is = "hours", show = '"HH:MM-HH:MM"', doc = "perhaps over midnight" } } },
+        },
+      }),
+    },
+  },
+  {
+    name = "tracking", default = "off",
+    doc = "Whether tasks have ids, by which they can be waited for and cancelled.",
+    forms = { word("on"), word("off") },
   },
   {
     name = "stats", default = "off",

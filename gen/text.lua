@@ -25,6 +25,20 @@ function text.any_of(words)
   return table.concat(words, ", ", 1, #words - 1) .. " or " .. words[#words]
 end
 
+-- The words of s on lines of at most `width` letters.
+function text.wrap(s, width)
+  local lines = {}
+  for word in s:gmatch("%S+") do
+    local last = lines[#lines]
+    if last and #last + 1 + #word <= width then
+      lines[#lines] = last .. " " .. word
+    else
+      lines[#lines + 1] = word
+    end
+  end
+  return lines
+end
+
 -- How many letters must be added, dropped, changed or swapped with the next one to make b of a.
 function text.distance(a, b)
   local before, last, row = nil, nil, {}

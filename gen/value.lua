@@ -11,16 +11,19 @@ local value = {}
 local read = {} -- by form: function(node, form, option, diag) -> value, or nil when told
 
 local FACTOR = 1024  -- largest number of cores * A / B
-local LEVELS = 16    -- priority levels and fair classes
+local LEVELS = 16    -- most priority levels or classes
+local GLANCE = 120   -- letters of what was expected
 local MULTIPLE = 256 -- largest number of equal pools in a multipool
 
--- What this version accepts; all forms, if it accepts none.
+-- What this version accepts; all forms, if it accepts none. Where that is too long to read at a
+-- glance, blocks are left out.
 function value.expected(option)
   local now = {}
   for _, form in ipairs(option.forms) do
     now[#now + 1] = not form.later and form.show or nil
   end
-  return table.concat(#now > 0 and now or schema.list(option.forms, "show"), " | ")
+  local all = table.concat(#now > 0 and now or schema.list(option.forms, "show"), " | ")
+  return #all <= GLANCE and all or (all:gsub(" *%b{}", ""))
 end
 
 -- The words that values of an option can be or begin with.
@@ -34,12 +37,11 @@ end
 
 -- The form a node can have, by its looks alone.
 local function find_form(node, forms)
-  local wanted = { string = "ctype", number = "number", size = "size", duration = "duration", range = "range",
-    list = "pools" }
+  local wanted = { number = "number", size = "size", duration = "duration", range = "range", list = "pools" }
   local is = wanted[node.kind]
   local base = node.kind == "scaled" and node.base or node
   for _, form in ipairs(forms) do
-    local fits = form.is == is
+    local fits = form.is == is or node.kind == "string" and (form.is == "ctype" or form.is == "hours")
     if node.kind == "word" and form.is == "word" then
       fits = form.word == node.text
     elseif base.kind == "word" and not base.args and not base.block then
@@ -124,15 +126,37 @@ function read.cores(node, _, _, diag)
   return { times = times and times.value or 1, divided = divided and divided.value or 1, text = "cores" .. written }
 end
 
-function read.range(node, _, option, diag)
+-- low, and high or times and divided.
+function read.range(node, form, option, diag)
   local low, high = node.low, node.high
-  local to_cores = high.text == "cores" and not high.args and not high.block
+  local base = high.kind == "scaled" and high.base or high
+  local to_cores = base.text == "cores" and not base.args and not base.block
   if low.kind ~= "number" or high.kind ~= "number" and not to_cores then
     return diag:error(node, ("`%s` has no such range"):format(option.name), { expected = value.expected(option) })
-  elseif low.value < 1 or high.kind == "number" and (high.value < low.value or high.value > 4096) then
+  end
+  local top = to_cores and read.cores(high, form, option, diag) or not to_cores and { high = high.value, text = high.text }
+  if not top then
+    return nil
+  elseif low.value < 1 or low.value > 4096 or top.high and (top.high < low.value or top.high > 4096) then
     return diag:error(node, "a range goes from at least 1 up to at most 4096")
   end
-  return { low = low.value, high = high.value, text = ("%d..%s"):format(low.value, high.text) }
+  top.low, top.text = low.value, ("%d..%s"):format(low.value, top.text)
+  return top
+end
+
+-- from and to: minutes of the day.
+function read.hours(node, _, option, diag)
+  local h1, m1, h2, m2 = node.text:match('^"(%d%d):(%d%d)%-(%d%d):(%d%d)"$')
+  if not h1 then
+    return diag:error(node, ("`%s` are written otherwise"):format(option.name), { expected = '"HH:MM-HH:MM", such as "08:00-18:00"' })
+  end
+  local from, to = h1 * 60 + m1, h2 * 60 + m2
+  if tonumber(m1) > 59 or tonumber(m2) > 59 or from > 23 * 60 + 59 or to > 24 * 60 then
+    return diag:error(node, "a day has no such time", { expected = 'times from "00:00" to "24:00"' })
+  elseif (to - from) % (24 * 60) == 0 then
+    return diag:error(node, "these hours are none, or the whole day", { hint = "leave `hours` out for the whole day" })
+  end
+  return { from = from, to = to, text = node.text }
 end
 
 function read.pools(node, _, _, diag)
@@ -150,60 +174,92 @@ function read.pools(node, _, _, diag)
   return { pools = list, text = table.concat(texts, ", ") }
 end
 
--- The list in `priority(high, low)` or `fair(a = 3, b = 1)`; its text, or nil.
-local function read_args(node, form, diag)
-  local seen, texts = {}, {}
-  local weights = form.args == "weights"
-  if #node.args > LEVELS then
-    return diag:error(node.args[LEVELS + 1].name, ("`%s` takes at most %d names"):format(form.word, LEVELS))
+-- What is wrong with a level or class, told to diag, or nothing. seen: the names before it.
+local function check_arg(arg, form, seen, diag)
+  local name, weight, weights = arg.name, arg.value, form.args == "weights"
+  local twin, problem = seen[name.text:upper()], names.class_problem(name.text)
+  if twin == name.text then
+    diag:error(name, ("`%s` stands here twice"):format(name.text))
+  elseif twin then
+    diag:error(name, ("`%s` and `%s` differ in case alone"):format(twin, name.text))
+  elseif problem then
+    diag:error(name, ("`%s` cannot be the name of a class: it %s"):format(name.text, problem))
+  elseif weights and not (weight and weight.kind == "number") then
+    diag:error(name, ("`%s` has no weight"):format(name.text), { expected = name.text .. " = N" })
+  elseif weight and not weights then
+    diag:error(weight, ("a level of `%s` has no value"):format(form.word), { expected = form.show })
+  else
+    return not weight or within(weight, 1000, "a weight", diag)
   end
-  for _, arg in ipairs(node.args) do
-    local name, weight = arg.name, arg.value
-    if seen[name.text] then
-      return diag:error(name, ("`%s` stands here twice"):format(name.text))
-    elseif weights and not (weight and weight.kind == "number") then
-      return diag:error(name, ("`%s` has no weight"):format(name.text), { expected = name.text .. " = N" })
-    elseif weight and not weights then
-      return diag:error(weight, ("a level of `%s` has no value"):format(form.word), { expected = form.show })
-    elseif weight and not within(weight, 1000, "a weight", diag) then
+  return false
+end
+
+-- The list in `priority(high, low)` or `fair(a = 3, b = 1)` as { at, name, weight }, and its text; or nil.
+local function read_args(node, form, diag)
+  local list, seen, texts = {}, {}, {}
+  local args = node.args or parse.own_value(("%s(%s)"):format(form.word, form.default_args)).args
+  if #args > LEVELS then
+    return diag:error(args[LEVELS + 1].name, ("`%s` takes at most %d names"):format(form.word, LEVELS))
+  end
+  for i, arg in ipairs(args) do
+    if not check_arg(arg, form, seen, diag) then
       return nil
     end
-    seen[name.text] = true
-    texts[#texts + 1] = name.text .. (weight and (" = %d"):format(weight.value) or "")
+    local name, weight = arg.name.text, arg.value and arg.value.value
+    seen[name:upper()] = name
+    list[i] = { at = node.args and arg.name or node, name = name, weight = weight }
+    texts[i] = name .. (weight and (" = %d"):format(weight) or "")
   end
-  return "(" .. table.concat(texts, ", ") .. ")"
+  if #list < 2 then
+    return diag:error(node, ("`%s` takes at least 2 names"):format(form.word), { expected = form.show })
+  end
+  return list, "(" .. table.concat(texts, ", ") .. ")"
+end
+
+-- The values of a word's block, with its defaults: by name, and whether one of them is broken.
+local function read_block(node, form, diag)
+  local block, broken = value.block(node.block or {}, form.block, "`" .. form.word .. "`", diag), false
+  for _, option in ipairs(form.block) do
+    local set = block[option.name] or value.default(option)
+    block[option.name] = set
+    broken = broken or set and set.broken
+  end
+  return block, broken
 end
 
 function read.word(node, form, _, diag)
-  local result = { word = form.word, text = form.word }
+  local result = { word = form.word, head = form.word, form = form }
   if node.args and not form.args then
     return diag:error(node, ("`%s` takes no `( )`"):format(form.word))
-  elseif form.args and not node.args then
+  elseif form.args and not node.args and not form.default_args then
     return diag:error(node, ("`%s` does not say what it needs"):format(form.word), { expected = form.show })
   elseif node.block and not form.block then
     return diag:error(node, ("`%s` takes no `{ }`"):format(form.word))
   end
   if form.args then
-    local args = read_args(node, form, diag)
+    local args, written = read_args(node, form, diag)
     if not args then
       return nil
     end
-    result.text = result.text .. args
+    result.args, result.head = args, form.word .. written
   end
   if form.block then
-    result.block = value.block(node.block or {}, form.block, "`" .. form.word .. "`", diag)
-    local texts = {}
-    for _, option in ipairs(form.block) do
-      local set = result.block[option.name] or value.default(option)
-      result.block[option.name] = set
-      texts[#texts + 1] = set and set.text and option.name .. " = " .. set.text or nil
-      result.broken = result.broken or set and set.broken
-    end
-    if #texts > 0 then
-      result.text = result.text .. " { " .. table.concat(texts, "  ") .. " }"
+    result.block, result.broken = read_block(node, form, diag)
+  end
+  result.text = value.text(result, {})
+  return result
+end
+
+-- A value as a config would write it, without those options of its block that are in `hidden`.
+function value.text(set, hidden)
+  local texts = {}
+  for _, option in ipairs(set.block and set.form.block or {}) do
+    local inner = set.block[option.name]
+    if inner and inner.text and not hidden[option.name] then
+      texts[#texts + 1] = option.name .. " = " .. inner.text
     end
   end
-  return result
+  return #texts == 0 and (set.head or set.text) or set.head .. " { " .. table.concat(texts, "  ") .. " }"
 end
 
 -- The value of a node as one of the option's forms: form, node, text and what the form has; or nil,

@@ -77,6 +77,10 @@ lib.check("fences in a part that is fenced itself",
 
 lib.check("names in use", template.used.here and template.used["return"] and not template.used.never
   and not template.used.job_run and not template.used.text)
+plan.values.VALUE_RUN, plan.values.VALUE_T = "job_go", "struct job_x"
+lib.check("names of the host that begin like the template's stay",
+  emit.file("pool.h", template, plan, source):find("int job_go(struct job_x mail_x);", 1, true) ~= nil)
+
 local names = template.names_of("Mail")
 table.sort(names)
 lib.equal("names of a pool", table.concat(names, " "), "MAIL_B MAIL_POOL_H Mail_run Mail_x")

@@ -14,14 +14,14 @@ local function random(n) -- xorshift (Marsaglia 2003); 1 to n
 end
 
 local PIECES = { "{", "}", "(", ")", "=", ",", "*", "/", "..", "\"", "#", "\n", " ", "pool", "multipool", "defaults", "include",
-  "cores", "on", "off", "block", "priority", "payload", "run", "0", "1", "99999999999999999999", "64KiB", "2s", "-1", "1.5",
-  "\r", "\t", "\0", "\xff", "ä", "_", ";", "fair(a = 1)", "1..cores", "a * 4, b", "\"int\"", "\"[\"", "\"const *\"" }
+  "cores", "on", "off", "block", "priority", "adaptive", "auto", "payload", "run", "0", "1", "99999999999999999999", "64KiB", "2s", "-1", "1.5",
+  "\r", "\t", "\0", "\xff", "ä", "_", ";", "fair(a = 1)", "1..cores", "1..cores * 2", "\"08:00-18:00\"", "a * 4, b", "\"int\"", "\"[\"", "\"const *\"" }
 
-local sources = {}
-for name in lib.names("tests/gen/cases"):gmatch("[^\n]+") do
+local sources = { ok = {}, err = {} }
+for name, list in pairs(sources) do
   local dir = "tests/gen/cases/" .. name
   for file in lib.names(dir):gmatch("[^\n]+%.pool") do
-    sources[#sources + 1] = lib.read(dir .. "/" .. file)
+    list[#list + 1] = lib.read(dir .. "/" .. file)
   end
 end
 
@@ -47,7 +47,8 @@ end
 local dir = lib.dir()
 local bad, n_good = {}, 0
 for i = 1, RUNS do
-  local config = mutate(sources[random(#sources)])
+  local list = i % 3 == 0 and sources.ok or sources.err
+  local config = mutate(list[random(#list)])
   lib.write(dir .. "/x.pool", config)
   local status, _, err = lib.run("gen x.pool -o made --dry-run", dir)
   local sound = status == 0 and err == "" or status == 1 and err:find("^x%.pool.-: error: ") ~= nil

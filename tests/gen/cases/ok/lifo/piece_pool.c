@@ -11,9 +11,12 @@
  *     overload  = reject
  *   * tasks     = function
  *   * expire    = off
+ *   * tune      = off
+ *   * tracking  = off
  *     stats     = on
  *   * lua       = off
- * Left out: waiting for room, stealing. */
+ * Left out: preallocation, classes, waiting for room, stealing, tracking, time limit, expiry of
+ * workers, tuning. */
 #include "piece_pool.h"
 
 #include <tidepool_kit.h>

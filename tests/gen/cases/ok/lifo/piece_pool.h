@@ -11,9 +11,12 @@
  *     overload  = reject
  *   * tasks     = function
  *   * expire    = off
+ *   * tune      = off
+ *   * tracking  = off
  *     stats     = on
  *   * lua       = off
- * Left out: waiting for room, stealing. */
+ * Left out: preallocation, classes, waiting for room, stealing, tracking, time limit, expiry of
+ * workers, tuning. */
 #ifndef PIECE_POOL_H
 #define PIECE_POOL_H
 

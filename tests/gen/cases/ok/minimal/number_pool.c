@@ -7,13 +7,16 @@
  *   * workers   = cores
  *   * capacity  = 1024
  *   * policy    = fifo
- *   * stealing  = on { queue = 256  batch = half }
+ *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
  *   * overload  = block
  *   * tasks     = function
  *   * expire    = off
+ *   * tune      = off
+ *   * tracking  = off
  *   * stats     = off
  *   * lua       = off
- * Left out: limit on waiting submitters, deadline of waiting submitters, statistics. */
+ * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
+ * tracking, time limit, expiry of workers, tuning, statistics. */
 #include "number_pool.h"
 
 #include <tidepool_kit.h>

@@ -7,12 +7,15 @@
  *     workers   = cores * 3 / 2
  *   * capacity  = 1024
  *   * policy    = fifo
- *     stealing  = on { queue = 64  batch = one }
+ *     stealing  = on { queue = 64  batch = one  victims = random  newest = off }
  *     overload  = block { waiting = 100  deadline = 2s }
  *   * tasks     = function
  *   * expire    = off
+ *   * tune      = off
+ *   * tracking  = off
  *     stats     = on
- *   * lua       = off */
+ *   * lua       = off
+ * Left out: preallocation, classes, tracking, time limit, expiry of workers, tuning. */
 #ifndef RESIZE_POOL_H
 #define RESIZE_POOL_H
 

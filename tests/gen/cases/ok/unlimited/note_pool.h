@@ -7,12 +7,15 @@
  *     workers   = 1
  *     capacity  = unlimited
  *   * policy    = fifo
- *   * stealing  = on { queue = 256  batch = half }
+ *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
  *   * tasks     = function
  *   * expire    = off
+ *   * tune      = off
+ *   * tracking  = off
  *   * stats     = off
  *   * lua       = off
- * Left out: capacity, statistics. */
+ * Left out: capacity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
+ * statistics. */
 #ifndef NOTE_POOL_H
 #define NOTE_POOL_H
 

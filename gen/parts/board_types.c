@@ -1,4 +1,38 @@
 
+#if !WITH_CLASSES
+enum { JOB_CLASSES = 1 };
+#endif
+
+enum {
+#if WITH_PRIORITY || WITH_ADAPTIVE
+    /* A level is due when it has been passed over so often; the other levels that are due may still
+     * come first, all but the one served last. Together that makes VALUE_AGE times [PICK-1]. */
+    JOB_AGE = VALUE_AGE >= JOB_CLASSES ? VALUE_AGE - (JOB_CLASSES - 2) : 1,
+#endif
+#if WITH_FAIR || WITH_ADAPTIVE
+    JOB_SLICE_TASKS = 32, /* tasks that a worker gives to a class at once, at most: short ones share soon */
+    JOB_SCALE = 1024,     /* virtual time is counted in 1/1024 ns */
+    JOB_HISTORY = 256,    /* slices that can be read back */
+#endif
+#if WITH_ADAPTIVE
+    JOB_SECOND = 1000000000,         /* ns */
+    JOB_WINDOW_NS = 10000000,        /* a window lasts so long, */
+    JOB_WINDOW_TASKS = 1024,         /* and until so many tasks have run in it, */
+    JOB_WINDOW_LONGEST = JOB_SECOND, /* but no longer; then it says nothing about throughput */
+    JOB_STARVED = 8,                 /* windows in a row in which a class starves before fair takes over */
+    JOB_CALM = 8,                    /* windows in a row without a backlog before priority comes back */
+#endif
+#if WITH_ADAPTIVE && WITH_STEALING
+    JOB_PROBE_EVERY = 64, /* windows between two in which the other way is tried */
+    JOB_PROBE_FIRST = 8,  /* windows before the first */
+    JOB_ORDER_WORTH = 5,  /* order is kept as long as it leaves 4/5 of the throughput */
+    JOB_ORDER_OF = 4,
+    JOB_BETTER = 9, /* and nothing changes unless the other way is 9/8 as good */
+    JOB_BETTER_THAN = 8,
+#endif
+    JOB_BOARD_SPARES = 64 /* empty segments that the board keeps */
+};
+
 /* The tasks of one class, in the order they came: a chain of segments, open at both ends. */
 struct job_shelf {
     struct job_segment *first; /* the oldest; NULL before the first task */
@@ -46,21 +80,22 @@ struct job_adapt {
     tp_atomic(uint32_t) mode; /* written under the board's lock, read by anyone as a hint */
     uint32_t order;           /* the mode that keeps order: priority or fair */
     /* The window, a stretch of time that is looked at as a whole. */
-    uint64_t window_ns;            /* its begin; 0 before the first */
-    uint64_t n_tasks;              /* tasks run in it */
-    uint64_t worker_ns;            /* time of workers they took */
+    uint64_t window_ns;             /* its begin; 0 before the first */
+    uint64_t n_tasks;               /* tasks run in it */
+    uint64_t worker_ns;             /* time of workers they took */
     uint64_t class_ns[JOB_CLASSES]; /* run time per class */
-    uint32_t waiting;              /* bits of the classes that had tasks waiting all the time */
-    bool was_empty;                /* no task was waiting at some time */
+    uint32_t waiting;               /* bits of the classes that had tasks waiting all the time */
+    bool was_empty;                 /* no task was waiting at some time */
     /* What many windows said. */
     uint32_t n_starved[JOB_CLASSES]; /* windows in a row in which the class starved */
     uint32_t n_calm;                 /* windows in a row in which nothing waited at some time */
     struct job_diary diary;
 #endif
 #if WITH_ADAPTIVE && WITH_STEALING
-    uint64_t rate;    /* tasks per second and worker in the mode that is kept; a moving average; 0: unknown */
-    uint32_t home;    /* the mode that is kept; another one is being tried if `mode` differs */
-    uint32_t n_since; /* windows since another mode was tried */
+    uint64_t rate;       /* tasks per second and worker in the mode that is kept; a moving average; 0: unknown */
+    uint32_t home;       /* the mode that is kept; another one is being tried if `mode` differs */
+    uint32_t n_since;    /* windows since another mode was tried */
+    uint32_t next_class; /* whose turn it is, throughput first */
 #endif
 #if WITH_ADAPTIVE
 };
@@ -79,8 +114,8 @@ struct job_board {
 #endif
 #if WITH_FAIR || WITH_ADAPTIVE
     struct job_account accounts[JOB_CLASSES];
-    uint64_t virtual_now;  /* the least that a class taking part has paid; never goes back */
-    uint64_t n_slices;     /* ever ended */
+    uint64_t virtual_now; /* the least that a class taking part has paid; never goes back */
+    uint64_t n_slices;    /* ever ended */
     struct tp_slice slices[JOB_HISTORY];
 #endif
 #if WITH_ADAPTIVE

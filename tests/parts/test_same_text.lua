@@ -1,7 +1,9 @@
 -- The generator and the preprocessor must agree: for every combination of switches, what the
 -- generator writes from a config is, token by token, what the template says under -D. So the
 -- behaviour suite, the sanitizers and the explorer, which work on the template, speak for every
--- generated pool. Run from the project's root: lua5.4 tests/parts/test_same_text.lua [TOOL]
+-- generated pool. All combinations of policy, stealing and overload are looked at; the other axes
+-- take turns, so that any two choices of any two axes stand together at least once.
+-- Run from the project's root: lua5.4 tests/parts/test_same_text.lua [TOOL]
 
 local tool = arg[1] or "build/tool/tidepool"
 
@@ -12,35 +14,163 @@ local function capture(command)
   return ok and text, text
 end
 
--- One axis of the product: each choice as a line of config and as flags of the template.
-local axes = {
-  {
-    { "workers = cores", "-DWITH_CORES=1 -DVALUE_WORKERS=1 -DVALUE_WORKERS_DIVISOR=1" },
-    { "workers = cores * 3 / 2", "-DWITH_CORES=1 -DVALUE_WORKERS=3 -DVALUE_WORKERS_DIVISOR=2" },
-    { "workers = 3", "-DWITH_CORES=0 -DVALUE_WORKERS=3" },
-  },
-  {
-    { "policy = fifo", "-DWITH_LIFO=0" },
+-- -- axes --------------------------------------------------------------------------------------
+-- Each choice as lines of config and as flags of the template; what follows is for `possible`.
+
+local product = {
+  { name = "policy",
+    { "policy = fifo", "-DWITH_LIFO=0", fifo = true },
     { "policy = lifo", "-DWITH_LIFO=1" },
+    { "policy = priority(high, normal, low)", "-DWITH_PRIORITY=1 -DVALUE_WEIGHTS='1, 1, 1'", board = true },
+    { "policy = priority(a, b, c, d) { exceed = 7 age = 9 }\npending = 33",
+      "-DWITH_PRIORITY=1 -DVALUE_WEIGHTS='1, 1, 1, 1' -DVALUE_CLASSES='JOB_CLASS_A, JOB_CLASS_B, JOB_CLASS_C, JOB_CLASS_D' "
+        .. "-DVALUE_CLASS_DEFAULT=JOB_CLASS_B -DVALUE_EXCEED=7 -DVALUE_AGE=9 -DVALUE_PENDING=33", board = true, bounded = true },
+    { "policy = fair(high = 4, Normal = 2, low = 1)", "-DWITH_FAIR=1", board = true },
+    { "policy = fair(a = 1000, b = 1) { slice = 3us }",
+      "-DWITH_FAIR=1 -DVALUE_WEIGHTS='1000, 1' -DVALUE_CLASSES='JOB_CLASS_A, JOB_CLASS_B' "
+        .. "-DVALUE_CLASS_DEFAULT=JOB_CLASS_A -DVALUE_SLICE_NS=3000", board = true },
+    { "policy = adaptive", "-DWITH_ADAPTIVE=1", adaptive = true },
+    { "policy = adaptive(a = 3, b = 2) { slice = 2ms age = 5 }",
+      "-DWITH_ADAPTIVE=1 -DVALUE_WEIGHTS='3, 2' -DVALUE_CLASSES='JOB_CLASS_A, JOB_CLASS_B' "
+        .. "-DVALUE_CLASS_DEFAULT=JOB_CLASS_A -DVALUE_SLICE_NS=2000000 -DVALUE_AGE=5", adaptive = true },
   },
-  {
+  { name = "stealing",
     { "stealing = off", "-DWITH_STEALING=0" },
-    { "stealing = on { queue = 64 batch = half }", "-DWITH_STEALING=1 -DWITH_HALF=1 -DVALUE_QUEUE=64" },
-    { "stealing = on { queue = 4 batch = one }", "-DWITH_STEALING=1 -DWITH_HALF=0 -DVALUE_QUEUE=4" },
+    { "stealing = on", "-DWITH_STEALING=1" },
+    { "stealing = on { queue = 4 batch = one victims = next }",
+      "-DWITH_STEALING=1 -DWITH_HALF=0 -DWITH_RANDOM=0 -DVALUE_QUEUE=4", ring = true },
+    { "stealing = on { queue = 64 batch = half newest = 5 }",
+      "-DWITH_STEALING=1 -DWITH_HALF=1 -DVALUE_QUEUE=64 -DWITH_NEWEST=1 -DVALUE_NEWEST=5", ring = true, newest = true },
   },
-  {
-    { "capacity = unlimited", "-DWITH_BOUNDED=0" },
-    { "capacity = 77 overload = block", "-DWITH_BLOCK=1 -DVALUE_CAPACITY=77" },
-    { "capacity = 77 overload = reject", "-DWITH_BLOCK=0 -DVALUE_CAPACITY=77" },
-    { "capacity = 77 overload = block { waiting = 9 }", "-DWITH_WAITING=1 -DVALUE_WAITING=9 -DVALUE_CAPACITY=77" },
-    { "capacity = 77 overload = block { waiting = 9 deadline = 5ms }",
-      "-DWITH_WAITING=1 -DVALUE_WAITING=9 -DWITH_DEADLINE=1 -DVALUE_DEADLINE_NS=5000000 -DVALUE_CAPACITY=77" },
-  },
-  {
-    { "stats = on", "-DWITH_STATS=1" },
-    { "stats = off", "-DWITH_STATS=0" },
+  { name = "overload",
+    { "capacity = unlimited", "-DWITH_BOUNDED=0", unlimited = true },
+    { "capacity = 77\noverload = block", "-DWITH_BLOCK=1 -DVALUE_CAPACITY=77" },
+    { "overload = block { waiting = 9 }", "-DWITH_WAITING=1 -DVALUE_WAITING=9" },
+    { "overload = block { deadline = 5ms }", "-DWITH_DEADLINE=1 -DVALUE_DEADLINE_NS=5000000" },
+    { "overload = block { waiting = 9 deadline = 5ms }",
+      "-DWITH_WAITING=1 -DVALUE_WAITING=9 -DWITH_DEADLINE=1 -DVALUE_DEADLINE_NS=5000000" },
+    { "overload = reject", "-DWITH_REJECT=1" },
+    { "overload = caller_runs", "-DWITH_CALLER_RUNS=1" },
+    { "overload = drop_oldest", "-DWITH_DROP_OLDEST=1", board = true },
+    { "overload = drop_oldest { dropped = job_lost }", "-DWITH_DROP_OLDEST=1 -DWITH_DROPPED=1 -DVALUE_DROPPED=job_lost", board = true },
+    { "overload = drop_newest", "-DWITH_DROP_NEWEST=1" },
+    { "overload = drop_newest { dropped = job_lost }", "-DWITH_DROP_NEWEST=1 -DWITH_DROPPED=1 -DVALUE_DROPPED=job_lost" },
+    { "overload = spill", "-DWITH_SPILL=1" },
+    { "overload = any", "-DWITH_ANY=1 -DVALUE_WAITING=0xffffffff -DVALUE_DEADLINE_NS=0xffffffffffffffff" },
+    { "overload = any { dropped = job_lost }", "-DWITH_ANY=1 -DVALUE_WAITING=0xffffffff "
+      .. "-DVALUE_DEADLINE_NS=0xffffffffffffffff -DWITH_DROPPED=1 -DVALUE_DROPPED=job_lost" },
   },
 }
+
+local rotated = {
+  { name = "tune",
+    { "tune = off", "-DWITH_TUNE=0" },
+    { "tune = on", "-DWITH_TUNE=1" },
+    { "tune = auto", "-DWITH_TUNE=1 -DWITH_AUTO=1", auto = true },
+    { 'tune = auto { period = 20ms hours = "08:30-17:05" }',
+      "-DWITH_TUNE=1 -DWITH_AUTO=1 -DVALUE_PERIOD_NS=20000000 -DWITH_HOURS=1 -DVALUE_HOURS_FROM=510 -DVALUE_HOURS_TO=1025", auto = true },
+  },
+  { name = "workers",
+    { "workers = cores", "-DWITH_CORES=1 -DVALUE_WORKERS=1 -DVALUE_WORKERS_DIVISOR=1", fixed = true },
+    { "workers = cores * 3 / 2", "-DWITH_CORES=1 -DVALUE_WORKERS=3 -DVALUE_WORKERS_DIVISOR=2", fixed = true },
+    { "workers = 3", "-DWITH_CORES=0 -DVALUE_WORKERS=3", fixed = true },
+    { "workers = 2..9", "-DWITH_CORES=0 -DWITH_RANGE=1 -DVALUE_WORKERS_MIN=2 -DVALUE_WORKERS=9" },
+    { "workers = 2..cores * 5 / 3", "-DWITH_CORES=1 -DWITH_RANGE=1 -DVALUE_WORKERS_MIN=2 -DVALUE_WORKERS=5 -DVALUE_WORKERS_DIVISOR=3" },
+  },
+  { name = "min", { "", "-DWITH_PREALLOCATE=0" }, { "min = 50", "-DWITH_PREALLOCATE=1 -DVALUE_PREALLOCATE=50" } },
+  { name = "stats", { "stats = on", "-DWITH_STATS=1" }, { "stats = off", "-DWITH_STATS=0" } },
+  { name = "tracking", { "tracking = on", "-DWITH_TRACKING=1" }, { "tracking = off", "-DWITH_TRACKING=0" } },
+  { name = "expire", { "expire = off", "-DWITH_EXPIRE=0" }, { "expire = 2s", "-DWITH_EXPIRE=1 -DVALUE_EXPIRE_NS=2000000000" } },
+  { name = "timeout", { "", "-DWITH_TIMEOUT=0" }, { "timeout = 3s", "-DWITH_TIMEOUT=1 -DVALUE_TIMEOUT_NS=3000000000" } },
+}
+
+-- Can these choices stand in one config? gen/check.lua says why not.
+local function possible(choices)
+  local has = {}
+  for _, choice in ipairs(choices) do
+    for property in pairs(choice) do
+      has[property] = true
+    end
+  end
+  return not (has.ring and has.board and not has.adaptive or has.newest and not has.fifo
+    or has.bounded and has.unlimited or has.auto and has.fixed)
+end
+
+-- -- variants ----------------------------------------------------------------------------------
+
+local together, n_pairs = {}, 0 -- how often two choices stood together; how many ever did
+
+local function times(a, b)
+  return together[a] and together[a][b] or 0
+end
+
+local function mark(a, b)
+  n_pairs = n_pairs + (times(a, b) == 0 and 1 or 0)
+  together[a], together[b] = together[a] or {}, together[b] or {}
+  together[a][b], together[b][a] = times(a, b) + 1, times(a, b) + 1
+end
+
+local function joined(list, choice)
+  local longer = table.move(list, 1, #list, 1, {})
+  longer[#longer + 1] = choice
+  return longer
+end
+
+-- Adds a choice of each rotated axis: the one that makes most new pairs with those before it, then the
+-- one that stood with them least often. turn: which axis is the first, and so the freest.
+local function rotate(choices, turn)
+  for i = 1, #rotated do
+    local best, best_score = nil, nil
+    for _, choice in ipairs(rotated[(turn + i) % #rotated + 1]) do
+      local score = 0
+      for _, other in ipairs(choices) do
+        score = score + (times(choice, other) == 0 and 1000 or -times(choice, other))
+      end
+      if (not best or score > best_score) and possible(joined(choices, choice)) then
+        best, best_score = choice, score
+      end
+    end
+    choices = joined(choices, best)
+  end
+  for i, a in ipairs(choices) do
+    for j = i + 1, #choices do
+      mark(a, choices[j])
+    end
+  end
+  return choices
+end
+
+local variants = {}
+local function multiply(depth, choices)
+  if depth > #product then
+    variants[#variants + 1] = rotate(choices, #variants)
+    return
+  end
+  for _, choice in ipairs(product[depth]) do
+    local more = joined(choices, choice)
+    if possible(more) then
+      multiply(depth + 1, more)
+    end
+  end
+end
+multiply(1, {})
+
+-- Pairs that can stand together and never did.
+local missing = {}
+local all = table.move(rotated, 1, #rotated, #product + 1, table.move(product, 1, #product, 1, {}))
+for i, axis in ipairs(all) do
+  for j = i + 1, #all do
+    for _, a in ipairs(axis) do
+      for _, b in ipairs(all[j]) do
+        if possible { a, b } and times(a, b) == 0 then
+          missing[#missing + 1] = ("%s: %s with %s: %s"):format(axis.name, a[1], all[j].name, b[1])
+        end
+      end
+    end
+  end
+end
+
+-- -- comparing ---------------------------------------------------------------------------------
 
 local dir = os.tmpname()
 os.remove(dir)
@@ -69,20 +199,22 @@ local function check(lines, flags)
   return nil, ("  generated: … %s\n  template:  … %s"):format(written:sub(at - 60, at + 60), template:sub(at - 60, at + 60))
 end
 
-local n_passed, n_failed = 0, 0
-local function walk(depth, lines, flags)
-  if depth > #axes then
-    local ok, why = check(lines, flags)
-    n_passed, n_failed = n_passed + (ok and 1 or 0), n_failed + (ok and 0 or 1)
-    if not ok then print(("not the same: %s\n%s"):format(lines:gsub("\n%s*", ", "), why)) end
-    return
-  end
-  for _, choice in ipairs(axes[depth]) do
-    walk(depth + 1, lines .. choice[1]:gsub(" overload", "\n  overload") .. "\n  ", flags .. " " .. choice[2])
-  end
+local n_passed, n_failed = 0, #missing
+for _, pair in ipairs(missing) do
+  print("never together: " .. pair)
 end
-walk(1, "", "")
+for _, choices in ipairs(variants) do
+  local lines, flags = {}, {}
+  for i, choice in ipairs(choices) do
+    lines[#lines + 1] = choice[1] ~= "" and choice[1] or nil
+    flags[i] = choice[2]
+  end
+  local ok, why = check(table.concat(lines, "\n"), table.concat(flags, " "))
+  n_passed, n_failed = n_passed + (ok and 1 or 0), n_failed + (ok and 0 or 1)
+  if not ok then print(("not the same: %s\n%s"):format(table.concat(lines, ", "):gsub("\n", ", "), why)) end
+end
 
 os.execute("rm -rf '" .. dir .. "'")
+print(("%d variants, %d pairs of choices"):format(#variants, n_pairs))
 print(("%d passed, %d failed"):format(n_passed, n_failed))
 os.exit(n_failed == 0 and n_passed > 0)

@@ -14,6 +14,7 @@
 enum { CHAIN = TP_TRACK_CHAIN,
     SHARDS_MAX = 64 };
 static const uint64_t FIRST_CHUNK = UINT64_C(1) << TP_TRACK_CHUNK_LOG;
+_Static_assert((CHAIN & (CHAIN - 1)) == 0 && CHAIN <= 1 << TP_TRACK_CHUNK_LOG, "a chain lies in one chunk");
 
 static struct tp_track_shard *my_shard(struct tp_track *track)
 {
@@ -204,6 +205,8 @@ static unsigned shards_for(unsigned n_cpus)
 
 static int preallocate(struct tp_track *track, uint64_t n)
 {
+    if (n > FIRST_CHUNK << TP_TRACK_CHUNKS) /* before the machine is out of memory */
+        return TP_ENOMEM;
     for (uint64_t n_there = 0; n_there < n; n_there += CHAIN) {
         struct tp_chain chain;
         int status = depot_take(track, true, &chain);

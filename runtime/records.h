@@ -4,9 +4,12 @@
 
 #include "track.h"
 
-#ifndef TP_TRACK_CHAIN       /* free records that move at a time between a shard and the depot */
-#define TP_TRACK_CHAIN 64    /* two powers of two, the second a multiple of the first */
-#define TP_TRACK_CHUNK_LOG 8 /* of the records in the first chunk */
+/* Two powers of two, the chunk's not below the chain's. */
+#ifndef TP_TRACK_CHAIN
+#define TP_TRACK_CHAIN 64 /* free records that move at a time between a shard and the depot */
+#endif
+#ifndef TP_TRACK_CHUNK_LOG
+#define TP_TRACK_CHUNK_LOG 8 /* of the number of records in the first chunk */
 #endif
 
 /* The record of an index below n_records. */

@@ -13,8 +13,10 @@
 #include "park.h"
 #include "task.h"
 
-enum { TP_TRACK_LISTS = 64, /* waiting lists, by hash of the id */
-    TP_TRACK_CHUNKS = 24 }; /* each as large as all before it; enough for 2^31 records */
+#ifndef TP_TRACK_LISTS
+#define TP_TRACK_LISTS 64 /* waiting lists, by the id's low bits */
+#endif
+enum { TP_TRACK_CHUNKS = 24 }; /* each as large as all before it; enough for 2^32 records */
 
 /* One task. 16 bytes, at the same address for ever. */
 struct tp_record {

@@ -60,15 +60,25 @@ static uint64_t now_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+uint64_t bench_time_ns(void)
+{
+    return now_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t bench_cpu_ns(void)
+{
+    return now_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 int bench_run(const struct bench *bench, uint64_t (*round)(const struct bench *, void *), void *context)
 {
     uint64_t took_ns = 0, cpu_ns = 0;
     for (int i = 0; i < 2; i++) {
-        uint64_t cpu_start_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-        uint64_t start_ns = now_ns(CLOCK_MONOTONIC);
+        uint64_t cpu_start_ns = bench_cpu_ns();
+        uint64_t start_ns = bench_time_ns();
         uint64_t n_done = round(bench, context);
-        took_ns = now_ns(CLOCK_MONOTONIC) - start_ns;
-        cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_start_ns;
+        took_ns = bench_time_ns() - start_ns;
+        cpu_ns = bench_cpu_ns() - cpu_start_ns;
         if (n_done != bench->n_tasks) {
             fprintf(stderr, "bench: %llu tasks were asked for, %llu were done\n",
                 (unsigned long long)bench->n_tasks, (unsigned long long)n_done);

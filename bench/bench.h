@@ -53,6 +53,12 @@ uint64_t bench_executed(void);
  * [thread: main] [suspends: no] [blocks: yes] [allocates: no] */
 uint64_t bench_wait(uint64_t n);
 
+/* bench_time_ns, bench_cpu_ns: the time since an arbitrary start; the processor time that all
+ * threads of the process have had.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t bench_time_ns(void);
+uint64_t bench_cpu_ns(void);
+
 /* bench_check: end the process with `what` unless ok.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void bench_check(int ok, const char *what);

@@ -37,6 +37,13 @@ local function names(list)
   return table.concat(all, ", ")
 end
 
+local function help()
+  print(USAGE)
+  for _, workload in ipairs(workloads) do
+    print(("  %-9s %s"):format(workload.name, workload.what))
+  end
+end
+
 local function read_arguments(argv)
   local options = { runs = 7, chosen = {} }
   local i = 1
@@ -56,7 +63,7 @@ local function read_arguments(argv)
     elseif word == "--tasks" then options.tasks = count()
     elseif word == "--json" then options.json = value()
     elseif word == "--list" then options.list = true
-    elseif word == "--help" then print(USAGE) os.exit(0)
+    elseif word == "--help" then help() os.exit(0)
     elseif word:match("^%-") then quit(2, "unknown option '%s'\n%s", word, USAGE)
     else
       local workload = find(workloads, word)
@@ -78,16 +85,23 @@ local function progress(text)
   if is_terminal then io.stderr:write("\r\27[K", text) end
 end
 
--- One run of one program: nanoseconds per task that passed, and that processors spent.
+local function tasks_of(workload, contender, options)
+  return options.tasks or contender.tasks or workload.tasks
+end
+
+-- One run of one program -> its figures by name, as it printed them: "name=value name=value ...".
 local function measure(contender, row, tasks)
   local command = ("timeout %d %s%s %d %d %d %s 2>&1"):format(RUN_LIMIT_SECONDS, PROGRAMS,
     contender.program, tasks, row.workers, row.producers, contender.variant or "")
   local pipe = assert(io.popen(command))
   local output = pipe:read("a")
   local ok, how, code = pipe:close()
-  local ns, cpu_ns = output:match("^ns_per_task=(%S+) cpu_ns_per_task=(%S+)")
-  if not (ok and ns) then quit(1, "%s: %s %d\n%s", command, how, code, output) end
-  return { ns = tonumber(ns), cpu_ns = tonumber(cpu_ns) }
+  local sample, n = {}, 0
+  for name, value in output:gmatch("([%w_]+)=([%d.]+)") do
+    sample[name], n = tonumber(value), n + 1
+  end
+  if not ok or n == 0 then quit(1, "%s: %s %d\n%s", command, how, code, output) end
+  return sample
 end
 
 -- All contenders of a row, in turn, so that a disturbance meets all of them alike.
@@ -98,11 +112,40 @@ local function measure_row(workload, row, contenders, options)
     for i, contender in ipairs(contenders) do
       progress(("%s, %s: run %d of %d, %s"):format(workload.name, row.name, run, options.runs,
         contender.name))
-      samples[i][run] = measure(contender, row, options.tasks or workload.tasks)
+      samples[i][run] = measure(contender, row, tasks_of(workload, contender, options))
     end
   end
   progress("")
   return samples
+end
+
+-- The contenders of a row that are built, and those that are not.
+local function take_part(workload, row)
+  local present, missing = {}, {}
+  local contenders = row.contenders or workload.contenders
+  for _, contender in ipairs(contenders) do
+    local list = is_built(contender) and present or missing
+    list[#list + 1] = contender
+  end
+  if contenders[1] ~= present[1] then
+    quit(1, "%s%s is not built: ninja bench", PROGRAMS, contenders[1].program)
+  end
+  return present, missing
+end
+
+-- Measures and prints one row: a table and its targets for each figure that the programs print.
+local function run_row(workload, row, present, options, results)
+  local samples = measure_row(workload, row, present, options)
+  for _, view in ipairs(workload.views or { { field = "ns_per_task", cpu = "cpu_ns_per_task" } }) do
+    local figures = report.figures(present, samples, view)
+    local name = view.name and row.name .. ", " .. view.name or row.name
+    local unit = view.unit or workload.unit
+    report.row(workload, name, unit, figures, options)
+    report.targets(targets[workload.name], name, figures, unit)
+    results.rows[#results.rows + 1] = {
+      workload = workload.name, row = name, unit = unit, contenders = figures,
+    }
+  end
 end
 
 local function run(options)
@@ -112,23 +155,15 @@ local function run(options)
     print(("fewer than %d runs: a look, not a measurement"):format(RUNS_MIN))
   end
   for _, workload in ipairs(options.chosen) do
-    local present, missing = {}, {}
-    for _, contender in ipairs(workload.contenders) do
-      local list = is_built(contender) and present or missing
-      list[#list + 1] = contender
-    end
-    local unit = workload.contenders[1]
-    if missing[1] == unit then quit(1, "%s%s is not built: ninja bench", PROGRAMS, unit.program) end
+    local absent = {}
     for _, row in ipairs(workload.rows) do
-      local samples = measure_row(workload, row, present, options)
-      local figures = report.figures(present, samples)
-      report.row(workload, row, figures, options)
-      report.targets(targets[workload.name], row, figures, workload.unit)
-      results.rows[#results.rows + 1] = {
-        workload = workload.name, row = row.name, unit = workload.unit, contenders = figures,
-      }
+      local present, missing = take_part(workload, row)
+      for _, contender in ipairs(missing) do
+        absent[#absent + 1] = not find(absent, contender.name) and contender or nil
+      end
+      run_row(workload, row, present, options, results)
     end
-    report.not_measured(workload, missing, targets[workload.name])
+    report.not_measured(workload, absent, targets[workload.name])
   end
   if options.json then
     local file, why = io.open(options.json, "w")
@@ -141,9 +176,11 @@ end
 local function list()
   for _, workload in ipairs(workloads) do
     print(("%-8s %s (%s)"):format(workload.name, workload.what, workload.unit))
-    for _, contender in ipairs(workload.contenders) do
-      print(("         %-26s %s"):format(contender.name,
-        is_built(contender) and "built" or "not built"))
+    for _, row in ipairs(workload.contenders and { workload } or workload.rows) do
+      for _, contender in ipairs(row.contenders) do
+        print(("         %-26s %s"):format(contender.name,
+          is_built(contender) and "built" or "not built"))
+      end
     end
   end
 end

@@ -3,7 +3,9 @@
 --   at_most      the median in the row's unit
 --   times_peer   how many times faster than the fastest peer of the same run that hands every task
 --                to another thread (see `shares` in workloads.lua)
+--   times, of    how many times faster than that contender
 --   not_above    the contender whose median must not be exceeded
+--   at_most_more, than   by how much that contender's median may be exceeded
 -- `recorded` figures come from another machine (2 virtual cores, Skylake-SP 2.5 GHz, noisy): they
 -- are printed as a scale and never compared with what is measured here.
 
@@ -13,10 +15,8 @@ return {
     { row = "1 producer", contender = "tidepool, batches of 64", at_most = 15 },
     { row = "1 producer", contender = "tidepool", times_peer = 4 },
     recorded = {
-      { "Go buffered channel", 157 },
       { "Boost.Fiber channel", 451 },
       { "Rayon", 502 },
-      { "go func", 657 },
       { "ants MultiPool", 837 },
       { "Taskflow", 939 },
       { "ants", 1003 },
@@ -30,7 +30,6 @@ return {
       { "libfork", 170 },
       { "Argobots", 309 },
       { "Rayon", 358 },
-      { "Go", 507 },
       { "Tokio", 714 },
       { "ants", 817 },
     },
@@ -38,6 +37,23 @@ return {
   lock = {
     { row = "2 threads", contender = "tidepool spin lock", at_most = 50 },
     { row = "16 threads", contender = "tidepool spin lock", not_above = "pthread mutex" },
-    recorded = { { "ants spin lock", 59 }, { "Go mutex", 67 } },
+    recorded = { { "ants spin lock", 59 } },
+  },
+  reuse = {
+    { row = "one at a time", contender = "tidepool", times = 50, of = "pthread_create + join" },
+    { row = "64 together", contender = "tidepool", times = 50, of = "pthread_create + join" },
+  },
+  latency = {
+    { row = "1 producer, p50", contender = "tidepool", at_most = 6 },
+    { row = "1 producer, p99", contender = "tidepool", at_most = 20 },
+    { row = "1 producer, p99.9", contender = "tidepool", at_most = 150 },
+    { row = "1 producer, processors", contender = "tidepool", at_most = 120 },
+    recorded = { { "Tokio, p50", 11 }, { "ants, p50", 70 } },
+  },
+  stats = {
+    { row = "submit, 1 producer", contender = "tidepool, stats on", at_most_more = 15,
+      than = "tidepool, stats off" },
+    { row = "spawn, 1 parent", contender = "tidepool, stats on", at_most_more = 15,
+      than = "tidepool, stats off" },
   },
 }

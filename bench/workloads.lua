@@ -1,6 +1,8 @@
 -- What ./tidepool bench can measure: workloads, their rows, and the contenders of each.
--- A contender is one program below build/release/bench/ (source: bench/PROGRAM.c or .cc), run as
--- PROGRAM TASKS WORKERS PRODUCERS [VARIANT]; `package` is what Debian calls a peer's library.
+-- A contender is one program below build/release/bench/ (source: bench/PROGRAM.c, .cc or .go), run
+-- as PROGRAM TASKS WORKERS PRODUCERS [VARIANT]; `package` is what Debian calls a peer's library.
+-- A contender that is slow may have `tasks` of its own, a row `contenders` of its own. What a
+-- program prints is shown by `views`, each naming a figure, its processor time if any, and its unit.
 -- Contenders whose names begin with "tidepool" are ours; the first of a workload is the unit of
 -- the ratios. `shares` marks a contender whose submitting thread runs tasks too, so that part of
 -- them never change threads. `absent` says which peers cannot do the workload, and why.
@@ -11,6 +13,11 @@ end
 
 local function sharing(contender)
   contender.shares = true
+  return contender
+end
+
+local function few(contender)
+  contender.tasks = 20000
   return contender
 end
 
@@ -34,6 +41,8 @@ return {
       peer("oneTBB enqueue", "submit_tbb", "libtbb-dev", "enqueue"),
       peer("libuv", "submit_libuv", "libuv1-dev"),
       peer("GLib", "submit_glib", "libglib2.0-dev"),
+      sharing(peer("Go channel", "submit_go", "golang-go", "channel")),
+      sharing(peer("Go, a goroutine per task", "submit_go", "golang-go", "go")),
     },
   },
   {
@@ -49,6 +58,7 @@ return {
       peer("OpenMP", "spawn_openmp", "gcc"),
       peer("oneTBB task_group", "spawn_tbb", "libtbb-dev"),
       peer("GLib", "spawn_glib", "libglib2.0-dev"),
+      peer("Go, a goroutine per task", "spawn_go", "golang-go"),
     },
     absent = { { "libuv", "uv_queue_work may be called by the loop's thread only, never by a task" } },
   },
@@ -66,6 +76,73 @@ return {
       { name = "tidepool spin lock", program = "lock_spin" },
       peer("pthread mutex", "lock_pthread", "libc6-dev"),
       peer("pthread spin lock", "lock_pthread", "libc6-dev", "spin"),
+      peer("oneTBB spin_mutex", "lock_tbb", "libtbb-dev"),
+      peer("Go mutex", "lock_go", "golang-go"),
+    },
+  },
+  {
+    name = "reuse",
+    what = "tasks on workers that stay; each group handed over and waited for before the next",
+    unit = "ns/task",
+    tasks = 200000,
+    things = "tasks",
+    rows = { -- `producers` is how many tasks are in flight together
+      { name = "one at a time", workers = 2, producers = 1 },
+      { name = "64 together", workers = 2, producers = 64 },
+    },
+    contenders = {
+      { name = "tidepool", program = "reuse_tidepool" },
+      few(peer("pthread_create + join", "reuse_pthread", "libc6-dev")),
+      few(peer("libuv", "reuse_libuv", "libuv1-dev")),
+      sharing(peer("Go channel", "reuse_go", "golang-go", "channel")),
+      sharing(peer("Go, a goroutine per task", "reuse_go", "golang-go", "go")),
+    },
+  },
+  {
+    name = "latency",
+    what = "one task every 100 µs to idle workers; from its submission to its start",
+    unit = "µs",
+    tasks = 10000,
+    things = "tasks",
+    rows = { { name = "1 producer", workers = 2, producers = 1 } },
+    views = {
+      { name = "p50", field = "p50_us" },
+      { name = "p99", field = "p99_us" },
+      { name = "p99.9", field = "p999_us" },
+      { name = "processors", field = "cpu_percent", unit = "%" },
+    },
+    contenders = {
+      { name = "tidepool", program = "latency_tidepool" },
+      peer("a thread and a futex", "latency_futex", "libc6-dev"),
+      peer("oneTBB enqueue", "latency_tbb", "libtbb-dev"),
+      peer("libuv", "latency_libuv", "libuv1-dev"),
+      peer("GLib", "latency_glib", "libglib2.0-dev"),
+      peer("OpenMP", "latency_openmp", "gcc"),
+      peer("Go channel", "latency_go", "golang-go", "channel"),
+      peer("Go, a goroutine per task", "latency_go", "golang-go", "go"),
+    },
+  },
+  {
+    name = "stats",
+    what = "the submit and spawn workloads, with counters and without",
+    unit = "ns/task",
+    tasks = 1000000,
+    things = "tasks",
+    rows = {
+      {
+        name = "submit, 1 producer", workers = 2, producers = 1,
+        contenders = {
+          { name = "tidepool, stats off", program = "submit_tidepool" },
+          { name = "tidepool, stats on", program = "submit_tidepool_stats" },
+        },
+      },
+      {
+        name = "spawn, 1 parent", workers = 2, producers = 1,
+        contenders = {
+          { name = "tidepool, stats off", program = "spawn_tidepool" },
+          { name = "tidepool, stats on", program = "spawn_tidepool_stats" },
+        },
+      },
     },
   },
 }

@@ -22,7 +22,8 @@ g++             command g++                     builds the peers written in C++
 pkg-config      command pkg-config              finds the peers
 libtbb-dev      file    /usr/include/tbb/tbb.h  peer: oneTBB
 libuv1-dev      file    /usr/include/uv.h       peer: libuv
-libglib2.0-dev  file    /usr/include/glib-2.0/glib.h  peer: GLib"
+libglib2.0-dev  file    /usr/include/glib-2.0/glib.h  peer: GLib
+golang-go       command go                      peer: Go"
 
 need() { # TABLE...: install what is missing of it
     local package kind what why missing=()

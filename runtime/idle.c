@@ -1,4 +1,5 @@
-/* Idle workers: the counts and the stack of sleepers. The argument is in docs/parking.md. */
+/* Idle workers: the counts and the stack of sleepers. The argument is in docs/parking.md.
+ * Invariant: the high half of `counts` is n_stacked whenever the lock is free. */
 #include "idle.h"
 
 #include "base/assert.h"
@@ -7,22 +8,95 @@
 
 enum {
     ONE_SEARCHING = 1,
-    ONE_SLEEPING = 1 << 16
+    ONE_SLEEPING = 1 << 16,
+    RETIRE_BATCH = 16 /* workers retired under the lock before the system calls outside it */
 };
 
-void tp_idle_init(struct tp_idle *idle, uint32_t n_workers)
+void tp_idle_init(struct tp_idle *idle, struct tp_worker **stack, uint32_t n_max)
 {
-    tp_assert(n_workers >= 1 && n_workers <= 0xffff);
+    tp_assert(n_max >= 1 && n_max <= 0xffff);
     tp_atomic_init(&idle->counts, 0);
+    tp_atomic_init(&idle->n_live, 0);
     tp_spin_init(&idle->lock);
-    idle->top = NULL;
-    idle->n_workers = n_workers;
+    idle->stack = stack;
+    idle->n_vacant = idle->n_stacked = 0;
+    idle->n_max = n_max;
 }
+
+/* -- under the lock ---------------------------------------------------------------------------- */
+
+/* All changes of the counts, by any thread, are in one order [IDLE-2], hence sequentially consistent. */
+static void count(struct tp_idle *idle, int sleeping, int searching)
+{
+    tp_add_sc(&idle->counts, (uint32_t)(sleeping * ONE_SLEEPING + searching * ONE_SEARCHING)); /* see above */
+}
+
+static void count_live(struct tp_idle *idle, int delta)
+{
+    /* Relaxed: only the lock's holder writes it, and it publishes nothing. */
+    tp_store_rlx(&idle->n_live, tp_load_rlx(&idle->n_live) + (uint32_t)delta);
+}
+
+/* The sleepers above move down, so that their order holds. Looks from above: who leaves in the
+ * middle has just prepared, as a rule. */
+static void stack_remove(struct tp_idle *idle, const struct tp_worker *worker)
+{
+    uint32_t at = idle->n_stacked;
+    do
+        tp_assert(at > 0);
+    while (idle->stack[--at] != worker);
+    idle->n_vacant -= at < idle->n_vacant;
+    for (idle->n_stacked--; at < idle->n_stacked; at++)
+        idle->stack[at] = idle->stack[at + 1];
+}
+
+static void stack_add_vacant(struct tp_idle *idle, struct tp_worker *worker)
+{
+    tp_assert(idle->n_stacked < idle->n_max);
+    for (uint32_t at = idle->n_stacked++; at > idle->n_vacant; at--)
+        idle->stack[at] = idle->stack[at - 1];
+    idle->stack[idle->n_vacant++] = worker;
+    worker->place = TP_WORKER_VACANT;
+}
+
+static struct tp_worker *stack_top(struct tp_idle *idle)
+{
+    return idle->n_stacked > 0 ? idle->stack[idle->n_stacked - 1] : NULL;
+}
+
+/* The worker, which is not awake, becomes a searcher. */
+static void take(struct tp_idle *idle, struct tp_worker *worker)
+{
+    bool is_stacked = worker->place != TP_WORKER_OUT;
+    if (is_stacked)
+        stack_remove(idle, worker);
+    if (worker->place != TP_WORKER_ASLEEP)
+        count_live(idle, 1);
+    worker->place = TP_WORKER_AWAKE;
+    count(idle, is_stacked ? -1 : 0, 1);
+}
+
+/* The sleeper, which is out of the sleepers' part of the stack, may go on. From here on only its
+ * address is used: tp_futex_wake follows, outside of the lock. */
+static void release(struct tp_worker *worker)
+{
+    tp_store_rel(&worker->waiter.state, TP_WAITER_WOKEN); /* pairs with the acquire in tp__waiter_sleep */
+}
+
+static void retire(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place place)
+{
+    worker->place = place;
+    worker->retired = true;
+    count_live(idle, -1);
+    release(worker);
+}
+
+/* -- the worker -------------------------------------------------------------------------------- */
 
 bool tp_idle_begin_search(struct tp_idle *idle)
 {
     /* Relaxed: the limit is a courtesy; two that read the same count may both pass. */
-    if (tp_idle_searching(tp_load_rlx(&idle->counts)) * 2 >= idle->n_workers)
+    if (tp_idle_searching(tp_load_rlx(&idle->counts)) * 2 >= tp_load_rlx(&idle->n_live))
         return false;
     tp_add_sc(&idle->counts, ONE_SEARCHING); /* in one order with all changes of the counts */
     return true;
@@ -37,77 +111,250 @@ bool tp_idle_end_search(struct tp_idle *idle)
     return tp_idle_searching(before) == 1;
 }
 
-void tp_idle_prepare(struct tp_idle *idle, struct tp_waiter *w, bool searching)
+void tp_idle_prepare(struct tp_idle *idle, struct tp_worker *worker, bool searching)
 {
-    tp_store_rlx(&w->state, TP_WAITER_QUEUED); /* relaxed: published by the lock */
+    uint64_t now_ns = tp_clock_now_ns();
+    tp_store_rlx(&worker->waiter.state, TP_WAITER_QUEUED); /* relaxed: published by the lock */
     tp_spin_lock(&idle->lock);
-    w->prev = NULL;
-    w->next = idle->top;
-    if (idle->top)
-        idle->top->prev = w;
-    idle->top = w;
-    /* Both halves in one step, in one order with the other changes [IDLE-2]. */
-    tp_add_sc(&idle->counts, (uint32_t)(ONE_SLEEPING - (searching ? ONE_SEARCHING : 0)));
+    tp_assert(worker->place == TP_WORKER_AWAKE && idle->n_stacked < idle->n_max);
+    /* The clock was read before the lock; the order of the stack must hold all the same. */
+    uint64_t below_ns = idle->n_stacked > idle->n_vacant ? stack_top(idle)->since_ns : 0;
+    worker->since_ns = now_ns > below_ns ? now_ns : below_ns;
+    worker->place = TP_WORKER_ASLEEP;
+    idle->stack[idle->n_stacked++] = worker;
+    count(idle, 1, searching ? -1 : 0); /* both halves in one step [IDLE-2] */
     tp_spin_unlock(&idle->lock);
     tp_fence_sc(); /* [IDLE-2] pairs with the fence in tp_idle_notify */
 }
 
-/* Takes w, which sleeps, out of the stack and counts it as searching. The lock is held. */
-static void idle_take(struct tp_idle *idle, struct tp_waiter *w)
-{
-    tp_assert(tp_load_rlx(&w->state) == TP_WAITER_QUEUED);
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        idle->top = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    /* The order as in tp_idle_prepare. */
-    tp_add_sc(&idle->counts, (uint32_t)(ONE_SEARCHING - ONE_SLEEPING));
-}
-
-void tp_idle_cancel(struct tp_idle *idle, struct tp_waiter *w)
+void tp_idle_cancel(struct tp_idle *idle, struct tp_worker *worker)
 {
     tp_spin_lock(&idle->lock);
-    /* Relaxed: written only under this lock. If a waker was faster, it has counted us already. */
-    if (tp_load_rlx(&w->state) == TP_WAITER_QUEUED)
-        idle_take(idle, w);
+    worker->retired = false;
+    if (worker->place != TP_WORKER_AWAKE) /* else a waker was faster and has counted us */
+        take(idle, worker);
     tp_spin_unlock(&idle->lock);
-    tp_store_rlx(&w->state, TP_WAITER_OFF); /* relaxed: w is the caller's again */
+    tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
 }
 
-void tp_idle_sleep(struct tp_idle *idle, struct tp_waiter *w)
+bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker)
 {
-    (void)idle;
-    tp__waiter_sleep(w, TP_FOREVER);
-    tp_store_rlx(&w->state, TP_WAITER_OFF); /* relaxed: w is the caller's again */
+    tp__waiter_sleep(&worker->waiter, TP_FOREVER);
+    tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
+    if (!worker->retired)
+        return true;
+    tp_spin_lock(&idle->lock);
+    worker->retired = false;
+    bool stays = worker->place == TP_WORKER_AWAKE; /* taken back before its thread had gone [IDLE-4] */
+    tp_spin_unlock(&idle->lock);
+    return stays;
 }
 
-/* Wakes the top of the stack; with `force`, also when somebody searches. */
-static bool idle_wake_top(struct tp_idle *idle, bool force)
+void tp_idle_quit(struct tp_idle *idle, struct tp_worker *worker)
 {
     tp_spin_lock(&idle->lock);
-    struct tp_waiter *w = idle->top;
-    /* Relaxed: if a searcher shows up or leaves meanwhile, it looks itself [IDLE-1]. */
-    if (!w || (!force && tp_idle_searching(tp_load_rlx(&idle->counts)) != 0)) {
-        tp_spin_unlock(&idle->lock);
-        return false;
+    worker->retired = false;
+    if (worker->place != TP_WORKER_AWAKE)
+        take(idle, worker);
+    worker->place = TP_WORKER_OUT;
+    count_live(idle, -1);
+    count(idle, 0, -1);
+    tp_spin_unlock(&idle->lock);
+    tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
+}
+
+bool tp_idle_leave(struct tp_idle *idle, struct tp_worker *worker)
+{
+    tp_spin_lock(&idle->lock);
+    tp_assert(worker->place == TP_WORKER_AWAKE);
+    bool leaves = tp_load_rlx(&worker->leaving) != 0; /* relaxed: written under the lock */
+    if (leaves) {
+        worker->place = TP_WORKER_OUT;
+        count_live(idle, -1);
     }
-    idle_take(idle, w);
-    /* Release: pairs with the acquire in tp__waiter_sleep. From here only w's address is used. */
-    tp_store_rel(&w->state, TP_WAITER_WOKEN);
     tp_spin_unlock(&idle->lock);
-    tp_futex_wake(&w->state, 1);
-    return true;
+    tp_fence_sc(); /* [IDLE-6] the caller's look at the queues comes after; pairs with tp_idle_notify */
+    return leaves;
+}
+
+/* -- wakers ------------------------------------------------------------------------------------ */
+
+/* The system refused the worker's thread: its place is `before` again. Whoever relied on its search
+ * is served by a sleeper, or by those who are awake [IDLE-5]. Returns true if there was a sleeper. */
+static bool refused(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place before)
+{
+    tp_spin_lock(&idle->lock);
+    struct tp_worker *other = idle->n_stacked > idle->n_vacant ? stack_top(idle) : NULL;
+    if (other) { /* first, so that the count of searchers is not 0 in between */
+        take(idle, other);
+        release(other);
+    }
+    worker->place = TP_WORKER_OUT;
+    count_live(idle, -1);
+    if (before == TP_WORKER_VACANT)
+        stack_add_vacant(idle, worker);
+    count(idle, before == TP_WORKER_VACANT ? 1 : 0, -1);
+    tp_spin_unlock(&idle->lock);
+    if (other)
+        tp_futex_wake(&other->waiter.state, 1);
+    return other != NULL;
+}
+
+enum outcome {
+    NOBODY,    /* to wake, or no need */
+    TAKEN,     /* it searches, once it has been told */
+    STARTABLE, /* taken, but it has no thread yet */
+    NO_ROOM    /* nobody was taken: the top of the stack has no thread, nor room for one */
+};
+
+/* Takes the top of the stack unless somebody searches. has_room: tp__crew_enter was called. */
+static enum outcome take_top(struct tp_idle *idle, struct tp_worker **top, bool has_room)
+{
+    enum outcome outcome = NOBODY;
+    tp_spin_lock(&idle->lock);
+    struct tp_worker *worker = *top = stack_top(idle);
+    /* Relaxed: if a searcher shows up or leaves meanwhile, it looks itself [IDLE-1]. */
+    if (worker && tp_idle_searching(tp_load_rlx(&idle->counts)) == 0) {
+        bool sleeps = worker->place == TP_WORKER_ASLEEP;
+        bool has_thread = sleeps || worker->retired; /* a retired one has not noticed yet [IDLE-4] */
+        outcome = has_thread ? TAKEN : (has_room ? STARTABLE : NO_ROOM);
+        if (outcome != NO_ROOM)
+            take(idle, worker);
+        if (sleeps)
+            release(worker);
+    }
+    tp_spin_unlock(&idle->lock);
+    return outcome;
 }
 
 bool tp_idle_wake(struct tp_idle *idle)
 {
-    return idle_wake_top(idle, false);
+    struct tp_crew *room = NULL;
+    struct tp_worker *worker;
+    enum outcome outcome;
+    while ((outcome = take_top(idle, &worker, room != NULL)) == NO_ROOM) {
+        room = worker->crew;
+        if (!tp__crew_enter(room))
+            return false; /* every worker has left for good: no task is left [LIFE-2] */
+    }
+    bool woken = outcome != NOBODY;
+    if (outcome == TAKEN)
+        tp_futex_wake(&worker->waiter.state, 1);
+    if (outcome == STARTABLE) {
+        if (tp__crew_launch(worker) == 0)
+            return true; /* the room is the thread's now */
+        woken = refused(idle, worker, TP_WORKER_VACANT);
+    }
+    if (room)
+        tp__crew_forgo(room);
+    return woken;
+}
+
+static struct tp_worker *take_sleeper(struct tp_idle *idle)
+{
+    tp_spin_lock(&idle->lock);
+    struct tp_worker *worker = idle->n_stacked > idle->n_vacant ? stack_top(idle) : NULL;
+    if (worker) {
+        take(idle, worker);
+        release(worker);
+    }
+    tp_spin_unlock(&idle->lock);
+    return worker;
 }
 
 void tp_idle_wake_all(struct tp_idle *idle)
 {
-    while (idle_wake_top(idle, true))
-        ;
+    for (struct tp_worker *worker; (worker = take_sleeper(idle));)
+        tp_futex_wake(&worker->waiter.state, 1);
+}
+
+/* -- how many there are ------------------------------------------------------------------------- */
+
+/* Relaxed stores of `leaving` below: under the lock; what is read without it is only a hint. */
+
+int tp_idle_grow(struct tp_idle *idle, struct tp_worker *worker)
+{
+    tp_spin_lock(&idle->lock);
+    tp_store_rlx(&worker->leaving, 0); /* relaxed: see above */
+    enum tp_worker_place before = worker->place;
+    bool joins = before == TP_WORKER_OUT || before == TP_WORKER_VACANT;
+    bool starts = joins && !worker->retired; /* else its thread is still there, and finds itself awake [IDLE-4] */
+    if (joins)
+        take(idle, worker);
+    tp_spin_unlock(&idle->lock);
+    int status = starts ? tp_crew_start(worker) : 0;
+    if (status != 0)
+        refused(idle, worker, before);
+    return status;
+}
+
+void tp_idle_add_vacant(struct tp_idle *idle, struct tp_worker *worker)
+{
+    tp_spin_lock(&idle->lock);
+    tp_store_rlx(&worker->leaving, 0); /* relaxed: see above */
+    if (worker->place == TP_WORKER_OUT) {
+        stack_add_vacant(idle, worker);
+        count(idle, 1, 0);
+    }
+    tp_spin_unlock(&idle->lock);
+}
+
+void tp_idle_shrink(struct tp_idle *idle, struct tp_worker *worker)
+{
+    tp_spin_lock(&idle->lock);
+    tp_store_rlx(&worker->leaving, 1); /* relaxed: see above */
+    bool sleeps = worker->place == TP_WORKER_ASLEEP;
+    if (sleeps || worker->place == TP_WORKER_VACANT) {
+        stack_remove(idle, worker);
+        count(idle, -1, 0);
+        worker->place = TP_WORKER_OUT;
+    }
+    if (sleeps)
+        retire(idle, worker, TP_WORKER_OUT);
+    tp_spin_unlock(&idle->lock);
+    if (sleeps)
+        tp_futex_wake(&worker->waiter.state, 1);
+}
+
+/* Where the sleepers begin that fell asleep at before_ns or later. */
+static uint32_t stack_cut(struct tp_idle *idle, uint64_t before_ns)
+{
+    uint32_t low = idle->n_vacant, high = idle->n_stacked;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (idle->stack[middle]->since_ns < before_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t tp_idle_expire(struct tp_idle *idle, uint64_t before_ns, uint32_t n_keep)
+{
+    struct tp_worker *retired[RETIRE_BATCH];
+    uint32_t n_retired = 0, n;
+    do {
+        n = 0;
+        tp_spin_lock(&idle->lock);
+        uint32_t cut = stack_cut(idle, before_ns);
+        while (n < RETIRE_BATCH && idle->n_vacant < cut && tp_idle_live(idle) > n_keep) {
+            struct tp_worker *worker = idle->stack[idle->n_vacant++];
+            retire(idle, worker, TP_WORKER_VACANT); /* the counts stay: it still is one that can be woken */
+            retired[n++] = worker;
+        }
+        tp_spin_unlock(&idle->lock);
+        for (uint32_t i = 0; i < n; i++)
+            tp_futex_wake(&retired[i]->waiter.state, 1);
+        n_retired += n;
+    } while (n == RETIRE_BATCH);
+    return n_retired;
+}
+
+uint32_t tp_idle_parked(struct tp_idle *idle)
+{
+    tp_spin_lock(&idle->lock);
+    uint32_t n = idle->n_stacked - idle->n_vacant;
+    tp_spin_unlock(&idle->lock);
+    return n;
 }

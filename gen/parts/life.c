@@ -23,6 +23,7 @@ static void job_worker_init(struct job_pool *pool, uint32_t index)
     memset(worker, 0, offsetof(struct job_worker, queue)); /* the slots stay untouched pages */
     worker->base.pool = pool;
     worker->base.index = index;
+    tp_crew_add(&pool->crew, &worker->base, VALUE_NAME, job_worker_main);
     worker->pool = pool;
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
 #if WITH_STEALING
@@ -65,7 +66,6 @@ int job_pool_open(struct job_pool **out, const struct job_pool_settings *setting
     for (pool->n_lanes = JOB_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < JOB_LANES_MAX;)
         pool->n_lanes *= 2;
     tp_atomic_init(&pool->life, JOB_OPEN);
-    tp_idle_init(&pool->idle, n_workers);
     tp_waitlist_init(&pool->quiet);
 #if WITH_BOUNDED
     pool->capacity = settings && settings->capacity > 0 ? settings->capacity : VALUE_CAPACITY;
@@ -84,13 +84,17 @@ int job_pool_open(struct job_pool **out, const struct job_pool_settings *setting
     pool->workers = aligned_alloc(alignof(struct job_worker), n_workers * sizeof *pool->workers);
     if (!pool->workers)
         goto fail_lanes;
+    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
+    if (!pool->sleepers)
+        goto fail_workers_memory;
+    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
     for (uint32_t i = 0; i < n_workers; i++)
         job_worker_init(pool, i);
 
     tp_crew_init(&pool->crew);
     uint32_t n_started = 0;
     do
-        status = tp_crew_start(&pool->crew, &pool->workers[n_started].base, VALUE_NAME, job_worker_main);
+        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
     while (status == 0 && ++n_started < n_workers);
     if (status != 0)
         goto fail_workers;
@@ -103,6 +107,8 @@ fail_workers:
     while (n_started > 0)
         tp_crew_reap(&pool->workers[--n_started].base);
     tp_crew_free(&pool->crew);
+    free(pool->sleepers);
+fail_workers_memory:
     free(pool->workers);
 fail_lanes:
     for (uint32_t i = 0; i < pool->n_lanes; i++)
@@ -166,6 +172,7 @@ void job_pool_free(struct job_pool *pool)
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         job_lane_free(&pool->lanes[i]);
     free(pool->lanes);
+    free(pool->sleepers);
     free(pool->workers);
     free(pool);
 }

@@ -126,6 +126,7 @@ struct job_pool {
     struct job_lane *lanes;
     struct tp_crew crew;
     struct tp_idle idle;
+    struct tp_worker **sleepers;              /* the stack of `idle` */
     tp_line_aligned struct tp_waitlist quiet; /* who waits in job_join_all */
 #if WITH_BOUNDED
     uint64_t capacity;

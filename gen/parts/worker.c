@@ -67,11 +67,11 @@ static void job_tell_quiet(struct job_pool *pool)
         tp_waitlist_wake(&pool->quiet, UINT32_MAX);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the pool has been drained. */
-static bool job_wait(struct job_worker *self, struct job_slot *task)
+/* Searches and sleeps until there is a task. Returns false when the worker is to leave.
+ * searching: whether it is counted so. */
+static bool job_wait(struct job_worker *self, struct job_slot *task, bool searching)
 {
     struct job_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
     for (;;) {
         job_tell_quiet(pool);
         if (searching && job_search(self, task)) {
@@ -79,22 +79,22 @@ static bool job_wait(struct job_worker *self, struct job_slot *task)
                 tp_idle_notify(&pool->idle); /* the last searcher hands the search on [IDLE-3] */
             return true;
         }
-        tp_idle_prepare(&pool->idle, &self->base.waiter, searching);
+        tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
         /* Acquire: pairs with job_drain. Before the look at the queues: what was accepted until
          * the pool is draining is seen by a look that comes after [LIFE-2]. */
         bool is_draining = tp_load_acq(&pool->life) == JOB_DRAINING;
         if (job_is_work_visible(pool)) {
-            tp_idle_cancel(&pool->idle, &self->base.waiter);
+            tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
-            tp_idle_cancel(&pool->idle, &self->base.waiter);
-            tp_idle_end_search(&pool->idle);
+            tp_idle_quit(&pool->idle, &self->base);
             return false;
         } else {
 #if WITH_STATS
             job_count(&self->n_parks, 1);
 #endif
-            tp_idle_sleep(&pool->idle, &self->base.waiter);
+            if (!tp_idle_sleep(&pool->idle, &self->base))
+                return false;
         }
     }
 }
@@ -107,13 +107,14 @@ static bool job_next(struct job_worker *self, struct job_slot *task)
         return true;
     return job_queue_pop(&self->queue, task) ||
            job_take(self, task, JOB_BATCH) ||
-           job_wait(self, task);
+           job_wait(self, task, tp_idle_begin_search(&self->pool->idle));
 }
 
 static void job_worker_main(struct tp_worker *worker)
 {
     struct job_worker *self = (struct job_worker *)worker;
     struct job_slot task;
-    while (job_next(self, &task))
+    /* It was counted as searching by whoever started it. */
+    for (bool more = job_wait(self, &task, true); more; more = job_next(self, &task))
         job_execute(self, &task);
 }

@@ -5,6 +5,8 @@
 
 #include "runtime/idle.h"
 
+#include <string.h>
+
 enum { TASKS_MAX = 3,
     WORKERS_MAX = 3 };
 
@@ -17,7 +19,8 @@ enum habit {
 };
 
 static struct tp_idle idle;
-static struct tp_waiter waiters[WORKERS_MAX];
+static struct tp_crew crew;
+static struct tp_worker workers[WORKERS_MAX], *stack[WORKERS_MAX];
 static tp_atomic(uint32_t) queued[TASKS_MAX]; /* 1: the task is there to take; set by one producer */
 static int payload[TASKS_MAX];                /* plain: published by `queued` */
 static unsigned n_run[TASKS_MAX], n_tasks, n_workers;
@@ -55,34 +58,33 @@ static void run(unsigned task)
 }
 
 /* Searches and sleeps until there is a task; false when drained. */
-static bool await(struct tp_waiter *waiter, unsigned *task)
+static bool await(struct tp_worker *self, unsigned *task, bool searching)
 {
-    bool searching = tp_idle_begin_search(&idle);
     for (;;) {
         if (searching && take(task)) {
             if (tp_idle_end_search(&idle) && habit != NO_HAND_OVER && is_work_visible())
                 tp_idle_notify(&idle);
             return true;
         }
-        tp_idle_prepare(&idle, waiter, searching);
+        tp_idle_prepare(&idle, self, searching);
         searching = true;
         bool is_draining = habit != LOOKS_BEFORE && tp_load_acq(&draining) != 0;
         if (habit != NO_SECOND_LOOK && is_work_visible()) {
-            tp_idle_cancel(&idle, waiter);
+            tp_idle_cancel(&idle, self);
         } else if (is_draining || (habit == LOOKS_BEFORE && tp_load_acq(&draining) != 0)) {
-            tp_idle_cancel(&idle, waiter);
-            tp_idle_end_search(&idle);
+            tp_idle_quit(&idle, self);
             return false;
-        } else {
-            tp_idle_sleep(&idle, waiter);
+        } else if (!tp_idle_sleep(&idle, self)) {
+            return false;
         }
     }
 }
 
-static void worker(void *argument)
+static void worker(struct tp_worker *self)
 {
     unsigned task;
-    while (take(&task) || await(argument, &task))
+    for (bool more = await(self, &task, true); more;
+         more = take(&task) || await(self, &task, tp_idle_begin_search(&idle)))
         run(task);
     tp_add_sc(&n_left, 1);
 }
@@ -126,7 +128,7 @@ static void closing_producer(void *argument)
 
 /* -- scenarios: the variant is the number of workers plus a habit -------------------------------- */
 
-static void workers(unsigned variant, unsigned tasks)
+static void open_idle(unsigned variant, unsigned tasks)
 {
     habit = (enum habit)(variant & ~15u);
     n_workers = variant & 15;
@@ -138,34 +140,38 @@ static void workers(unsigned variant, unsigned tasks)
         n_run[i] = 0;
         payload[i] = 0;
     }
-    tp_idle_init(&idle, n_workers);
-    for (unsigned i = 0; i < n_workers; i++)
-        model_thread(worker, &waiters[i]);
+    tp_idle_init(&idle, stack, n_workers);
+    tp_crew_init(&crew);
+    memset(workers, 0, sizeof workers);
+    for (unsigned i = 0; i < n_workers; i++) {
+        tp_crew_add(&crew, &workers[i], "idle", worker);
+        tp_idle_grow(&idle, &workers[i]);
+    }
 }
 
 static void one_task(unsigned variant)
 {
-    workers(variant, 1);
+    open_idle(variant, 1);
     model_thread(producer, &queued[0]);
 }
 
 static void two_producers(unsigned variant)
 {
-    workers(variant, 2);
+    open_idle(variant, 2);
     model_thread(producer, &queued[0]);
     model_thread(producer, &queued[1]);
 }
 
 static void two_tasks_meet(unsigned variant)
 {
-    workers(variant, 2);
+    open_idle(variant, 2);
     tasks_meet = true;
     model_thread(double_producer, NULL);
 }
 
 static void batch_meets(unsigned variant)
 {
-    workers(variant, 2);
+    open_idle(variant, 2);
     tasks_meet = true;
     model_thread(batch_producer, NULL);
 }
@@ -178,7 +184,7 @@ static void producers_meet(unsigned variant)
 
 static void drained(unsigned variant)
 {
-    workers(variant, 1);
+    open_idle(variant, 1);
     model_thread(closing_producer, &queued[0]);
 }
 
@@ -200,7 +206,7 @@ static bool rest(void)
 static void check_left(void)
 {
     check_ran();
-    model_check(n_left == n_workers && idle.counts == 0 && idle.top == NULL);
+    model_check(n_left == n_workers && idle.counts == 0 && idle.n_stacked == 0);
 }
 
 static const struct model_scenario scenarios[] = {

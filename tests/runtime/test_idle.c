@@ -1,21 +1,29 @@
 /* Idle accounting: every count and outcome by hand, then workers and producers under load. */
 #include "tests/support/unit.h"
 
+#include "runtime/clock.h"
 #include "runtime/idle.h"
 
 #include <sched.h>
+#include <string.h>
 
 enum { WORKERS_MAX = 8,
     PRODUCERS = 4,
     ROUNDS = 4000 };
 
 static struct tp_idle idle;
-static struct tp_waiter waiters[WORKERS_MAX];
+static struct tp_crew crew;
+static struct tp_worker workers[WORKERS_MAX], *stack[0xffff];
 static tp_atomic(uint32_t) n_queued, n_run, is_draining;
 
+/* Workers that are awake, by hand: no threads. */
 static void reset(uint32_t n_workers)
 {
-    tp_idle_init(&idle, n_workers);
+    tp_idle_init(&idle, stack, n_workers);
+    memset(workers, 0, sizeof workers);
+    tp_store_rlx(&idle.n_live, n_workers);
+    for (int i = 0; i < WORKERS_MAX; i++)
+        workers[i].place = TP_WORKER_AWAKE;
     tp_store_rlx(&n_queued, 0);
     tp_store_rlx(&n_run, 0);
     tp_store_rlx(&is_draining, 0);
@@ -61,17 +69,17 @@ static void test_prepare_and_cancel(void **state)
     (void)state;
     reset(4);
     assert_true(tp_idle_begin_search(&idle));
-    tp_idle_prepare(&idle, &waiters[0], true);
+    tp_idle_prepare(&idle, &workers[0], true);
     assert_counts(0, 1);
-    tp_idle_prepare(&idle, &waiters[1], false);
+    tp_idle_prepare(&idle, &workers[1], false);
     assert_counts(0, 2);
-    tp_idle_prepare(&idle, &waiters[2], false);
-    tp_idle_cancel(&idle, &waiters[1]); /* from the middle of the stack */
+    tp_idle_prepare(&idle, &workers[2], false);
+    tp_idle_cancel(&idle, &workers[1]); /* from the middle of the stack */
     assert_counts(1, 2);
-    tp_idle_cancel(&idle, &waiters[0]);
-    tp_idle_cancel(&idle, &waiters[2]);
+    tp_idle_cancel(&idle, &workers[0]);
+    tp_idle_cancel(&idle, &workers[2]);
     assert_counts(3, 0);
-    assert_null(idle.top);
+    assert_int_equal(idle.n_stacked, 0);
 }
 
 static void test_wake_takes_the_last(void **state)
@@ -79,19 +87,19 @@ static void test_wake_takes_the_last(void **state)
     (void)state;
     reset(4);
     for (int i = 0; i < 3; i++)
-        tp_idle_prepare(&idle, &waiters[i], false);
+        tp_idle_prepare(&idle, &workers[i], false);
     assert_true(tp_idle_wake(&idle));
-    assert_int_equal(tp_load_rlx(&waiters[2].state), TP_WAITER_WOKEN);
-    assert_int_equal(tp_load_rlx(&waiters[1].state), TP_WAITER_QUEUED);
+    assert_int_equal(tp_load_rlx(&workers[2].waiter.state), TP_WAITER_WOKEN);
+    assert_int_equal(tp_load_rlx(&workers[1].waiter.state), TP_WAITER_QUEUED);
     assert_counts(1, 2); /* counted before it runs */
     assert_false(tp_idle_wake(&idle));
     tp_idle_notify(&idle); /* somebody searches already */
     assert_counts(1, 2);
-    tp_idle_sleep(&idle, &waiters[2]); /* returns at once */
-    assert_int_equal(tp_load_rlx(&waiters[2].state), TP_WAITER_OFF);
+    tp_idle_sleep(&idle, &workers[2]); /* returns at once */
+    assert_int_equal(tp_load_rlx(&workers[2].waiter.state), TP_WAITER_OFF);
     assert_true(tp_idle_end_search(&idle));
     tp_idle_notify(&idle);
-    assert_int_equal(tp_load_rlx(&waiters[1].state), TP_WAITER_WOKEN);
+    assert_int_equal(tp_load_rlx(&workers[1].waiter.state), TP_WAITER_WOKEN);
     assert_counts(1, 1);
 }
 
@@ -109,12 +117,12 @@ static void test_cancel_after_wake(void **state)
 {
     (void)state;
     reset(2);
-    tp_idle_prepare(&idle, &waiters[0], false);
+    tp_idle_prepare(&idle, &workers[0], false);
     tp_idle_notify(&idle);
     assert_counts(1, 0);
-    tp_idle_cancel(&idle, &waiters[0]); /* the waker has counted it */
+    tp_idle_cancel(&idle, &workers[0]); /* the waker has counted it */
     assert_counts(1, 0);
-    assert_int_equal(tp_load_rlx(&waiters[0].state), TP_WAITER_OFF);
+    assert_int_equal(tp_load_rlx(&workers[0].waiter.state), TP_WAITER_OFF);
 }
 
 static void test_wake_all_in_spite_of_searchers(void **state)
@@ -123,12 +131,12 @@ static void test_wake_all_in_spite_of_searchers(void **state)
     reset(4);
     assert_true(tp_idle_begin_search(&idle));
     for (int i = 0; i < 3; i++)
-        tp_idle_prepare(&idle, &waiters[i], false);
+        tp_idle_prepare(&idle, &workers[i], false);
     tp_idle_wake_all(&idle);
     assert_counts(4, 0);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(tp_load_rlx(&waiters[i].state), TP_WAITER_WOKEN);
-    assert_null(idle.top);
+        assert_int_equal(tp_load_rlx(&workers[i].waiter.state), TP_WAITER_WOKEN);
+    assert_int_equal(idle.n_stacked, 0);
 }
 
 /* -- threads ---------------------------------------------------------------------------------- */
@@ -142,9 +150,8 @@ static bool take(void)
     return false;
 }
 
-static bool await(struct tp_waiter *w)
+static bool await(struct tp_worker *w, bool searching)
 {
-    bool searching = tp_idle_begin_search(&idle);
     for (;;) {
         if (searching && take()) {
             if (tp_idle_end_search(&idle) && tp_load_acq(&n_queued) > 0)
@@ -157,20 +164,18 @@ static bool await(struct tp_waiter *w)
         if (tp_load_acq(&n_queued) > 0) {
             tp_idle_cancel(&idle, w);
         } else if (leaves) {
-            tp_idle_cancel(&idle, w);
-            tp_idle_end_search(&idle);
+            tp_idle_quit(&idle, w);
             return false;
-        } else {
-            tp_idle_sleep(&idle, w);
+        } else if (!tp_idle_sleep(&idle, w)) {
+            return false;
         }
     }
 }
 
-static void *worker(void *w)
+static void worker(struct tp_worker *w)
 {
-    while (take() || await(w))
+    for (bool more = await(w, true); more; more = take() || await(w, tp_idle_begin_search(&idle)))
         tp_add_sc(&n_run, 1);
-    return NULL;
 }
 
 /* Every few rounds it lets the workers fall asleep. */
@@ -186,22 +191,42 @@ static void *producer(void *argument)
     return argument;
 }
 
+static void open_crew(uint32_t n_workers)
+{
+    reset(0xffff);
+    tp_store_rlx(&idle.n_live, 0);
+    tp_crew_init(&crew);
+    for (uint32_t i = 0; i < n_workers; i++) {
+        workers[i].place = TP_WORKER_OUT;
+        workers[i].index = i;
+        tp_crew_add(&crew, &workers[i], "idle", worker);
+    }
+}
+
+static void close_crew(uint32_t n_workers)
+{
+    assert_int_equal(tp_crew_wait(&crew, TP_FOREVER), 0);
+    for (uint32_t i = 0; i < n_workers; i++)
+        tp_crew_reap(&workers[i]);
+    tp_crew_free(&crew);
+}
+
 static void run_load(uint32_t n_workers)
 {
-    struct crowd workers = {.n = 0}, producers = {.n = 0};
-    reset(n_workers);
+    struct crowd producers = {.n = 0};
+    open_crew(n_workers);
     for (uint32_t i = 0; i < n_workers; i++)
-        crowd_add(&workers, worker, &waiters[i]);
+        assert_int_equal(tp_idle_grow(&idle, &workers[i]), 0);
     for (int i = 0; i < PRODUCERS; i++)
         crowd_add(&producers, producer, NULL);
     crowd_join(&producers);
     tp_store_sc(&is_draining, 1);
     tp_idle_wake_all(&idle);
-    crowd_join(&workers);
+    close_crew(n_workers);
     assert_int_equal(tp_load_acq(&n_run), PRODUCERS * ROUNDS);
     assert_int_equal(tp_load_acq(&n_queued), 0);
     assert_counts(0, 0);
-    assert_null(idle.top);
+    assert_int_equal(idle.n_stacked, 0);
 }
 
 static void test_load(void **state)

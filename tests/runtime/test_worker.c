@@ -7,6 +7,7 @@
 #include "runtime/worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -50,10 +51,16 @@ static int tear_down(void **state)
     return 0;
 }
 
+static int start_one(int i, const char *name, void (*entry)(struct tp_worker *))
+{
+    tp_crew_add(&crew, &workers[i], name, entry);
+    return tp_crew_start(&workers[i]);
+}
+
 static void start(int n, void (*entry)(struct tp_worker *))
 {
     for (int i = 0; i < n; i++)
-        assert_int_equal(tp_crew_start(&crew, &workers[i], "unit", entry), 0);
+        assert_int_equal(start_one(i, "unit", entry), 0);
 }
 
 static void finish(int n)
@@ -141,9 +148,11 @@ static void test_name(void **state)
 {
     char name[32];
     (void)state;
-    assert_int_equal(tp_crew_start(&crew, &workers[0], "unit", stay), 0);
+    assert_int_equal(start_one(0, "unit", stay), 0);
     workers[1].index = 4095;
-    assert_int_equal(tp_crew_start(&crew, &workers[1], "a name that is too long", stay), 0);
+    assert_int_equal(start_one(1, "a name that is too long", stay), 0);
+    while (tp_load_acq(&n_entered) < 2)
+        sched_yield();
     assert_int_equal(pthread_getname_np(workers[0].thread, name, sizeof name), 0);
     assert_string_equal(name, "unit/0");
     assert_int_equal(pthread_getname_np(workers[1].thread, name, sizeof name), 0);
@@ -194,12 +203,12 @@ static void test_refused(void **state)
     choose_mask();
     n_before_refusal = 2;
     start(2, enter);
-    assert_int_equal(tp_crew_start(&crew, &workers[2], "unit", enter), TP_ETHREAD);
+    assert_int_equal(start_one(2, "unit", enter), TP_ETHREAD);
     n_before_refusal = -1;
     assert_chosen_mask();
     finish(2);
     assert_int_equal(tp_load_acq(&n_entered), 2);
-    assert_int_equal(tp_crew_start(&crew, &workers[2], "unit", enter), 0); /* later it may work */
+    assert_int_equal(start_one(2, "unit", enter), 0); /* later it may work */
     assert_int_equal(tp_crew_wait(&crew, TP_FOREVER), 0);
     tp_crew_reap(&workers[2]);
 }
@@ -208,7 +217,7 @@ static void test_refused_at_once(void **state)
 {
     (void)state;
     n_before_refusal = 0;
-    assert_int_equal(tp_crew_start(&crew, &workers[0], "unit", enter), TP_ETHREAD);
+    assert_int_equal(start_one(0, "unit", enter), TP_ETHREAD);
     n_before_refusal = -1;
     assert_int_equal(tp_crew_wait(&crew, TP_FOREVER), 0);
 }

@@ -107,6 +107,7 @@ struct piece_pool {
     struct piece_lane *lanes;
     struct tp_crew crew;
     struct tp_idle idle;
+    struct tp_worker **sleepers;              /* the stack of `idle` */
     tp_line_aligned struct tp_waitlist quiet; /* who waits in piece_join_all */
     uint64_t capacity;
     tp_line_aligned struct tp_spin room_lock; /* taken before any lane's lock, never after */
@@ -442,11 +443,11 @@ static void piece_tell_quiet(struct piece_pool *pool)
         tp_waitlist_wake(&pool->quiet, UINT32_MAX);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the pool has been drained. */
-static bool piece_wait(struct piece_worker *self, struct piece_slot *task)
+/* Searches and sleeps until there is a task. Returns false when the worker is to leave.
+ * searching: whether it is counted so. */
+static bool piece_wait(struct piece_worker *self, struct piece_slot *task, bool searching)
 {
     struct piece_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
     for (;;) {
         piece_tell_quiet(pool);
         if (searching && piece_search(self, task)) {
@@ -454,20 +455,20 @@ static bool piece_wait(struct piece_worker *self, struct piece_slot *task)
                 tp_idle_notify(&pool->idle); /* the last searcher hands the search on [IDLE-3] */
             return true;
         }
-        tp_idle_prepare(&pool->idle, &self->base.waiter, searching);
+        tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
         /* Acquire: pairs with piece_drain. Before the look at the queues: what was accepted until
          * the pool is draining is seen by a look that comes after [LIFE-2]. */
         bool is_draining = tp_load_acq(&pool->life) == PIECE_DRAINING;
         if (piece_is_work_visible(pool)) {
-            tp_idle_cancel(&pool->idle, &self->base.waiter);
+            tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
-            tp_idle_cancel(&pool->idle, &self->base.waiter);
-            tp_idle_end_search(&pool->idle);
+            tp_idle_quit(&pool->idle, &self->base);
             return false;
         } else {
             piece_count(&self->n_parks, 1);
-            tp_idle_sleep(&pool->idle, &self->base.waiter);
+            if (!tp_idle_sleep(&pool->idle, &self->base))
+                return false;
         }
     }
 }
@@ -480,14 +481,15 @@ static bool piece_next(struct piece_worker *self, struct piece_slot *task)
         return true;
     return piece_queue_pop(&self->queue, task) ||
            piece_take(self, task, PIECE_BATCH) ||
-           piece_wait(self, task);
+           piece_wait(self, task, tp_idle_begin_search(&self->pool->idle));
 }
 
 static void piece_worker_main(struct tp_worker *worker)
 {
     struct piece_worker *self = (struct piece_worker *)worker;
     struct piece_slot task;
-    while (piece_next(self, &task))
+    /* It was counted as searching by whoever started it. */
+    for (bool more = piece_wait(self, &task, true); more; more = piece_next(self, &task))
         piece_execute(self, &task);
 }
 
@@ -637,6 +639,7 @@ static void piece_worker_init(struct piece_pool *pool, uint32_t index)
     memset(worker, 0, offsetof(struct piece_worker, queue)); /* the slots stay untouched pages */
     worker->base.pool = pool;
     worker->base.index = index;
+    tp_crew_add(&pool->crew, &worker->base, "piece", piece_worker_main);
     worker->pool = pool;
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
     piece_queue_init(&worker->queue);
@@ -676,7 +679,6 @@ int piece_pool_open(struct piece_pool **out, const struct piece_pool_settings *s
     for (pool->n_lanes = PIECE_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < PIECE_LANES_MAX;)
         pool->n_lanes *= 2;
     tp_atomic_init(&pool->life, PIECE_OPEN);
-    tp_idle_init(&pool->idle, n_workers);
     tp_waitlist_init(&pool->quiet);
     pool->capacity = settings && settings->capacity > 0 ? settings->capacity : 100;
     tp_spin_init(&pool->room_lock);
@@ -690,13 +692,17 @@ int piece_pool_open(struct piece_pool **out, const struct piece_pool_settings *s
     pool->workers = aligned_alloc(alignof(struct piece_worker), n_workers * sizeof *pool->workers);
     if (!pool->workers)
         goto fail_lanes;
+    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
+    if (!pool->sleepers)
+        goto fail_workers_memory;
+    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
     for (uint32_t i = 0; i < n_workers; i++)
         piece_worker_init(pool, i);
 
     tp_crew_init(&pool->crew);
     uint32_t n_started = 0;
     do
-        status = tp_crew_start(&pool->crew, &pool->workers[n_started].base, "piece", piece_worker_main);
+        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
     while (status == 0 && ++n_started < n_workers);
     if (status != 0)
         goto fail_workers;
@@ -709,6 +715,8 @@ fail_workers:
     while (n_started > 0)
         tp_crew_reap(&pool->workers[--n_started].base);
     tp_crew_free(&pool->crew);
+    free(pool->sleepers);
+fail_workers_memory:
     free(pool->workers);
 fail_lanes:
     for (uint32_t i = 0; i < pool->n_lanes; i++)
@@ -769,6 +777,7 @@ void piece_pool_free(struct piece_pool *pool)
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         piece_lane_free(&pool->lanes[i]);
     free(pool->lanes);
+    free(pool->sleepers);
     free(pool->workers);
     free(pool);
 }

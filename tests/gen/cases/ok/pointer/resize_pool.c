@@ -120,6 +120,7 @@ struct resize_pool {
     struct resize_lane *lanes;
     struct tp_crew crew;
     struct tp_idle idle;
+    struct tp_worker **sleepers;              /* the stack of `idle` */
     tp_line_aligned struct tp_waitlist quiet; /* who waits in resize_join_all */
     uint64_t capacity;
     tp_line_aligned struct tp_spin room_lock; /* taken before any lane's lock, never after */
@@ -637,11 +638,11 @@ static void resize_tell_quiet(struct resize_pool *pool)
         tp_waitlist_wake(&pool->quiet, UINT32_MAX);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the pool has been drained. */
-static bool resize_wait(struct resize_worker *self, struct resize_slot *task)
+/* Searches and sleeps until there is a task. Returns false when the worker is to leave.
+ * searching: whether it is counted so. */
+static bool resize_wait(struct resize_worker *self, struct resize_slot *task, bool searching)
 {
     struct resize_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
     for (;;) {
         resize_tell_quiet(pool);
         if (searching && resize_search(self, task)) {
@@ -649,20 +650,20 @@ static bool resize_wait(struct resize_worker *self, struct resize_slot *task)
                 tp_idle_notify(&pool->idle); /* the last searcher hands the search on [IDLE-3] */
             return true;
         }
-        tp_idle_prepare(&pool->idle, &self->base.waiter, searching);
+        tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
         /* Acquire: pairs with resize_drain. Before the look at the queues: what was accepted until
          * the pool is draining is seen by a look that comes after [LIFE-2]. */
         bool is_draining = tp_load_acq(&pool->life) == RESIZE_DRAINING;
         if (resize_is_work_visible(pool)) {
-            tp_idle_cancel(&pool->idle, &self->base.waiter);
+            tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
-            tp_idle_cancel(&pool->idle, &self->base.waiter);
-            tp_idle_end_search(&pool->idle);
+            tp_idle_quit(&pool->idle, &self->base);
             return false;
         } else {
             resize_count(&self->n_parks, 1);
-            tp_idle_sleep(&pool->idle, &self->base.waiter);
+            if (!tp_idle_sleep(&pool->idle, &self->base))
+                return false;
         }
     }
 }
@@ -675,14 +676,15 @@ static bool resize_next(struct resize_worker *self, struct resize_slot *task)
         return true;
     return resize_queue_pop(&self->queue, task) ||
            resize_take(self, task, RESIZE_BATCH) ||
-           resize_wait(self, task);
+           resize_wait(self, task, tp_idle_begin_search(&self->pool->idle));
 }
 
 static void resize_worker_main(struct tp_worker *worker)
 {
     struct resize_worker *self = (struct resize_worker *)worker;
     struct resize_slot task;
-    while (resize_next(self, &task))
+    /* It was counted as searching by whoever started it. */
+    for (bool more = resize_wait(self, &task, true); more; more = resize_next(self, &task))
         resize_execute(self, &task);
 }
 
@@ -853,6 +855,7 @@ static void resize_worker_init(struct resize_pool *pool, uint32_t index)
     memset(worker, 0, offsetof(struct resize_worker, queue)); /* the slots stay untouched pages */
     worker->base.pool = pool;
     worker->base.index = index;
+    tp_crew_add(&pool->crew, &worker->base, "resize", resize_worker_main);
     worker->pool = pool;
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
     worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
@@ -893,7 +896,6 @@ int resize_pool_open(struct resize_pool **out, const struct resize_pool_settings
     for (pool->n_lanes = RESIZE_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < RESIZE_LANES_MAX;)
         pool->n_lanes *= 2;
     tp_atomic_init(&pool->life, RESIZE_OPEN);
-    tp_idle_init(&pool->idle, n_workers);
     tp_waitlist_init(&pool->quiet);
     pool->capacity = settings && settings->capacity > 0 ? settings->capacity : 1024;
     tp_spin_init(&pool->room_lock);
@@ -908,13 +910,17 @@ int resize_pool_open(struct resize_pool **out, const struct resize_pool_settings
     pool->workers = aligned_alloc(alignof(struct resize_worker), n_workers * sizeof *pool->workers);
     if (!pool->workers)
         goto fail_lanes;
+    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
+    if (!pool->sleepers)
+        goto fail_workers_memory;
+    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
     for (uint32_t i = 0; i < n_workers; i++)
         resize_worker_init(pool, i);
 
     tp_crew_init(&pool->crew);
     uint32_t n_started = 0;
     do
-        status = tp_crew_start(&pool->crew, &pool->workers[n_started].base, "resize", resize_worker_main);
+        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
     while (status == 0 && ++n_started < n_workers);
     if (status != 0)
         goto fail_workers;
@@ -927,6 +933,8 @@ fail_workers:
     while (n_started > 0)
         tp_crew_reap(&pool->workers[--n_started].base);
     tp_crew_free(&pool->crew);
+    free(pool->sleepers);
+fail_workers_memory:
     free(pool->workers);
 fail_lanes:
     for (uint32_t i = 0; i < pool->n_lanes; i++)
@@ -988,6 +996,7 @@ void resize_pool_free(struct resize_pool *pool)
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         resize_lane_free(&pool->lanes[i]);
     free(pool->lanes);
+    free(pool->sleepers);
     free(pool->workers);
     free(pool);
 }

@@ -107,6 +107,7 @@ struct note_pool {
     struct note_lane *lanes;
     struct tp_crew crew;
     struct tp_idle idle;
+    struct tp_worker **sleepers;              /* the stack of `idle` */
     tp_line_aligned struct tp_waitlist quiet; /* who waits in note_join_all */
 };
 
@@ -498,11 +499,11 @@ static void note_tell_quiet(struct note_pool *pool)
         tp_waitlist_wake(&pool->quiet, UINT32_MAX);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the pool has been drained. */
-static bool note_wait(struct note_worker *self, struct note_slot *task)
+/* Searches and sleeps until there is a task. Returns false when the worker is to leave.
+ * searching: whether it is counted so. */
+static bool note_wait(struct note_worker *self, struct note_slot *task, bool searching)
 {
     struct note_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
     for (;;) {
         note_tell_quiet(pool);
         if (searching && note_search(self, task)) {
@@ -510,19 +511,19 @@ static bool note_wait(struct note_worker *self, struct note_slot *task)
                 tp_idle_notify(&pool->idle); /* the last searcher hands the search on [IDLE-3] */
             return true;
         }
-        tp_idle_prepare(&pool->idle, &self->base.waiter, searching);
+        tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
         /* Acquire: pairs with note_drain. Before the look at the queues: what was accepted until
          * the pool is draining is seen by a look that comes after [LIFE-2]. */
         bool is_draining = tp_load_acq(&pool->life) == NOTE_DRAINING;
         if (note_is_work_visible(pool)) {
-            tp_idle_cancel(&pool->idle, &self->base.waiter);
+            tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
-            tp_idle_cancel(&pool->idle, &self->base.waiter);
-            tp_idle_end_search(&pool->idle);
+            tp_idle_quit(&pool->idle, &self->base);
             return false;
         } else {
-            tp_idle_sleep(&pool->idle, &self->base.waiter);
+            if (!tp_idle_sleep(&pool->idle, &self->base))
+                return false;
         }
     }
 }
@@ -535,14 +536,15 @@ static bool note_next(struct note_worker *self, struct note_slot *task)
         return true;
     return note_queue_pop(&self->queue, task) ||
            note_take(self, task, NOTE_BATCH) ||
-           note_wait(self, task);
+           note_wait(self, task, tp_idle_begin_search(&self->pool->idle));
 }
 
 static void note_worker_main(struct tp_worker *worker)
 {
     struct note_worker *self = (struct note_worker *)worker;
     struct note_slot task;
-    while (note_next(self, &task))
+    /* It was counted as searching by whoever started it. */
+    for (bool more = note_wait(self, &task, true); more; more = note_next(self, &task))
         note_execute(self, &task);
 }
 
@@ -676,6 +678,7 @@ static void note_worker_init(struct note_pool *pool, uint32_t index)
     memset(worker, 0, offsetof(struct note_worker, queue)); /* the slots stay untouched pages */
     worker->base.pool = pool;
     worker->base.index = index;
+    tp_crew_add(&pool->crew, &worker->base, "note", note_worker_main);
     worker->pool = pool;
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
     worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
@@ -716,7 +719,6 @@ int note_pool_open(struct note_pool **out, const struct note_pool_settings *sett
     for (pool->n_lanes = NOTE_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < NOTE_LANES_MAX;)
         pool->n_lanes *= 2;
     tp_atomic_init(&pool->life, NOTE_OPEN);
-    tp_idle_init(&pool->idle, n_workers);
     tp_waitlist_init(&pool->quiet);
     pool->lanes = aligned_alloc(alignof(struct note_lane), pool->n_lanes * sizeof *pool->lanes);
     if (!pool->lanes)
@@ -728,13 +730,17 @@ int note_pool_open(struct note_pool **out, const struct note_pool_settings *sett
     pool->workers = aligned_alloc(alignof(struct note_worker), n_workers * sizeof *pool->workers);
     if (!pool->workers)
         goto fail_lanes;
+    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
+    if (!pool->sleepers)
+        goto fail_workers_memory;
+    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
     for (uint32_t i = 0; i < n_workers; i++)
         note_worker_init(pool, i);
 
     tp_crew_init(&pool->crew);
     uint32_t n_started = 0;
     do
-        status = tp_crew_start(&pool->crew, &pool->workers[n_started].base, "note", note_worker_main);
+        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
     while (status == 0 && ++n_started < n_workers);
     if (status != 0)
         goto fail_workers;
@@ -747,6 +753,8 @@ fail_workers:
     while (n_started > 0)
         tp_crew_reap(&pool->workers[--n_started].base);
     tp_crew_free(&pool->crew);
+    free(pool->sleepers);
+fail_workers_memory:
     free(pool->workers);
 fail_lanes:
     for (uint32_t i = 0; i < pool->n_lanes; i++)
@@ -807,6 +815,7 @@ void note_pool_free(struct note_pool *pool)
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         note_lane_free(&pool->lanes[i]);
     free(pool->lanes);
+    free(pool->sleepers);
     free(pool->workers);
     free(pool);
 }

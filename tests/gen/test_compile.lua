@@ -6,25 +6,54 @@ local lib = require "lib"
 local PAYLOADS = { "struct image *", "uintptr_t", "const char *", "unsigned long long", "struct image", "enum colour",
   "const struct image *const *",
   "struct task *", "struct worker", "bool", "struct next *", "wchar_t" } -- names that the code uses, as tags
-local WORKERS = { "3", "4096", "cores", "cores * 3 / 2", "cores / 2" }
-local CAPACITIES = { "capacity = 1000000000 overload = reject", "capacity = unlimited", "capacity = 1",
+local WORKERS = { "3", "4096", "cores", "cores * 3 / 2", "cores / 2", "1..4096", "2..cores", "2..cores * 3 / 2" }
+local OVERLOADS = { "capacity = 1000000000 overload = reject", "capacity = unlimited", "capacity = 1",
   "overload = block { waiting = 3 }", "overload = block { deadline = 24h }",
-  "overload = block { waiting = 1000000 deadline = 1us }" }
-local POLICIES = { "fifo", "lifo" }
-local STEALING = { "off", "on { queue = 2 batch = one }", "on { queue = 16384 }" }
-local STATS = { "on", "off" }
+  "overload = block { waiting = 1000000 deadline = 1us }", "overload = caller_runs", "overload = drop_oldest",
+  "overload = drop_oldest { dropped = drop%d }", "overload = drop_newest", "overload = drop_newest { dropped = drop%d }",
+  "overload = spill", "overload = any", "overload = any { dropped = drop%d }" }
+local LEVELS = {}
+for i = 1, 16 do
+  LEVELS[i] = "l" .. i
+end
+local POLICIES = { "fifo", "lifo", "priority(a, b)", "priority(" .. table.concat(LEVELS, ", ") .. ") { exceed = 0 age = 1 }",
+  "fair(a = 1, b = 1000)", "fair(" .. table.concat(LEVELS, " = 3, ") .. " = 3) { slice = 1us }", "adaptive",
+  "adaptive(a = 5, b = 2) { age = 1000000 slice = 24h }" }
+local STEALING = { "off", "on", "on { queue = 2 batch = one }", "on { queue = 16384 victims = next newest = 64 }" }
+local OTHERS = { -- name, and values; "" for none
+  { "stats", "on", "off" }, { "tracking", "off", "on" }, { "min", "", "1" }, { "expire", "off", "1us", "24h" },
+  { "timeout", "", "5s" }, { "tune", "off", "on", "auto", "auto { period = 24h }", 'auto { hours = "22:30-06:00" }' },
+}
+
+-- The value of `list` for pool n, all in turn; `every`: how many pools have the same.
+local function turn(list, n, every)
+  return list[(n // (every or 1) + n // 31) % #list + 1]
+end
+
+local function stealing_for(n, policy, overload)
+  local shared = policy:find("^priority") or policy:find("^fair") or overload:find("drop_oldest") and not policy:find("^adaptive")
+  local stealing = turn(STEALING, n)
+  return shared and stealing:gsub(" {.*", "") or policy ~= "fifo" and stealing:gsub(" newest = %d+", "") or stealing
+end
+
+local function options_for(n)
+  local list, fixed = {}, false
+  for i, other in ipairs(OTHERS) do
+    local value = turn({ table.unpack(other, 2) }, n, i % 3 + 1)
+    fixed = value:find("^auto") ~= nil or fixed
+    list[#list + 1] = value ~= "" and other[1] .. " = " .. value or nil
+  end
+  local workers = turn(WORKERS, n, 3)
+  list[#list + 1] = "workers = " .. (fixed and not workers:find("..", 1, true) and "2..cores" or workers)
+  return table.concat(list, " ")
+end
 
 local config, pools = { 'include "types.h"\n' }, {}
-for _, capacity in ipairs(CAPACITIES) do
-  for _, policy in ipairs(POLICIES) do
-    for _, stealing in ipairs(STEALING) do
-      local n = #pools + 1
-      pools[n] = "p" .. n
-      config[#config + 1] = ("pool p%d { payload = %q run = run%d workers = %s %s policy = %s stealing = %s stats = %s }\n")
-        :format(n, PAYLOADS[n % #PAYLOADS + 1], n, WORKERS[n % #WORKERS + 1], capacity, policy, stealing,
-          STATS[(n + n // 6) % #STATS + 1])
-    end
-  end
+for n = 1, 4 * #OVERLOADS do
+  local policy, overload = POLICIES[(n + n // #OVERLOADS) % #POLICIES + 1], turn(OVERLOADS, n)
+  pools[n] = "p" .. n
+  config[n + 1] = ("pool p%d { payload = %q run = run%d %s policy = %s stealing = %s %s }\n"):format(n,
+    PAYLOADS[n % #PAYLOADS + 1], n, overload:format(n), policy, stealing_for(n, policy, overload), options_for(n))
 end
 
 local dir = lib.dir()

@@ -85,5 +85,12 @@ local names = template.names_of("Mail")
 table.sort(names)
 lib.equal("names of a pool", table.concat(names, " "), "MAIL_B MAIL_POOL_H Mail_run Mail_x")
 
+local whole = parts.from(function(name) return lib.read("gen/parts/" .. name) end)
+local too_long = {}
+for _, id in ipairs(whole.names_of(("p"):rep(40))) do -- the longest name that a pool can have
+  too_long[#too_long + 1] = #id > 63 and id or nil
+end
+lib.equal("the template's names leave room for the pool's", table.concat(too_long, " "), "")
+
 lib.equal("depfile", emit.depfile("a b/c.h", { "x#y", "$z" }), "a\\ b/c.h: \\\n  x\\#y \\\n  $$z\n")
 lib.equal("below the home", parts.below(".", "gen") .. parts.below("/a/", "gen") .. parts.below("b", "gen"), "gen/a/genb/gen")

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "clock.h"
 #include "cpu.h"
+#include "multi.h"
 #include "pool.h"
 #include "task.h"
 

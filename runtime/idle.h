@@ -19,7 +19,7 @@ struct tp_idle {
     /* searching (low half) and sleeping (high half) workers. Written by workers as they change
      * state and by wakers; read by every submitter, hence alone on its line but for n_live. */
     tp_line_aligned tp_atomic(uint32_t) counts;
-    tp_atomic(uint32_t) n_live; /* awake or asleep; written under the lock, seldom; read as a limit */
+    tp_atomic(uint32_t) n_live;          /* awake or asleep; written under the lock, seldom; read as a limit */
     tp_line_aligned struct tp_spin lock; /* guards the stack and the workers' fields for it */
     struct tp_worker **stack;            /* first the vacant workers, then the sleepers */
     uint32_t n_vacant, n_stacked, n_max;

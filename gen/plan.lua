@@ -34,7 +34,8 @@ local switches = {
     absent = "classes" },
 
   { name = "WITH_ANY", on = overload "any" },
-  { name = "WITH_BLOCK", on = overload "block", absent = "waiting for room", of = { "WITH_BOUNDED" } },
+  { name = "WITH_BLOCK", on = overload "block",
+    absent = "waiting for room", of = { "WITH_BOUNDED" } },
   { name = "WITH_WAITING", on = function(v, is) return is.WITH_BLOCK and (is.WITH_ANY or says(v.overload, "waiting")) end,
     absent = "limit on waiting submitters", of = { "WITH_BLOCK" } },
   { name = "WITH_DEADLINE", on = function(v, is) return is.WITH_BLOCK and (is.WITH_ANY or says(v.overload, "deadline")) end,
@@ -66,7 +67,8 @@ local switches = {
   { name = "WITH_TIMEOUT", on = function(v) return v.timeout ~= nil end, absent = "time limit" },
   { name = "WITH_EXPIRE", on = function(v) return v.expire.number ~= nil end, absent = "expiry of workers" },
   { name = "WITH_TUNE", on = function(v) return v.tune.word ~= "off" end, absent = "tuning" },
-  { name = "WITH_AUTO", on = function(v) return v.tune.word == "auto" end, absent = "automatic tuning", of = { "WITH_TUNE" } },
+  { name = "WITH_AUTO", on = function(v) return v.tune.word == "auto" end, absent = "automatic tuning",
+    of = { "WITH_TUNE" } },
   { name = "WITH_HOURS", on = function(v, is) return is.WITH_AUTO and says(v.tune, "hours") end },
   { name = "WITH_KEEPER", on = function(_, is) return is.WITH_TIMEOUT or is.WITH_EXPIRE or is.WITH_AUTO end },
   { name = "WITH_OPS", on = function() return false end }, -- for tests and stock variants of the template alone

@@ -117,7 +117,8 @@ schema.pool = {
         show = "fair(CLASS = WEIGHT, ...) { slice = DURATION }", args = "weights",
         block = { slice() },
       }),
-      word("adaptive", "as the others do, chosen while the pool runs, by what it measures; without classes: `high = 4, normal = 2, low = 1`", {
+      word("adaptive", "as one of the others, chosen while the pool runs, by what it measures; classes as for `fair`, or "
+        .. "`high = 4, normal = 2, low = 1`", {
         show = "adaptive [(CLASS = WEIGHT, ...)] { slice = DURATION  age = N }", args = "weights",
         default_args = "high = 4, normal = 2, low = 1",
         block = { slice(), age() },
@@ -137,7 +138,8 @@ schema.pool = {
             forms = { word("half", "half of what it finds"), word("one", "one task") } },
           { name = "victims", default = "random", doc = "Where it looks first.",
             forms = { word("random", "anywhere"), word("next", "at its neighbour") } },
-          { name = "newest", default = "off", doc = "Whether a worker runs the task that its task submitted last next; with `policy = fifo`.",
+          { name = "newest", default = "off",
+            doc = "Whether the task that a task submitted last is the next of its worker; with `policy = fifo`.",
             forms = { word("off"), number(1, 64, { doc = "at most so many times in a row" }) } },
         },
       }),
@@ -166,14 +168,14 @@ schema.pool = {
         show = "drop_newest { dropped = FUNCTION }", block = { dropped() },
       }),
       word("spill", "it is accepted beyond the capacity"),
-      word("any", "one of these, chosen when the pool is opened; `drop_oldest` is among them with `priority`, `fair` and `adaptive` only", {
+      word("any", "one of these, chosen when the pool is opened; `drop_oldest` with `priority`, `fair` and `adaptive` only", {
         show = "any { dropped = FUNCTION }", block = { dropped() },
       }),
     },
   },
   {
     name = "timeout",
-    doc = "How long a task may take; one that runs longer is reported, and asked to stop where it next looks. Without it: for ever.",
+    doc = "How long a task may take; one that runs longer is reported, and asked to stop at its next cancellation point.",
     forms = { duration() },
   },
   {

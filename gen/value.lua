@@ -148,7 +148,8 @@ end
 function read.hours(node, _, option, diag)
   local h1, m1, h2, m2 = node.text:match('^"(%d%d):(%d%d)%-(%d%d):(%d%d)"$')
   if not h1 then
-    return diag:error(node, ("`%s` are written otherwise"):format(option.name), { expected = '"HH:MM-HH:MM", such as "08:00-18:00"' })
+    return diag:error(node, ("`%s` are written otherwise"):format(option.name),
+      { expected = '"HH:MM-HH:MM", such as "08:00-18:00"' })
   end
   local from, to = h1 * 60 + m1, h2 * 60 + m2
   if tonumber(m1) > 59 or tonumber(m2) > 59 or from > 23 * 60 + 59 or to > 24 * 60 then

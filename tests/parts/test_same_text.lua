@@ -84,7 +84,7 @@ local rotated = {
   { name = "timeout", { "", "-DWITH_TIMEOUT=0" }, { "timeout = 3s", "-DWITH_TIMEOUT=1 -DVALUE_TIMEOUT_NS=3000000000" } },
 }
 
--- Can these choices stand in one config? gen/check.lua says why not.
+-- Can these choices stand in one config? gen/rules.lua says why not.
 local function possible(choices)
   local has = {}
   for _, choice in ipairs(choices) do

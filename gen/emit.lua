@@ -73,6 +73,7 @@ local function expand(name, template, switches)
 end
 
 -- int VALUE_RUN(VALUE_PAYLOAD payload);  ->  int resize_image(struct image *payload);
+-- A value of several lines stands below itself.
 function emit.holes(lines, values, includes)
   local out = {}
   for _, line in ipairs(lines) do
@@ -83,10 +84,13 @@ function emit.holes(lines, values, includes)
     elseif not line:find("VALUE_", 1, true) then
       out[#out + 1] = line
     else
-      out[#out + 1] = line:gsub("%f[%w_](VALUE_[%u%d_]+)( *)", function(name, space)
-        local filled = assert(values[name], name)
+      local indent = line:match("^ *")
+      local whole = line:gsub("%f[%w_](VALUE_[%u%d_]+)( *)", function(name, space)
+        local filled = assert(values[name], name):gsub("\n", "\n" .. indent)
         return filled .. (filled:find("%*$") and "" or space) -- a star stands close to what follows
       end)
+      local filled_lines = text.lines(whole)
+      table.move(filled_lines, 1, #filled_lines, #out + 1, out)
     end
   end
   return out

@@ -90,7 +90,7 @@ local function fill_classes(out, pool)
     default = arg.name:upper() == "NORMAL" and i or default
   end
   default = default or pool.values.policy.word == "fair" and 1 or (#enumerators + 1) // 2
-  out.VALUE_CLASSES = table.concat(enumerators, ", ")
+  out.VALUE_CLASSES = table.concat(enumerators, ",\n")
   out.VALUE_CLASS_DEFAULT = enumerators[default]
   out.VALUE_WEIGHTS = table.concat(weights, ", ")
 end

@@ -241,7 +241,7 @@ static const struct tp_pool_ops whole_ops = {
 };
 
 /* Only what a multi-pool cannot do without. */
-static const struct tp_pool_ops bare_ops = {
+__attribute__((unused)) static const struct tp_pool_ops bare_ops = {
     .name = "bare",
     .payload_bytes = sizeof(int),
     .n_classes = 1,

@@ -71,8 +71,8 @@ local switches = {
     of = { "WITH_TUNE" } },
   { name = "WITH_HOURS", on = function(v, is) return is.WITH_AUTO and says(v.tune, "hours") end },
   { name = "WITH_KEEPER", on = function(_, is) return is.WITH_TIMEOUT or is.WITH_EXPIRE or is.WITH_AUTO end },
-  { name = "WITH_OPS", on = function() return false end }, -- for tests and stock variants of the template alone
   { name = "WITH_STATS", on = function(v) return v.stats.word == "on" end, absent = "statistics" },
+  { name = "WITH_OPS", on = function(v) return v.ops.word == "on" end, absent = "table of functions" },
 }
 
 -- Slots of a worker's own queue when nobody else looks at it.

@@ -225,6 +225,11 @@ schema.pool = {
     forms = { word("on"), word("off") },
   },
   {
+    name = "ops", default = "off",
+    doc = "A table of the pool's functions, `struct tp_pool_ops`, through which a host drives pools of different kinds alike.",
+    forms = { word("on"), word("off") },
+  },
+  {
     name = "lua", default = "off",
     doc = "Whether Lua scripts can drive the pool.",
     forms = { word("on", nil, later), word("off") },

@@ -21,8 +21,8 @@ local POLICIES = { "fifo", "lifo", "priority(a, b)", "priority(" .. table.concat
   "adaptive(a = 5, b = 2) { age = 1000000 slice = 24h }" }
 local STEALING = { "off", "on", "on { queue = 2 batch = one }", "on { queue = 16384 victims = next newest = 64 }" }
 local OTHERS = { -- name, and values; "" for none
-  { "stats", "on", "off" }, { "tracking", "off", "on" }, { "min", "", "1" }, { "expire", "off", "1us", "24h" },
-  { "timeout", "", "5s" }, { "tune", "off", "on", "auto", "auto { period = 24h }", 'auto { hours = "22:30-06:00" }' },
+  { "stats", "on", "off" }, { "tracking", "off", "on" }, { "ops", "on", "off" }, { "min", "", "1" },
+  { "expire", "off", "1us", "24h" }, { "timeout", "", "5s" }, { "tune", "off", "on", "auto", "auto { period = 24h }", 'auto { hours = "22:30-06:00" }' },
 }
 
 -- The value of `list` for pool n, all in turn; `every`: how many pools have the same.
@@ -101,7 +101,7 @@ int main()
         if (sum_submit(pool, n) != 0)
             return 2;
     sum_join_all(pool, TP_FOREVER);
-    sum_stats stats;
+    tp_pool_stats stats;
     sum_pool_stats(pool, &stats);
     sum_pool_free(pool);
     std::printf("%d %d %d\n", total.load(), int(stats.completed), int(stats.failed));

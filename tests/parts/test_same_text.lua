@@ -79,6 +79,7 @@ local rotated = {
   },
   { name = "min", { "", "-DWITH_PREALLOCATE=0" }, { "min = 50", "-DWITH_PREALLOCATE=1 -DVALUE_PREALLOCATE=50" } },
   { name = "stats", { "stats = on", "-DWITH_STATS=1" }, { "stats = off", "-DWITH_STATS=0" } },
+  { name = "ops", { "ops = on", "-DWITH_OPS=1" }, { "ops = off", "-DWITH_OPS=0" } },
   { name = "tracking", { "tracking = on", "-DWITH_TRACKING=1" }, { "tracking = off", "-DWITH_TRACKING=0" } },
   { name = "expire", { "expire = off", "-DWITH_EXPIRE=0" }, { "expire = 2s", "-DWITH_EXPIRE=1 -DVALUE_EXPIRE_NS=2000000000" } },
   { name = "timeout", { "", "-DWITH_TIMEOUT=0" }, { "timeout = 3s", "-DWITH_TIMEOUT=1 -DVALUE_TIMEOUT_NS=3000000000" } },

@@ -14,9 +14,10 @@
  *   * tune      = off
  *   * tracking  = off
  *     stats     = on
+ *   * ops       = off
  *   * lua       = off
  * Left out: preallocation, classes, waiting for room, stealing, tracking, time limit, expiry of
- * workers, tuning. */
+ * workers, tuning, table of functions. */
 #include "piece_pool.h"
 
 #include <tidepool_kit.h>

@@ -14,9 +14,10 @@
  *   * tune      = off
  *   * tracking  = off
  *     stats     = on
+ *   * ops       = off
  *   * lua       = off
  * Left out: preallocation, classes, waiting for room, stealing, tracking, time limit, expiry of
- * workers, tuning. */
+ * workers, tuning, table of functions. */
 #ifndef PIECE_POOL_H
 #define PIECE_POOL_H
 

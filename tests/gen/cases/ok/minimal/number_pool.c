@@ -14,9 +14,10 @@
  *   * tune      = off
  *   * tracking  = off
  *   * stats     = off
+ *   * ops       = off
  *   * lua       = off
  * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * tracking, time limit, expiry of workers, tuning, statistics. */
+ * tracking, time limit, expiry of workers, tuning, statistics, table of functions. */
 #include "number_pool.h"
 
 #include <tidepool_kit.h>

@@ -14,8 +14,10 @@
  *   * tune      = off
  *   * tracking  = off
  *     stats     = on
+ *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, tracking, time limit, expiry of workers, tuning. */
+ * Left out: preallocation, classes, tracking, time limit, expiry of workers, tuning, table of
+ * functions. */
 #ifndef RESIZE_POOL_H
 #define RESIZE_POOL_H
 

@@ -13,9 +13,10 @@
  *   * tune      = off
  *   * tracking  = off
  *   * stats     = off
+ *   * ops       = off
  *   * lua       = off
  * Left out: capacity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
- * statistics. */
+ * statistics, table of functions. */
 #ifndef NOTE_POOL_H
 #define NOTE_POOL_H
 

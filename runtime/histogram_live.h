@@ -18,6 +18,13 @@ static inline void tp_histogram_live_init(struct tp_histogram_live *live)
         tp_atomic_init(&live->counts[i], 0);
 }
 
+/* Makes it empty again. By the owner only. Relaxed: as below. */
+static inline void tp_histogram_live_clear(struct tp_histogram_live *live)
+{
+    for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++)
+        tp_store_rlx(&live->counts[i], 0);
+}
+
 /* Records a value `weight` times: for every n-th of all, n. By the owner only.
  * Relaxed: one writer, and a count publishes nothing. */
 static inline void tp_histogram_add(struct tp_histogram_live *live, uint64_t value, uint64_t weight)

@@ -192,6 +192,8 @@ static void test_weights_and_merging(void **state)
     tp_histogram_read(&live, &other); /* a reading adds, so that workers sum up */
     assert_int_equal(tp_histogram_count(&other), 30);
     assert_int_equal(tp_histogram_min(&other), 5);
+    tp_histogram_live_clear(&live);
+    assert_int_equal(tp_histogram_count(look()), 0);
 }
 
 static void *writer(void *argument)

@@ -48,7 +48,7 @@ struct job_shelf {
 struct job_account {
     uint64_t weight;
     uint64_t paid;        /* virtual time of the tasks that have ended */
-    uint64_t prepaid;     /* virtual time expected of the tasks that run */
+    uint64_t prepaid;     /* virtual time expected of the slices that run */
     uint64_t expected_ns; /* run time of a task: a moving average */
     uint64_t n_running;   /* tasks that run */
     uint64_t n_tasks;     /* tasks that have ended */
@@ -59,7 +59,7 @@ struct job_account {
 /* What a worker remembers from one task to the next. All zero at the begin; written under the lock. */
 struct job_turn {
     uint64_t began_ns;    /* when its task was taken */
-    uint64_t prepaid;     /* what the class paid in advance for it */
+    uint64_t prepaid;     /* what the class has paid in advance, for it and the rest of the slice */
     uint64_t slice_ns;    /* run time of the slice */
     uint32_t slice_n;     /* tasks of the slice that have ended; 0: no slice */
     uint32_t class_index; /* of the task, and of the slice */

@@ -21,15 +21,20 @@ static inline uint32_t job_board_mode(struct job_board *board)
 static void job_adapt_set(struct job_board *board, uint32_t mode)
 {
     tp_store_rlx(&board->adapt.mode, mode); /* relaxed: a hint for those without the lock */
-    board->adapt.n_calm = 0;
-    memset(board->adapt.n_starved, 0, sizeof board->adapt.n_starved);
-    if (mode == TP_POLICY_FAIR) { /* what was before is forgotten: all classes begin alike */
+    if (mode == TP_POLICY_FAIR) {           /* all classes begin alike */
         board->virtual_now = 0;
         for (uint32_t c = 0; c < JOB_CLASSES; c++) {
             board->accounts[c].paid = 0;
             board->accounts[c].is_in = false;
         }
     }
+}
+
+/* What was seen in another mode does not count in this one. */
+static void job_adapt_forget(struct job_adapt *adapt)
+{
+    adapt->n_calm = 0;
+    memset(adapt->n_starved, 0, sizeof adapt->n_starved);
 }
 
 static void job_adapt_note(struct job_board *board, uint64_t now_ns, uint32_t from, uint32_t to, uint64_t before, uint64_t after, const char *why)
@@ -46,6 +51,7 @@ static void job_adapt_order(struct job_board *board, uint64_t now_ns, uint32_t o
 #if WITH_STEALING
     board->adapt.home = order;
 #endif
+    job_adapt_forget(&board->adapt);
     job_adapt_set(board, order);
 }
 
@@ -100,6 +106,7 @@ static void job_adapt_judge(struct job_board *board, uint64_t now_ns, uint64_t r
         job_adapt_note(board, now_ns, home, other, adapt->rate, rate, other == TP_POLICY_FIFO ? "order cost too many tasks per second" : "order costs few tasks per second");
         adapt->home = other;
         adapt->rate = rate;
+        job_adapt_forget(adapt);
     } else {
         job_adapt_note(board, now_ns, home, home, adapt->rate, rate, "tried the other way: not better, in tasks per second");
         job_adapt_set(board, home);
@@ -134,8 +141,10 @@ static void job_window_begin(struct job_board *board, uint64_t now_ns)
 static void job_window_turn(struct job_board *board, uint64_t now_ns)
 {
     struct job_adapt *adapt = &board->adapt;
+    if (adapt->window_ns == 0)
+        job_window_begin(board, now_ns);
     uint64_t ns = now_ns > adapt->window_ns ? now_ns - adapt->window_ns : 0;
-    if (adapt->window_ns > 0 && (ns < JOB_WINDOW_NS || (adapt->n_tasks < JOB_WINDOW_TASKS && ns < JOB_WINDOW_LONGEST)))
+    if (ns < JOB_WINDOW_NS || (adapt->n_tasks < JOB_WINDOW_TASKS && ns < JOB_WINDOW_LONGEST))
         return;
     uint32_t mode = job_board_mode(board);
 #if WITH_STEALING

@@ -2,10 +2,10 @@
 /* -- 4 Pick by share ----------------------------------------------------------------------------
  * Classes share the run time of the workers by weight: stride scheduling (Waldspurger and Weihl,
  * 1995) with the time that tasks took in place of a fixed quantum. Each class pays run time over
- * weight; the one that has paid least is next. How long a task will run is not known, so its class
- * pays the average of its tasks in advance, and the difference when it has ended: several workers
- * spread over the classes. A class that comes back starts where the least paying one is [PICK-2]
- * (docs/policies.md). */
+ * weight; the one that has paid least is next. A worker stays with its class for a slice. The class
+ * pays in advance for what is to be expected of that, by the average of its tasks, and what they
+ * really took as they end: so several workers spread over the classes. A class that comes back starts
+ * where the least paying one is [PICK-2] (docs/policies.md). */
 
 /* Is virtual time a before b? They are less than half of the range apart. */
 static inline bool job_is_before(uint64_t a, uint64_t b)
@@ -69,7 +69,16 @@ static inline bool job_slice_goes_on(const struct job_board *board, const struct
            board->shelves[turn->class_index].n > 0;
 }
 
-/* Takes a class's oldest task, and what it will cost from the class's account. */
+/* The run time to expect of the rest of the worker's slice, a task at least. */
+static uint64_t job_slice_expected(const struct job_board *board, const struct job_turn *turn, uint32_t class_index)
+{
+    uint64_t task_ns = board->accounts[class_index].expected_ns + 1; /* never nothing: it breaks ties */
+    uint64_t n = JOB_SLICE_TASKS - turn->slice_n, n_there = board->shelves[class_index].n + 1;
+    uint64_t ns = task_ns * (n < n_there ? n : n_there), rest_ns = VALUE_SLICE_NS - turn->slice_ns;
+    return ns < rest_ns ? ns : (rest_ns > task_ns ? rest_ns : task_ns);
+}
+
+/* Takes a class's oldest task, and what is to be expected from the class's account. */
 static void job_account_begin(struct job_board *board, struct job_turn *turn, uint32_t class_index, uint64_t now_ns, struct job_slot *task)
 {
     struct job_account *account = &board->accounts[class_index];
@@ -77,7 +86,7 @@ static void job_account_begin(struct job_board *board, struct job_turn *turn, ui
     turn->class_index = class_index;
     turn->is_running = true;
     turn->began_ns = now_ns;
-    turn->prepaid = job_virtual(account, account->expected_ns + 1); /* never nothing: it breaks ties */
+    turn->prepaid = job_virtual(account, job_slice_expected(board, turn, class_index));
     account->prepaid += turn->prepaid;
     account->n_running++;
 }

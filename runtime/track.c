@@ -142,7 +142,7 @@ void tp_track_finish(struct tp_track *track, uint64_t id, struct tp_task_result 
     tp_assert(is_in(word, TP_TASK_RUNNING) && result.state > TP_TASK_RUNNING && result.state <= TP_TASK_TIMED_OUT);
     record->code = result.code;
     do {
-        next = freed_if_let_go(with_state(word & ~(OWNED | ASKED), result.state));
+        next = freed_if_let_go(with_state(word & ~OWNED, result.state));
     } while (!tp_cas_sc(&record->word, &word, next)); /* order: see above [TASK-2] */
     follow_up(track, id, word, next);
 }

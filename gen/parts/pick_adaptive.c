@@ -120,8 +120,11 @@ static void job_adapt_try(struct job_board *board, uint64_t rate)
     struct job_adapt *adapt = &board->adapt;
     if (rate > 0)
         adapt->rate = adapt->rate > 0 ? adapt->rate - adapt->rate / 8 + rate / 8 : rate;
-    if (++adapt->n_since >= JOB_PROBE_EVERY && rate > 0)
-        job_adapt_set(board, adapt->home == TP_POLICY_FIFO ? adapt->order : TP_POLICY_FIFO);
+    if (++adapt->n_since < JOB_PROBE_EVERY || rate == 0)
+        return;
+    if (adapt->rate < rate) /* tasks have become shorter: what is compared must not be an old average */
+        adapt->rate = rate;
+    job_adapt_set(board, adapt->home == TP_POLICY_FIFO ? adapt->order : TP_POLICY_FIFO);
 }
 #endif
 

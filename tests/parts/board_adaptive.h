@@ -205,7 +205,7 @@ static void test_calm(void **state)
         play_windows(3, all_classes);
     }
     assert_int_equal(job_board_mode(&board), TP_POLICY_FAIR);
-    for (int w = 0; w < JOB_CALM + 2; w++) {
+    for (int w = 0; w < JOB_CALM + 2 && job_board_mode(&board) == TP_POLICY_FAIR; w++) {
         put_many(1, 3000);
         play_windows(1, nothing);
     }
@@ -214,8 +214,16 @@ static void test_calm(void **state)
     assert_int_equal(changes[1].from, TP_POLICY_FAIR);
     assert_int_equal(changes[1].to, TP_POLICY_PRIORITY);
     assert_int_equal(changes[1].after, JOB_CALM);
-    play_windows(JOB_STARVED - 2, all_classes); /* what was before is forgotten */
+    /* What was before is forgotten: the next change takes as long as the first. */
+    play_windows(JOB_STARVED - 2, all_classes);
     assert_int_equal(job_board_mode(&board), TP_POLICY_PRIORITY);
+    while (job_board_mode(&board) == TP_POLICY_PRIORITY)
+        play(now + JOB_WINDOW_NS / 8, all_classes);
+    for (int w = 0; w < JOB_CALM - 2; w++) {
+        put_many(1, 3000);
+        play_windows(1, nothing);
+    }
+    assert_int_equal(job_board_mode(&board), TP_POLICY_FAIR);
 }
 
 /* Long tasks: windows get longer, classes are still looked after, and throughput says nothing. */
@@ -326,6 +334,24 @@ static void test_tries_are_rare(void **state)
     assert_in_range(n_tries, 1000 / (JOB_PROBE_EVERY + 1) - 1, 1000 / JOB_PROBE_EVERY + 1);
 }
 
+/* Tasks that become shorter or longer are no evidence for the mode in which they are met. */
+static void test_other_tasks(void **state)
+{
+    struct tp_decision changes[JOB_DECISIONS];
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        set_costs(2000, 2000, 0);
+        play_windows(JOB_PROBE_FIRST - 2, one_class);
+        set_costs(8000, 8000, 0);
+        while (board.adapt.n_since < JOB_PROBE_EVERY - 1)
+            play(now + JOB_WINDOW_NS / 8, one_class);
+        set_costs(2000, 2000, 0);
+        play_windows(4, one_class);
+    }
+    assert_int_equal(read_changes(changes), 0);
+    assert_int_equal(board.adapt.n_since < JOB_PROBE_EVERY / 2, 1);
+}
+
 /* A trial in which too few tasks ran says nothing, and ends. */
 static void test_trial_without_tasks(void **state)
 {
@@ -405,6 +431,7 @@ static void test_three_ways(void **state)
         cmocka_unit_test_setup_teardown(test_cheap_order_stays, set_up, tear_down),   \
         cmocka_unit_test_setup_teardown(test_dear_order_goes, set_up, tear_down),     \
         cmocka_unit_test_setup_teardown(test_tries_are_rare, set_up, tear_down),      \
+        cmocka_unit_test_setup_teardown(test_other_tasks, set_up, tear_down),         \
         cmocka_unit_test_setup_teardown(test_trial_without_tasks, set_up, tear_down), \
         cmocka_unit_test_setup_teardown(test_no_flapping, set_up, tear_down),         \
         cmocka_unit_test_setup_teardown(test_late_tasks, set_up, tear_down),          \

@@ -27,7 +27,7 @@ enum {
     JOB_PROBE_FIRST = 8,  /* windows before the first */
     JOB_ORDER_WORTH = 5,  /* order is kept as long as it leaves 4/5 of the throughput */
     JOB_ORDER_OF = 4,
-    JOB_BETTER = 9, /* and nothing changes unless the other way is 9/8 as good */
+    JOB_BETTER = 9, /* and nothing changes unless the other way is 9/8 as good [PICK-3] */
     JOB_BETTER_THAN = 8,
 #endif
     JOB_BOARD_SPARES = 64 /* empty segments that the board keeps */

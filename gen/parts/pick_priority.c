@@ -2,8 +2,8 @@
 /* -- 4 Pick by level ----------------------------------------------------------------------------
  * The highest level that has tasks, except that levels age: each pick that goes elsewhere is counted
  * for every level that has tasks, and the one that was passed over most often is served once it is
- * due. So no level with tasks is passed over more than VALUE_AGE times in a row [PICK-1]
- * (docs/policies.md). */
+ * due. So no level with tasks is passed over more than VALUE_AGE times in a row, or than there are
+ * other levels, if these are more [PICK-1] (docs/policies.md). */
 
 /* The level to take from. There is a task. */
 static uint32_t job_level_next(struct job_board *board)

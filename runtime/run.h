@@ -20,28 +20,31 @@
 struct tp_track;
 struct tp_unwind;
 
-/* All but `overdue` and what `stop` points to is touched by the running thread alone. The owner zeroes it, fills it
- * before tp_run_enter, and changes id and serial from task to task. */
+/* Touched by the running thread alone, but for `overdue` and what `stop` points to. */
 struct tp_run {
-    jmp_buf point;                                                 /* where a panic goes */
-    struct tp_defer *defers;                                       /* pushed last first; set by tp_run_enter */
-    struct tp_run *outer;                                          /* the run around this one; set by tp_run_enter */
-    struct tp_unwind *unwind;                                      /* the panic that is under way; set by tp_run_enter */
-    const void *owner;                                             /* the pool, compared only */
-    const char *pool;                                              /* its name, static or as long-lived as the run */
-    unsigned worker;                                               /* UINT_MAX: not on a worker */
-    uint64_t id;                                                   /* 0: untracked */
-    struct tp_track *track;                                        /* where id is known; NULL if untracked */
-    tp_atomic(uint32_t) *stop;                                     /* not 0 once the pool is cancelled; NULL: never */
-    tp_atomic(uint64_t) overdue;                                   /* serial of the task that is over its limit; written by who watches */
-    uint64_t serial;                                               /* of this task, counted from 1; 0: without limit */
-    void (*on_panic)(const struct tp_panic *panic, void *context); /* NULL: tp_panic_log */
-    void *context;
-    char message[200]; /* of the last panic */
+    /* Set by tp_run_enter. */
+    struct tp_defer *defers;  /* the last one pushed */
+    struct tp_run *outer;     /* the run around this one */
+    struct tp_unwind *unwind; /* the panic that is under way */
+
+    /* By the owner, before; id and serial anew for each task. All 0 is valid. */
+    const void *owner;         /* the pool; compared only */
+    const char *pool;          /* its name; lives as long as the run */
+    unsigned worker;           /* UINT_MAX: not on a worker */
+    uint64_t id;               /* 0: untracked */
+    struct tp_track *track;    /* where the id is known; NULL: untracked */
+    uint64_t serial;           /* of this task, counted from 1; 0: without limit */
+    tp_atomic(uint32_t) *stop; /* not 0 once the pool is cancelled; NULL: never */
+    void (*on_panic)(const struct tp_panic *panic, void *context);
+    void *context; /* for on_panic, which may be NULL: tp_panic_log */
+
+    tp_atomic(uint64_t) overdue; /* written by who watches: serial of the task that is over its limit */
+    char message[200];           /* of the last panic */
+    jmp_buf point;               /* where a panic goes */
 };
 
-/* tp_run_enter: run becomes the innermost run of the calling thread; no panic and no defer is under way in it.
- * run: the caller's until tp_run_leave; everything but defers, outer and unwind is set already.
+/* tp_run_enter: run becomes the innermost run of the calling thread.
+ * run: the caller's until tp_run_leave; what the owner sets is set, or zeroed.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_run_enter(struct tp_run *run);
 

@@ -105,7 +105,9 @@ enum tp_life_outcome tp_life_close(struct tp_life *life, bool cancel, uint32_t *
 {
     const uint64_t mark = cancel ? TP__LIFE_CANCELLED : 0;
     enum tp_life_outcome outcome;
-    uint64_t word = tp_life_look(life), desired;
+    /* Sequentially consistent, like a reopener's exchange: who has counted itself among the closers
+     * before sees that exchange, or is seen by the reopener [LIFE-5]. */
+    uint64_t word = tp_load_sc(&life->word), desired;
     do { /* a word that stays as it is needs no exchange */
         switch (tp_life_state(word)) {
         case TP_LIFE_OPEN:

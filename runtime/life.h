@@ -60,7 +60,7 @@ void tp_life_free(struct tp_life *life);
 int tp_life_open(struct tp_life *life);
 
 /* tp_life_close: OPEN -> CLOSING for one caller; tells the others what to do.
- * cancel: also mark the end as a cancellation, be it this caller's or one that is under way.
+ * cancel: also mark the end as a cancellation, be it this caller's or one that is under way [LIFE-4].
  * generation: set to the generation that ends, for tp_life_end and tp_life_is_over; may be NULL.
  * A caller that finds the pool OPENING came before it was open: TP_LIFE_OVER, with the generation before.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
@@ -83,8 +83,9 @@ int tp_life_drain(struct tp_life *life);
 int tp_life_end(struct tp_life *life, uint32_t generation);
 
 /* tp_life_reopen: CLOSED -> OPENING with the next generation, for exactly one of the callers.
- * Returns 0: go on with the steps of opening; TP_EINVAL: not closed, not yet, or another thread reopens;
- * TP_EFORKED in a forked process.
+ * Returns 0: wait until no closer of the generation before touches what is to be used again, a count of
+ * them read with tp_load_sc [LIFE-5], and go on with the steps of opening; TP_EINVAL: not closed, not
+ * yet, or another thread reopens; TP_EFORKED in a forked process.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int tp_life_reopen(struct tp_life *life);
 

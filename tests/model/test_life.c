@@ -18,20 +18,27 @@ enum habit {
     COMPARES_STATE = 64, /* a submitter looks for OPEN only, not for the word it saw */
     ENDS_ANY = 128,      /* a closer ends whichever generation it finds */
     LOOKS_FIRST = 256,   /* the worker looks for tasks before it looks whether the pool drains */
-    FORGETS_WORD = 512   /* a submitter looks at the word before it takes the lock, and not again */
+    FORGETS_WORD = 512,  /* a submitter looks at the word before it takes the lock, and not again */
+    HURRIES = 1024       /* a reopener does not wait for the last closers */
 };
 
 static struct tp_life life;
 static bool is_registered; /* from an execution that may have been broken off */
 static enum habit habit;
 
+/* The lane: its slots are filled under the lock, published by `n_put`, and emptied by the worker. */
 static struct tp_spin lane_lock;
-static tp_atomic(uint32_t) n_put;                                                     /* written under the lock, publishes the slot */
-static uint32_t slots[TASKS_MAX], n_taken;                                            /* for which generation each task is meant */
-static unsigned n_put_in[GENERATIONS];                                                /* written under the lock */
-static unsigned n_run_in[GENERATIONS];                                                /* written by the generation's worker */
-static tp_atomic(uint32_t) left[GENERATIONS];                                         /* set by the generation's worker, with its last breath */
-static bool is_early;                                                                 /* workers are there from the opening, not from the draining on */
+static tp_atomic(uint32_t) n_put;
+static uint32_t slots[TASKS_MAX], n_taken; /* a slot says for which generation its task is meant */
+static unsigned n_put_in[GENERATIONS];     /* written under the lock */
+static unsigned n_run_in[GENERATIONS];     /* written by the generation's worker */
+
+/* The crew: stands for what an opener writes and closers read, threads and their records. */
+static uint32_t crew;                         /* written by the opener */
+static tp_atomic(uint32_t) left[GENERATIONS]; /* set by the generation's worker, with its last breath */
+static tp_atomic(uint32_t) n_closing;         /* closers that may touch the crew [LIFE-5] */
+static bool is_early;                         /* workers are there from the opening, not from the draining on */
+
 static unsigned n_accepted[THREADS_MAX], n_opened[THREADS_MAX], n_first[THREADS_MAX]; /* by thread */
 
 /* -- the pool ----------------------------------------------------------------------------------- */
@@ -90,10 +97,10 @@ static void pass_lock(void)
     tp_spin_unlock(&lane_lock);
 }
 
-/* What is over is over entirely, and whoever knows that sees all of it. */
+/* What is over is over entirely, and whoever was told so sees all of it, without another look. */
 static void check_over(uint32_t generation)
 {
-    model_check(tp_life_is_over(tp_life_look(&life), generation));
+    model_check(tp_life_is_over(tp_load_rlx(&life.word), generation));
     model_check(n_run_in[generation] == n_put_in[generation]);
 }
 
@@ -111,7 +118,13 @@ static void drain(uint32_t generation)
         start_worker(generation);
 }
 
-static void close_pool(bool cancel)
+static void await_worker(uint32_t generation)
+{
+    while (tp_load_acq(&left[generation]) == 0)
+        model_yield();
+}
+
+static uint32_t close_guarded(bool cancel)
 {
     uint32_t generation;
     enum tp_life_outcome outcome = tp_life_close(&life, cancel, &generation);
@@ -128,8 +141,8 @@ static void close_pool(bool cancel)
     if (outcome != TP_LIFE_OVER) {
         uint64_t word = tp_life_look(&life); /* cancelled it is, and stays, unless it is history */
         model_check(!cancel || tp_life_generation(word) != generation || tp_life_is_cancelled(word));
-        while (tp_load_acq(&left[generation]) == 0)
-            model_yield();
+        await_worker(generation);
+        model_check(is_early || crew == generation);
         if (habit == ENDS_ANY) {
             uint32_t any = tp_life_generation(tp_life_look(&life));
             tp_life_end(&life, any);
@@ -137,14 +150,40 @@ static void close_pool(bool cancel)
             model_check(tp_life_end(&life, generation) == 0);
         }
     }
+    return generation;
+}
+
+static void close_pool(bool cancel)
+{
+    if (!is_early)
+        tp_add_sc(&n_closing, 1);
+    uint32_t generation = close_guarded(cancel);
+    if (!is_early)
+        tp_add_sc(&n_closing, (uint32_t)-1);
     check_over(generation);
 }
 
-static void open_pool(uint32_t generation)
+/* The steps of opening, after which the crew is there; they may still end in a failure. */
+static void start_crew(uint32_t generation)
 {
     if (is_early)
         start_worker(generation);
-    model_check(tp_life_open(&life) == 0);
+    crew = generation;
+}
+
+/* Returns the generation that this caller is to open, or 0 if it is not its turn. */
+static uint32_t reopen_pool(void)
+{
+    int status = tp_life_reopen(&life);
+    model_check(status == 0 || status == TP_EINVAL);
+    if (status != 0)
+        return 0;
+    uint32_t generation = tp_life_generation(tp_life_look(&life));
+    while (habit != HURRIES && tp_load_sc(&n_closing) != 0)
+        model_yield();
+    check_over(generation - 1);
+    start_crew(generation);
+    return generation;
 }
 
 /* -- the threads -------------------------------------------------------------------------------- */
@@ -173,24 +212,27 @@ static void canceller(void *argument)
 static void reopener(void *argument)
 {
     model_join(*(unsigned *)argument);
-    int status = tp_life_reopen(&life);
-    model_check(status == 0 || status == TP_EINVAL);
-    if (status == 0) {
-        uint32_t generation = tp_life_generation(tp_life_look(&life));
-        check_over(generation - 1);
-        open_pool(generation);
+    if (reopen_pool() != 0) {
+        model_check(tp_life_open(&life) == 0);
         n_opened[model_self()]++;
         submitter(NULL);
     }
     close_pool(false);
 }
 
-/* The system refuses the next generation its worker. */
+/* The system refuses the next generation a worker, its first or a later one; the next try succeeds. */
 static void failing_reopener(void *argument)
 {
     model_join(*(unsigned *)argument);
-    model_check(tp_life_reopen(&life) == 0 && tp_life_end(&life, 2) == 0);
-    check_over(2);
+    uint32_t generation = reopen_pool();
+    model_check(generation == 2);
+    if (model_choose(2) == 1) {
+        drain(generation);
+        await_worker(generation);
+    }
+    model_check(tp_life_end(&life, generation) == 0);
+    check_over(generation);
+    reopener(argument);
 }
 
 /* -- scenarios: the variant is the number of submitters plus a habit ------------------------------ */
@@ -206,12 +248,13 @@ static void begin(unsigned variant, bool early)
     model_check(tp_life_init(&life) == 0);
     is_registered = true;
     tp_spin_init(&lane_lock);
-    n_put = n_taken = 0;
+    n_put = n_taken = n_closing = 0;
     for (unsigned i = 0; i < THREADS_MAX; i++)
         n_accepted[i] = n_opened[i] = n_first[i] = 0;
     for (unsigned i = 0; i < GENERATIONS; i++)
         n_put_in[i] = n_run_in[i] = left[i] = 0;
-    open_pool(1);
+    start_crew(1);
+    model_check(tp_life_open(&life) == 0);
     for (unsigned i = 0; i < (variant & 15); i++)
         model_thread(submitter, NULL);
     closer_index = model_thread(closer, NULL);
@@ -240,6 +283,12 @@ static void two_closers_and_reopener(unsigned variant)
     model_thread(canceller, NULL);
 }
 
+static void two_plain_closers_and_reopener(unsigned variant)
+{
+    closer_and_reopener(variant);
+    model_thread(closer, NULL);
+}
+
 static void two_reopeners(unsigned variant)
 {
     closer_and_reopener(variant);
@@ -250,7 +299,7 @@ static void closers_and_failing_reopener(unsigned variant)
 {
     begin(variant, false);
     model_thread(failing_reopener, &closer_index);
-    model_thread(canceller, NULL);
+    model_thread(closer, NULL);
 }
 
 static void end(void)
@@ -277,10 +326,11 @@ static const struct model_scenario scenarios[] = {
     {"life: 1 submitter, 2 closers", two_closers, end, .variant = 1, .preemptions = 2},
     {"life: 1 submitter, reopened", closer_and_reopener, end, .variant = 1, .preemptions = 2},
     {"life: 2 submitters, reopened", closer_and_reopener, end, .variant = 2, .preemptions = 1},
+    {"life: 2 plain closers, reopened", two_plain_closers_and_reopener, end, .variant = 0, .preemptions = 2},
     {"life: 2 closers, reopened", two_closers_and_reopener, end, .variant = 0, .preemptions = 2},
     {"life: 1 submitter, 2 closers, reopened", two_closers_and_reopener, end, .variant = 1, .preemptions = 1},
     {"life: 1 submitter, 2 reopeners", two_reopeners, end, .variant = 1, .preemptions = 1},
-    {"life: 2 closers, reopening fails", closers_and_failing_reopener, end, .variant = 1, .preemptions = 1},
+    {"life: 2 closers, reopening fails once", closers_and_failing_reopener, end, .variant = 0, .preemptions = 1},
 
     {"life: the lock is not passed", one_closer, end, .variant = 1 + SKIPS_LOCK, .preemptions = 2, .must_fail = true},
     {"life: closed in one step", one_closer, end, .variant = 1 + ONE_STEP, .preemptions = 2, .must_fail = true},
@@ -290,10 +340,14 @@ static const struct model_scenario scenarios[] = {
         .must_fail = true},
     {"life: a late closer ends the next generation", two_closers_and_reopener, end, .variant = ENDS_ANY,
         .preemptions = 3, .must_fail = true},
+    {"life: a reopener does not wait for closers", two_closers_and_reopener, end, .variant = HURRIES,
+        .preemptions = 2, .must_fail = true},
     {"life: a worker leaves that looked too early", one_closer, end, .variant = 1 + LOOKS_FIRST, .preemptions = 2,
         .must_fail = true},
-    {"life: look without acquire", two_closers, end, .variant = 1, .preemptions = 2, .must_fail = true,
-        .without = {"tp_life_look", MODEL_ACQUIRE}},
+    {"life: closers are looked for without order", closers_and_failing_reopener, end, .variant = 0,
+        .preemptions = 1, .must_fail = true, .without = {"reopen_pool", MODEL_ACQUIRE}},
+    {"life: close without acquire", two_closers, end, .variant = 1, .preemptions = 2, .must_fail = true,
+        .without = {"tp_life_close", MODEL_ACQUIRE}},
     {"life: end without release", two_closers, end, .variant = 1, .preemptions = 2, .must_fail = true,
         .without = {"tp_life_end", MODEL_RELEASE}},
 };

@@ -6,6 +6,10 @@
 #include "clock.h"
 #include "futex.h"
 
+#ifndef TP_IDLE_RETRY_NS /* after a refusal the system is left alone for so long */
+#define TP_IDLE_RETRY_NS TP_MILLISECOND
+#endif
+
 enum {
     ONE_SEARCHING = 1,
     ONE_SLEEPING = 1 << 16,
@@ -21,6 +25,7 @@ void tp_idle_init(struct tp_idle *idle, struct tp_worker **stack, uint32_t n_max
     idle->stack = stack;
     idle->n_vacant = idle->n_stacked = 0;
     idle->n_max = n_max;
+    idle->retry_ns = 0;
 }
 
 /* -- under the lock ---------------------------------------------------------------------------- */
@@ -64,6 +69,21 @@ static struct tp_worker *stack_top(struct tp_idle *idle)
     return idle->n_stacked > 0 ? idle->stack[idle->n_stacked - 1] : NULL;
 }
 
+static bool has_thread(const struct tp_worker *worker)
+{
+    return worker->place != TP_WORKER_VACANT || worker->retired; /* a retired one has not noticed yet [IDLE-4] */
+}
+
+/* Whom a task wakes: the last one that has a thread; else the one that has been without for the
+ * longest time, whose last thread is no longer waited for. NULL: nobody, or nobody yet. */
+static struct tp_worker *stack_choice(struct tp_idle *idle)
+{
+    struct tp_worker *top = stack_top(idle);
+    if (!top || has_thread(top))
+        return top;
+    return tp_clock_now_ns() < idle->retry_ns ? NULL : idle->stack[0];
+}
+
 /* The worker, which is not awake, becomes a searcher. */
 static void take(struct tp_idle *idle, struct tp_worker *worker)
 {
@@ -83,12 +103,27 @@ static void release(struct tp_worker *worker)
     tp_store_rel(&worker->waiter.state, TP_WAITER_WOKEN); /* pairs with the acquire in tp__waiter_sleep */
 }
 
+/* Its place is no longer a sleeper's; its thread is told to go. */
 static void retire(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place place)
 {
     worker->place = place;
     worker->retired = true;
     count_live(idle, -1);
     release(worker);
+}
+
+/* Whoever is not awake is out of the pool. Returns true if it slept: its word is to be woken. */
+static bool dismiss(struct tp_idle *idle, struct tp_worker *worker)
+{
+    bool sleeps = worker->place == TP_WORKER_ASLEEP;
+    if (!sleeps && worker->place != TP_WORKER_VACANT)
+        return false;
+    stack_remove(idle, worker);
+    count(idle, -1, 0);
+    worker->place = TP_WORKER_OUT;
+    if (sleeps)
+        retire(idle, worker, TP_WORKER_OUT);
+    return sleeps;
 }
 
 /* -- the worker -------------------------------------------------------------------------------- */
@@ -139,6 +174,12 @@ void tp_idle_cancel(struct tp_idle *idle, struct tp_worker *worker)
 
 bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker)
 {
+    if (tp_idle_is_leaving(worker)) { /* asked so before it prepared: later, it would have been dismissed */
+        tp_spin_lock(&idle->lock);
+        if (tp_idle_is_leaving(worker))
+            dismiss(idle, worker);
+        tp_spin_unlock(&idle->lock);
+    }
     tp__waiter_sleep(&worker->waiter, TP_FOREVER);
     tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
     if (!worker->retired)
@@ -167,7 +208,7 @@ bool tp_idle_leave(struct tp_idle *idle, struct tp_worker *worker)
 {
     tp_spin_lock(&idle->lock);
     tp_assert(worker->place == TP_WORKER_AWAKE);
-    bool leaves = tp_load_rlx(&worker->leaving) != 0; /* relaxed: written under the lock */
+    bool leaves = tp_idle_is_leaving(worker);
     if (leaves) {
         worker->place = TP_WORKER_OUT;
         count_live(idle, -1);
@@ -193,6 +234,7 @@ static bool refused(struct tp_idle *idle, struct tp_worker *worker, enum tp_work
     count_live(idle, -1);
     if (before == TP_WORKER_VACANT)
         stack_add_vacant(idle, worker);
+    idle->retry_ns = tp_deadline_in_ns(TP_IDLE_RETRY_NS);
     count(idle, before == TP_WORKER_VACANT ? 1 : 0, -1);
     tp_spin_unlock(&idle->lock);
     if (other)
@@ -204,26 +246,28 @@ enum outcome {
     NOBODY,    /* to wake, or no need */
     TAKEN,     /* it searches, once it has been told */
     STARTABLE, /* taken, but it has no thread yet */
-    NO_ROOM    /* nobody was taken: the top of the stack has no thread, nor room for one */
+    NO_ROOM    /* not taken: it has no thread, nor room for one */
 };
 
-/* Takes the top of the stack unless somebody searches. has_room: tp__crew_enter was called. */
-static enum outcome take_top(struct tp_idle *idle, struct tp_worker **top, bool has_room)
+/* Takes whom a task wakes, unless somebody searches. has_room: tp__crew_enter was called. */
+static enum outcome take_one(struct tp_idle *idle, struct tp_worker **taken, bool has_room)
 {
     enum outcome outcome = NOBODY;
+    struct tp_worker *worker = NULL;
     tp_spin_lock(&idle->lock);
-    struct tp_worker *worker = *top = stack_top(idle);
     /* Relaxed: if a searcher shows up or leaves meanwhile, it looks itself [IDLE-1]. */
-    if (worker && tp_idle_searching(tp_load_rlx(&idle->counts)) == 0) {
+    if (tp_idle_searching(tp_load_rlx(&idle->counts)) == 0)
+        worker = stack_choice(idle);
+    if (worker) {
         bool sleeps = worker->place == TP_WORKER_ASLEEP;
-        bool has_thread = sleeps || worker->retired; /* a retired one has not noticed yet [IDLE-4] */
-        outcome = has_thread ? TAKEN : (has_room ? STARTABLE : NO_ROOM);
+        outcome = has_thread(worker) ? TAKEN : (has_room ? STARTABLE : NO_ROOM);
         if (outcome != NO_ROOM)
             take(idle, worker);
         if (sleeps)
             release(worker);
     }
     tp_spin_unlock(&idle->lock);
+    *taken = worker;
     return outcome;
 }
 
@@ -232,7 +276,7 @@ bool tp_idle_wake(struct tp_idle *idle)
     struct tp_crew *room = NULL;
     struct tp_worker *worker;
     enum outcome outcome;
-    while ((outcome = take_top(idle, &worker, room != NULL)) == NO_ROOM) {
+    while ((outcome = take_one(idle, &worker, room != NULL)) == NO_ROOM) {
         room = worker->crew;
         if (!tp__crew_enter(room))
             return false; /* every worker has left for good: no task is left [LIFE-2] */
@@ -297,20 +341,14 @@ void tp_idle_add_vacant(struct tp_idle *idle, struct tp_worker *worker)
         count(idle, 1, 0);
     }
     tp_spin_unlock(&idle->lock);
+    tp_fence_sc(); /* [IDLE-6] the caller's look at the queues comes after; pairs with tp_idle_notify */
 }
 
 void tp_idle_shrink(struct tp_idle *idle, struct tp_worker *worker)
 {
     tp_spin_lock(&idle->lock);
     tp_store_rlx(&worker->leaving, 1); /* relaxed: see above */
-    bool sleeps = worker->place == TP_WORKER_ASLEEP;
-    if (sleeps || worker->place == TP_WORKER_VACANT) {
-        stack_remove(idle, worker);
-        count(idle, -1, 0);
-        worker->place = TP_WORKER_OUT;
-    }
-    if (sleeps)
-        retire(idle, worker, TP_WORKER_OUT);
+    bool sleeps = dismiss(idle, worker);
     tp_spin_unlock(&idle->lock);
     if (sleeps)
         tp_futex_wake(&worker->waiter.state, 1);

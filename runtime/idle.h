@@ -23,6 +23,7 @@ struct tp_idle {
     tp_line_aligned struct tp_spin lock; /* guards the stack and the workers' fields for it */
     struct tp_worker **stack;            /* first the vacant workers, then the sleepers */
     uint32_t n_vacant, n_stacked, n_max;
+    uint64_t retry_ns; /* after the system refused a thread: no other before */
 };
 
 /* tp_idle_init: no workers yet; they join by tp_idle_grow and tp_idle_add_vacant.
@@ -81,7 +82,7 @@ static inline bool tp_idle_is_leaving(struct tp_worker *worker)
 
 /* tp_idle_wake: wake the last worker that went to sleep, or start a vacant one if none sleeps,
  * unless one searches already. If the system refuses the thread, a worker that fell asleep
- * meanwhile is woken instead.
+ * meanwhile is woken instead, and no vacant one is started within the next millisecond.
  * Returns true if one was woken or started.
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 bool tp_idle_wake(struct tp_idle *idle);

@@ -90,7 +90,7 @@ int tp_crew_wait(struct tp_crew *crew, uint64_t deadline_ns)
         for (unsigned i = 0; i < WORKERS_MAX; i++)
             if (workers[i] && workers[i]->crew == crew)
                 model_join(i);
-        if (tp_load_sc(&crew->n_alive) == 0)
+        if (tp_add_sc(&crew->n_alive, 0) == 0) /* an exchange: it sees the newest value */
             break;
         model_yield(); /* somebody is about to start one more */
     }

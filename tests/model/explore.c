@@ -43,7 +43,7 @@ static struct {
 } * seen;
 static unsigned seen_stamp, n_seen;
 
-unsigned model_choose(unsigned n)
+unsigned choose(unsigned n)
 {
     if (n < 2)
         return 0;
@@ -58,6 +58,14 @@ unsigned model_choose(unsigned n)
         exit(2);
     }
     return path[path_at++].taken;
+}
+
+unsigned model_choose(unsigned n)
+{
+    unsigned chosen = choose(n);
+    if (model.current) /* what the thread chose is part of what it has seen */
+        model.current->chain = mix(model.current->chain, chosen + 1);
+    return chosen;
 }
 
 /* The next path in depth-first order; false if there is none. */
@@ -262,7 +270,7 @@ void schedule(void)
         unblock();
     if (n > 1 && path_at == path_length && seen_before())
         leave(PRUNED);
-    struct turn turn = turns[model_choose(n)];
+    struct turn turn = turns[choose(n)];
     struct thread *next = turn.thread;
     n_preemptions += turn.cost;
     if (next->status == SLEEPING) {
@@ -324,7 +332,7 @@ static void run_once(const struct model_scenario *scenario)
     race_reset();
     if (_setjmp(controller) == 0) {
         scenario->set_up(scenario->variant);
-        model.current = &model.threads[model_choose(model.n_threads)];
+        model.current = &model.threads[choose(model.n_threads)];
         model.current->resume = &model.current->middle;
         _longjmp(model.current->top, 1);
     }

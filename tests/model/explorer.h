@@ -87,6 +87,9 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
     return x ^ (x >> 32);
 }
 
+/* explore.c: a number below n, in all ways; what follows from it goes into the thread's chain. */
+unsigned choose(unsigned n);
+
 /* explore.c: the current thread stops here; returns when it is its turn (again). */
 void schedule(void);
 void trace_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -102,7 +102,7 @@ static void settle(struct thread *self, const void *address, bool writing)
         }
         if (forced)
             continue;
-        unsigned chosen = model_choose(n + 1);
+        unsigned chosen = choose(n + 1);
         if (chosen == n)
             return;
         drain_entry(from[chosen], find_first(from[chosen], address)->id);

@@ -7,7 +7,7 @@
  * weakened to what C11 allows: stores to different words leave in any order unless released, and
  * the store half of a read-modify-write may be late as well). Plain data that two threads touch
  * without happens-before between them is a failure too.
- * Invariant: all choices come from model_choose, so a schedule is a list of numbers and replays. */
+ * Invariant: all choices come from one function, so a schedule is a list of numbers and replays. */
 #ifndef MODEL_H
 #define MODEL_H
 

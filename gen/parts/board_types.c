@@ -1,4 +1,7 @@
 
+/* What the board is made of: see the next section for what it does. Everything is guarded by the lock
+ * of its owner, but for what says otherwise. */
+
 #if !WITH_CLASSES
 enum { JOB_CLASSES = 1 };
 #endif

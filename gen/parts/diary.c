@@ -1,9 +1,9 @@
 
+/* The last decisions of the pool about itself. Written and read under one lock. */
 enum {
     JOB_DECISIONS = 64 /* decisions that can be read back */
 };
 
-/* The last decisions of the pool about itself. Written and read under one lock. */
 struct job_diary {
     uint64_t n; /* ever written */
     struct tp_decision decisions[JOB_DECISIONS];

@@ -289,14 +289,14 @@ static void test_cheap_order_stays(void **state)
 {
     struct tp_decision changes[JOB_DECISIONS], last;
     (void)state;
-    set_costs(2000, 2400, 0);
+    set_costs(8000, 9600, 0);
     play_windows(300, one_class);
     assert_int_equal(read_changes(changes), 0);
     assert_int_equal(job_diary_read(&board.adapt.diary, &last, 1), 1);
     assert_int_equal(last.from, TP_POLICY_PRIORITY);
     assert_int_equal(last.to, TP_POLICY_PRIORITY);
-    assert_in_range(last.before, 416000, 417000);
-    assert_in_range(last.after, 499000, 501000);
+    assert_in_range(last.before, 104000, 104300);
+    assert_in_range(last.after, 124000, 126000);
     assert_int_equal(board.adapt.diary.n, 1);
 }
 
@@ -305,17 +305,17 @@ static void test_dear_order_goes(void **state)
 {
     struct tp_decision changes[JOB_DECISIONS];
     (void)state;
-    set_costs(2000, 4000, 0);
-    play_windows((JOB_PROBE_FIRST + 3), one_class);
+    set_costs(8000, 16000, 0);
+    play_windows(2 * (JOB_PROBE_FIRST + 3), one_class);
     assert_int_equal(job_board_mode(&board), TP_POLICY_FIFO);
     assert_int_equal(read_changes(changes), 1);
     assert_int_equal(changes[0].from, TP_POLICY_PRIORITY);
     assert_int_equal(changes[0].to, TP_POLICY_FIFO);
-    assert_in_range(changes[0].before, 249000, 251000);
-    assert_in_range(changes[0].after, 499000, 501000);
+    assert_in_range(changes[0].before, 62000, 63000);
+    assert_in_range(changes[0].after, 124000, 126000);
     play_windows(300, one_class);
     assert_int_equal(read_changes(changes), 1);
-    set_costs(2000, 2000, 0);
+    set_costs(8000, 8000, 0);
     play_windows(2 * JOB_PROBE_EVERY, one_class);
     assert_int_equal(read_changes(changes), 2);
     assert_int_equal(changes[1].to, TP_POLICY_PRIORITY);
@@ -326,7 +326,7 @@ static void test_tries_are_rare(void **state)
 {
     uint64_t n_tries = 0;
     (void)state;
-    set_costs(2000, 2000, 0);
+    set_costs(8000, 8000, 0);
     for (int i = 0; i < 1000; i++) {
         play_windows(1, one_class);
         n_tries += job_board_mode(&board) != board.adapt.home;
@@ -371,17 +371,17 @@ static void test_trial_without_tasks(void **state)
 static void test_no_flapping(void **state)
 {
     struct tp_decision changes[JOB_DECISIONS];
-    for (uint64_t order = 6000; order < 16000; order += 500) {
+    for (uint64_t order = 6000; order < 16000; order += 1000) {
         tear_down(state);
         set_up(state);
         set_costs(8000, order, 5);
-        play_windows(400, one_class);
+        play_windows(220, one_class);
         assert_true(read_changes(changes) <= 1);
     }
-    for (uint64_t order = 7000; order < 14000; order += 200) {
+    for (uint64_t order = 7000; order < 14000; order += 500) {
         tear_down(state);
         set_up(state);
-        for (int i = 0; i < 300; i++) {
+        for (int i = 0; i < 150; i++) {
             bool is_fifo = board.adapt.home == TP_POLICY_FIFO;
             set_costs(is_fifo ? 8421 : 7619, is_fifo ? order * 1000 / 1050 : order * 1000 / 950, 0);
             play_windows(1, one_class);
@@ -414,13 +414,13 @@ static void test_three_ways(void **state)
 {
     struct tp_decision changes[JOB_DECISIONS];
     (void)state;
-    set_costs(2000, 2000, 0);
+    set_costs(8000, 8000, 0);
     play_windows(100, all_classes);
     assert_int_equal(job_board_mode(&board), TP_POLICY_FAIR);
-    set_costs(2000, 8000, 0);
-    play_windows(2 * JOB_PROBE_EVERY, all_classes);
+    set_costs(8000, 16000, 0);
+    play_windows(4 * JOB_PROBE_EVERY, all_classes);
     assert_int_equal(job_board_mode(&board), TP_POLICY_FIFO);
-    set_costs(2000, 2000, 0);
+    set_costs(8000, 8000, 0);
     play_windows(2 * JOB_PROBE_EVERY, all_classes);
     assert_int_equal(job_board_mode(&board), TP_POLICY_FAIR);
     assert_int_equal(read_changes(changes), 3);

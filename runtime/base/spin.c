@@ -4,8 +4,8 @@
 
 #include <sched.h>
 
-#ifndef TP_SPIN_PAUSES /* looks before each round of yields */
-#define TP_SPIN_PAUSES 32
+#ifndef TP_SPIN_PAUSES /* looks before each round of yields: more of them only take the line from the holder */
+#define TP_SPIN_PAUSES 8
 #endif
 
 enum { SPIN_YIELDS_MAX = 16 };

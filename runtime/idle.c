@@ -389,6 +389,15 @@ uint32_t tp_idle_expire(struct tp_idle *idle, uint64_t before_ns, uint32_t n_kee
     return n_retired;
 }
 
+void tp_idle_clear(struct tp_idle *idle)
+{
+    tp_spin_lock(&idle->lock);
+    tp_assert(idle->n_stacked == idle->n_vacant && tp_idle_live(idle) == 0);
+    while (idle->n_stacked > 0)
+        dismiss(idle, stack_top(idle));
+    tp_spin_unlock(&idle->lock);
+}
+
 uint32_t tp_idle_parked(struct tp_idle *idle)
 {
     tp_spin_lock(&idle->lock);

@@ -26,7 +26,8 @@ struct tp_idle {
     uint64_t retry_ns; /* after the system refused a thread: no other before */
 };
 
-/* tp_idle_init: no workers yet; they join by tp_idle_grow and tp_idle_add_vacant.
+/* tp_idle_init: no workers yet; they join by tp_idle_grow and tp_idle_add_vacant. Once: a pool that
+ * opens again calls tp_idle_clear, for a late submitter may still be about to notify.
  * stack: room for n_max pointers, the caller's, as long as the idle accounting is used.
  * n_max: 1..65535.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
@@ -119,6 +120,10 @@ void tp_idle_shrink(struct tp_idle *idle, struct tp_worker *worker);
  * Returns how many were retired.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 uint32_t tp_idle_expire(struct tp_idle *idle, uint64_t before_ns, uint32_t n_keep);
+
+/* tp_idle_clear: every worker is out of the pool again, after tp_crew_wait has returned 0.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_idle_clear(struct tp_idle *idle);
 
 /* tp_idle_parked: how many threads sleep now.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

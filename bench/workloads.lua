@@ -66,7 +66,7 @@ return {
     name = "lock",
     what = "threads enter one critical section of about 20 ns",
     unit = "ns/entry",
-    tasks = 1000000,
+    tasks = 4000000,
     things = "entries",
     rows = {
       { name = "2 threads", workers = 2, producers = 2 },

@@ -1,4 +1,5 @@
-/* Crews: start, identity, signals, the wait for the last one out, and a system that refuses. */
+/* Crews: start and restart, identity, signals, destructors, the wait for the last one out, crews that
+ * nobody waits for, and a system that refuses. */
 #include "tests/support/unit.h"
 
 #include "runtime/base/atomic.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WORKERS = 8,
@@ -234,6 +236,198 @@ static void test_open_and_close(void **state)
     set_up(state);
 }
 
+/* -- threads that end and are started again ------------------------------------------------------- */
+
+static pthread_key_t key;
+static tp_atomic(uint32_t) n_destroyed, may_destroy;
+
+static void destroy(void *value)
+{
+    (void)value;
+    while (tp_load_acq(&may_destroy) == 0)
+        sched_yield();
+    tp_add_sc(&n_destroyed, 1);
+}
+
+static int set_up_key(void **state)
+{
+    tp_store_rlx(&n_destroyed, 0);
+    tp_store_rlx(&may_destroy, 1);
+    return pthread_key_create(&key, destroy) != 0 || set_up(state) != 0;
+}
+
+static int tear_down_key(void **state)
+{
+    return tear_down(state) != 0 || pthread_key_delete(key) != 0;
+}
+
+/* The destructors of the thread before have run. */
+static void leave_a_value(struct tp_worker *worker)
+{
+    if (tp_load_acq(&n_destroyed) != tp_add_sc(&n_entered, 1))
+        tp_add_sc(&n_wrong, 1);
+    pthread_setspecific(key, worker);
+}
+
+static void test_start_again(void **state)
+{
+    (void)state;
+    for (uint32_t i = 1; i <= ROUNDS / 4; i++) {
+        start(1, leave_a_value);
+        while (tp_load_acq(&n_entered) < i)
+            sched_yield();
+        if (i % 2 == 0) /* else it may still be on its way out */
+            assert_int_equal(tp_crew_wait(&crew, TP_FOREVER), 0);
+        if (i % 3 == 0)
+            tp_crew_sweep(&crew);
+    }
+    finish(1);
+    assert_int_equal(tp_load_acq(&n_destroyed), ROUNDS / 4);
+    assert_int_equal(tp_load_acq(&n_wrong), 0);
+}
+
+static void test_reap_waits_for_destructors(void **state)
+{
+    (void)state;
+    for (uint32_t i = 1; i <= 50; i++) {
+        start(1, leave_a_value);
+        finish(1);
+        assert_int_equal(tp_load_acq(&n_destroyed), i);
+    }
+}
+
+static void test_sweep_waits_for_nobody(void **state)
+{
+    (void)state;
+    tp_store_rel(&may_destroy, 0);
+    start(1, leave_a_value);
+    assert_int_equal(tp_crew_wait(&crew, TP_FOREVER), 0);
+    tp_crew_sweep(&crew);
+    assert_true(workers[0].has_thread);
+    tp_store_rel(&may_destroy, 1);
+    while (workers[0].has_thread)
+        tp_crew_sweep(&crew);
+    assert_int_equal(tp_load_acq(&n_destroyed), 1);
+    tp_crew_reap(&workers[0]); /* nothing is left to do */
+}
+
+static void test_reap_leaves_who_is_there(void **state)
+{
+    (void)state;
+    tp_crew_add(&crew, &workers[1], "unit", stay);
+    start(1, stay);
+    tp_crew_reap(&workers[0]);
+    tp_crew_reap(&workers[1]); /* never started */
+    assert_int_equal(tp_crew_wait(&crew, 0), TP_ETIMEDOUT);
+    tp_store_rel(&may_leave, 1);
+    finish(1);
+}
+
+static void test_refused_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        tp_store_rel(&may_destroy, i % 2 != 0);
+        uint32_t n = tp_load_acq(&n_entered);
+        start(1, leave_a_value);
+        while (tp_load_acq(&n_entered) == n)
+            sched_yield();
+        n_before_refusal = 0; /* the thread before has left, or is on its way out */
+        assert_int_equal(start_one(0, "unit", leave_a_value), TP_ETHREAD);
+        n_before_refusal = -1;
+        tp_store_rel(&may_destroy, 1);
+        if (i % 3 == 0)
+            finish(1);
+    }
+    finish(1);
+    assert_int_equal(tp_load_acq(&n_destroyed), 100);
+    assert_int_equal(tp_load_acq(&n_wrong), 0);
+}
+
+static void test_closed(void **state)
+{
+    (void)state;
+    assert_true(tp__crew_enter(&crew));
+    assert_int_equal(tp_crew_wait(&crew, 0), TP_ETIMEDOUT); /* room is waited for */
+    tp__crew_forgo(&crew);
+    assert_int_equal(tp_crew_wait(&crew, 0), 0);
+    assert_false(tp__crew_enter(&crew));
+    start(1, enter); /* opens it again */
+    assert_true(tp__crew_enter(&crew));
+    tp__crew_forgo(&crew);
+    finish(1);
+}
+
+/* -- nobody waits ------------------------------------------------------------------------------------ */
+
+static tp_atomic(uint32_t) n_last, may_end;
+
+static void last_out(void *context)
+{
+    struct tp_crew **abandoned = context;
+    if (tp_worker_self())
+        tp_add_sc(&n_wrong, 1);
+    tp_crew_free(*abandoned);
+    free(*abandoned); /* the workers lie behind it */
+    tp_add_sc(&n_last, 1);
+}
+
+/* Memory of its own, so that the sanitizers see who touches it too late. */
+static struct tp_worker *new_crew(struct tp_crew **crew_out, int n)
+{
+    size_t offset = (sizeof(struct tp_crew) + 63) / 64 * 64;
+    *crew_out = calloc(1, offset + (size_t)n * sizeof(struct tp_worker));
+    assert_non_null(*crew_out);
+    tp_crew_init(*crew_out);
+    return (struct tp_worker *)((char *)*crew_out + offset);
+}
+
+static void pass(struct tp_worker *worker)
+{
+    (void)worker;
+    tp_add_sc(&n_entered, 1);
+    while (tp_load_acq(&may_leave) == 0)
+        sched_yield();
+    pthread_setspecific(key, &may_end);
+}
+
+/* Started, then abandoned: before, while or after they leave. */
+static void abandon(int i, int n)
+{
+    struct tp_crew *abandoned;
+    struct tp_worker *list = new_crew(&abandoned, n);
+    set_up(NULL);
+    tp_store_rlx(&n_last, 0);
+    tp_store_rlx(&n_destroyed, 0);
+    tp_store_rel(&may_leave, i % 3 != 0);
+    for (int k = 0; k < n; k++) {
+        tp_crew_add(abandoned, &list[k], "unit", pass);
+        assert_int_equal(tp_crew_start(&list[k]), 0);
+    }
+    if (i % 3 == 1)
+        assert_int_equal(tp_crew_wait(abandoned, TP_FOREVER), 0);
+    if (n > 1 && i % 3 == 1) { /* one that is started again */
+        assert_int_equal(tp_crew_start(&list[1]), 0);
+        n++;
+    }
+    tp_crew_abandon(abandoned, last_out, &abandoned);
+    if (n == 0)
+        assert_int_equal(tp_load_acq(&n_last), 1); /* by the call itself */
+    tp_store_rel(&may_leave, 1);
+    while (tp_load_acq(&n_last) == 0 || tp_load_acq(&n_destroyed) < (uint32_t)n)
+        sched_yield();
+    assert_int_equal(tp_load_acq(&n_last), 1);
+    assert_int_equal(tp_load_acq(&n_entered), n);
+    assert_int_equal(tp_load_acq(&n_wrong), 0);
+}
+
+static void test_abandon(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++)
+        abandon(i, i % 4);
+}
+
 static void *read_index(void *argument)
 {
     unsigned index = tp_thread_index();
@@ -267,6 +461,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_open_and_close, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_start_again, set_up_key, tear_down_key),
+        cmocka_unit_test_setup_teardown(test_reap_waits_for_destructors, set_up_key, tear_down_key),
+        cmocka_unit_test_setup_teardown(test_sweep_waits_for_nobody, set_up_key, tear_down_key),
+        cmocka_unit_test_setup_teardown(test_reap_leaves_who_is_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_again, set_up_key, tear_down_key),
+        cmocka_unit_test_setup_teardown(test_closed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_abandon, set_up_key, tear_down_key),
         cmocka_unit_test(test_thread_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

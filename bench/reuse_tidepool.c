@@ -26,7 +26,7 @@ int main(int argc, char **argv)
 {
     struct bench bench = bench_read(argc, argv);
     struct empty_pool *pool;
-    const struct empty_pool_settings settings = {.workers = bench.n_workers};
+    const struct tp_pool_settings settings = {.workers = bench.n_workers};
     bench_check(empty_pool_open(&pool, &settings) == 0, "cannot open the pool");
     int status = bench_run(&bench, run_all, pool);
     empty_pool_free(pool);

@@ -29,7 +29,7 @@ static uint64_t spawn_all(const struct bench *bench, void *context)
 int main(int argc, char **argv)
 {
     struct bench bench = bench_read(argc, argv);
-    const struct child_pool_settings settings = {.workers = bench.n_workers};
+    const struct tp_pool_settings settings = {.workers = bench.n_workers};
     bench_check(child_pool_open(&pool, &settings) == 0, "cannot open the pool");
     int status = bench_run(&bench, spawn_all, NULL);
     child_pool_free(pool);

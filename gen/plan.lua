@@ -111,7 +111,7 @@ local function fill(pool, is)
     VALUE_WORKERS_MIN = is.WITH_RANGE and ("%d"):format(v.workers.low) or nil,
     VALUE_CAPACITY = is.WITH_BOUNDED and v.capacity.text or nil,
     VALUE_PREALLOCATE = is.WITH_PREALLOCATE and v.min.text or nil,
-    VALUE_QUEUE = is.WITH_RING and is.WITH_STEALING and v.stealing.block.queue.text or QUEUE,
+    VALUE_QUEUE = is.WITH_RING and (is.WITH_STEALING and v.stealing.block.queue.text or QUEUE) or nil,
     VALUE_NEWEST = is.WITH_NEWEST and v.stealing.block.newest.text or nil,
     VALUE_DROPPED = is.WITH_DROPPED and v.overload.block.dropped.name or nil,
     VALUE_TIMEOUT_NS = is.WITH_TIMEOUT and ns(v.timeout) or nil,

@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct tide_pool {
-    const struct tide_pool_ops *ops;
+    const struct tp_pool_ops *ops;
     void *pool; /* of the kind `ops` is for; NULL before it is open and after __gc */
     struct tide_setup setup;
 };
@@ -46,7 +46,8 @@ static int new_pool(lua_State *L)
     int index = lua_gettop(L);
     pool->setup.path = copy_path(L, "path");
     pool->setup.cpath = copy_path(L, "cpath");
-    int status = pool->ops->open(&pool->pool, settings.workers, settings.capacity);
+    struct tp_pool_settings wanted = {.workers = settings.workers, .capacity = settings.capacity};
+    int status = pool->ops->open(&pool->pool, &wanted);
     if (status != 0)
         return luaL_error(L, "pool: %s", tp_strerror(status));
     lua_settop(L, index);
@@ -86,7 +87,7 @@ static int pool_spawn(lua_State *L)
     struct tide_handle *handle = tide_handle_new(L);
     pack(L, pool, handle, n_args);
     tide_call_hold(handle->call);
-    int status = pool->ops->submit(pool->pool, handle->call);
+    int status = pool->ops->submit(pool->pool, &handle->call);
     if (status == 0)
         return 1;
     tide_call_drop(handle->call);
@@ -143,7 +144,7 @@ static int pool_gc(lua_State *L)
 static int pool_stats(lua_State *L)
 {
     struct tide_pool *pool = check_pool(L);
-    struct tide_pool_stats stats = {0};
+    struct tp_pool_stats stats = {0};
     if (pool->pool)
         pool->ops->stats(pool->pool, &stats);
     const struct {
@@ -158,10 +159,10 @@ static int pool_stats(lua_State *L)
         {"steals", stats.steals},
         {"stolen", stats.stolen},
         {"parks", stats.parks},
-        {"capacity", stats.capacity},
-        {"pending", stats.pending},
-        {"running", stats.running},
-        {"waiting", stats.waiting},
+        {"capacity", stats.now.capacity},
+        {"pending", stats.now.pending},
+        {"running", stats.now.running},
+        {"waiting", stats.now.waiting},
         {"parked", stats.parked},
         {"workers", stats.workers},
     };
@@ -177,11 +178,11 @@ static int pool_stats(lua_State *L)
 static int pool_tostring(lua_State *L)
 {
     struct tide_pool *pool = check_pool(L);
-    struct tide_pool_stats stats = {0};
+    struct tp_pool_stats stats = {0};
     if (pool->pool)
         pool->ops->stats(pool->pool, &stats);
-    lua_pushfstring(L, "tidepool.pool (%d workers, %d running, %d pending)", (int)stats.workers, (int)stats.running,
-        (int)stats.pending);
+    lua_pushfstring(L, "tidepool.pool (%d workers, %d running, %d pending)", (int)stats.workers, (int)stats.now.running,
+        (int)stats.now.pending);
     return 1;
 }
 

@@ -24,6 +24,10 @@ uint64_t tp_clock_now_ns(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 uint64_t tp_deadline_in_ns(uint64_t duration_ns);
 
+/* tp_clock_minute_of_day: the minute of the day by the local time, 0 to 1439.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint32_t tp_clock_minute_of_day(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -26,7 +26,7 @@ __attribute__((format(printf, 1, 2))) static void add(const char *format, ...)
         n_text += (size_t)n < sizeof text - n_text ? (size_t)n : sizeof text - n_text - 1;
 }
 
-static void add_head(const struct tp_panic *panic)
+static void add_head(const struct tp_panic_report *panic)
 {
     if (!panic->pool) {
         add("tidepool: panic outside of any task: %s\n", panic->message);
@@ -53,7 +53,7 @@ static void write_out(void)
     }
 }
 
-void tp_panic_log(const struct tp_panic *panic, void *context)
+void tp_panic_log(const struct tp_panic_report *panic, void *context)
 {
     (void)context;
     char **names = backtrace_symbols(panic->frames, panic->n_frames);

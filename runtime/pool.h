@@ -51,22 +51,28 @@ enum tp_overload {
 /* What can be chosen when a pool is opened. 0 in a field means: as configured. A generated pool
  * refuses, with TP_EINVAL, a choice its code was not generated for. */
 struct tp_pool_settings {
-    uint32_t workers;         /* threads, at most 4096 */
-    uint32_t workers_min;     /* threads kept when idle, and started when the pool opens */
-    uint32_t workers_max;     /* threads that a later change may ask for */
-    uint32_t waiting_max;     /* submitters that may wait for room */
-    uint64_t capacity;        /* tasks in flight: accepted and not finished; UINT64_MAX: unlimited */
-    uint64_t preallocate;     /* tasks for which memory is held from the beginning */
-    uint64_t deadline_ns;     /* how long a submitter waits for room */
-    uint64_t timeout_ns;      /* how long a task may run */
-    uint64_t expire_ns;       /* how long a worker may sleep before its thread ends */
+    uint32_t workers;     /* threads, at most 4096 */
+    uint32_t workers_min; /* threads kept when idle, and started when the pool opens */
+    uint32_t workers_max; /* threads that a later change may ask for */
+    uint32_t waiting_max; /* submitters that may wait for room */
+    uint64_t capacity;    /* tasks in flight: accepted and not finished; UINT64_MAX: unlimited */
+    uint64_t preallocate; /* tasks for which memory is held from the beginning */
+    uint64_t deadline_ns; /* how long a submitter waits for room */
+    uint64_t timeout_ns;  /* how long a task may run */
+    uint64_t expire_ns;   /* how long a worker may sleep before its thread ends */
     enum tp_policy policy;
     enum tp_stealing stealing;
     enum tp_overload overload;
-    uint32_t weights[TP_CLASSES_MAX];        /* of the classes, in their order */
-    void (*on_panic)(const struct tp_panic *panic, void *context); /* NULL: tp_panic_log */
-    void *context;                           /* handed to on_panic */
+    uint32_t weights[TP_CLASSES_MAX];                                     /* of the classes, in their order */
+    void (*on_panic)(const struct tp_panic_report *panic, void *context); /* NULL: tp_panic_log */
+    void *context;                                                        /* handed to on_panic */
 };
+
+/* tp_pool_settings_fit: is everything that was asked for so?
+ * asked: 0 in a field asks for nothing. is: the settings in force.
+ * Returns 0 or TP_EINVAL.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+int tp_pool_settings_fit(const struct tp_pool_settings *asked, const struct tp_pool_settings *is);
 
 /* The five numbers that are always kept. Each is exact at a moment of the call and never negative;
  * running + pending is what is in flight, and running never exceeds the threads. */
@@ -81,27 +87,27 @@ struct tp_pool_counts {
 /* A look at the counters of a pool generated with `stats = on`. The snapshot is consistent: always
  * submitted = completed + cancelled + dropped + pending + running. What a variant cannot have is 0. */
 struct tp_pool_stats {
-    uint64_t submitted;      /* tasks accepted */
-    uint64_t completed;      /* tasks run to an end of any kind */
-    uint64_t failed;         /* of these: returned a negative value, or panicked */
-    uint64_t panicked;       /* of the failed: by tp_panic */
-    uint64_t timed_out;      /* of the completed: ran longer than the limit */
-    uint64_t cancelled;      /* tasks cancelled before they started */
-    uint64_t dropped;        /* tasks accepted and then dropped for newer ones */
-    uint64_t rejected;       /* tasks refused because the pool was full */
-    uint64_t steal_attempts; /* looks into another worker's queue */
-    uint64_t steals;         /* looks that brought tasks */
-    uint64_t stolen;         /* tasks they brought */
-    uint64_t parks;          /* times a worker went to sleep */
-    uint64_t task_ns;        /* time spent in tasks; sampled, see docs/statistics.md */
-    uint64_t average_ns;     /* of one task */
-    uint64_t open_ns;        /* since the pool was opened or reopened */
-    double utilisation;      /* task_ns over the time that all workers had; 0 to 1 */
+    uint64_t submitted;          /* tasks accepted */
+    uint64_t completed;          /* tasks run to an end of any kind */
+    uint64_t failed;             /* of these: returned a negative value, or panicked */
+    uint64_t panicked;           /* of the failed: by tp_panic */
+    uint64_t timed_out;          /* of the completed: ran longer than the limit */
+    uint64_t cancelled;          /* tasks cancelled before they started */
+    uint64_t dropped;            /* tasks accepted and then dropped for newer ones */
+    uint64_t rejected;           /* tasks refused because the pool was full */
+    uint64_t steal_attempts;     /* looks into another worker's queue */
+    uint64_t steals;             /* looks that brought tasks */
+    uint64_t stolen;             /* tasks they brought */
+    uint64_t parks;              /* times a worker went to sleep */
+    uint64_t task_ns;            /* time spent in tasks; sampled, see docs/statistics.md */
+    uint64_t average_ns;         /* of one task */
+    uint64_t open_ns;            /* since the pool was opened or reopened */
+    double utilisation;          /* task_ns over the time that all workers had; 0 to 1 */
     struct tp_histogram latency; /* ns from submission to start; sampled likewise */
     struct tp_pool_counts now;
-    uint32_t parked;         /* workers asleep now */
-    uint32_t workers;        /* threads now */
-    uint32_t most_running;   /* tasks that ran at the same time, at most */
+    uint32_t parked;       /* workers asleep now */
+    uint32_t workers;      /* threads now */
+    uint32_t most_running; /* tasks that ran at the same time, at most */
 };
 
 /* One decision of a pool about itself, for people who ask why. */
@@ -123,6 +129,7 @@ struct tp_pool_ops {
     const char *name;     /* of the pool, static */
     size_t payload_bytes; /* size of one task's payload */
     uint32_t n_classes;   /* 1 if the pool has no classes */
+    int (*open)(void **pool, const struct tp_pool_settings *settings);
     int (*submit)(void *pool, const void *payload);
     int (*submit_class)(void *pool, unsigned class_, const void *payload);
     int (*submit_batch)(void *pool, const void *payloads, size_t n, size_t *n_accepted);

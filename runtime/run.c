@@ -93,9 +93,9 @@ void tp_defer_pop(struct tp_defer *node)
 
 /* -- panics ----------------------------------------------------------------------------------- */
 
-static struct tp_panic describe(const struct tp_run *run, const struct tp_unwind *unwind, const void *caller)
+static struct tp_panic_report describe(const struct tp_run *run, const struct tp_unwind *unwind, const void *caller)
 {
-    struct tp_panic panic = {.worker = UINT32_MAX, .message = unwind->message};
+    struct tp_panic_report panic = {.worker = UINT32_MAX, .message = unwind->message};
     int first = 0;
     while (first < unwind->n_frames && unwind->frames[first] != caller)
         first++;
@@ -118,7 +118,7 @@ static void attempt_defer(struct tp_unwind *unwind, struct tp_defer *node)
         node->run(node->argument);
 }
 
-static void attempt_handler(struct tp_unwind *unwind, const struct tp_run *run, const struct tp_panic *panic)
+static void attempt_handler(struct tp_unwind *unwind, const struct tp_run *run, const struct tp_panic_report *panic)
 {
     if (setjmp(unwind->point) == 0)
         run->on_panic(panic, run->context);
@@ -136,7 +136,7 @@ static void run_defers(struct tp_run *run, struct tp_unwind *unwind)
     }
 }
 
-static void report(struct tp_run *run, struct tp_unwind *unwind, const struct tp_panic *panic)
+static void report(struct tp_run *run, struct tp_unwind *unwind, const struct tp_panic_report *panic)
 {
     if (unwind->in_handler || !run->on_panic) {
         tp_panic_log(panic, NULL);
@@ -157,7 +157,7 @@ void tp_panic(const char *format, ...)
     vsnprintf(unwind.message, sizeof unwind.message, format, arguments);
     va_end(arguments);
     unwind.n_frames = backtrace(unwind.frames, FRAMES);
-    struct tp_panic panic = describe(run, &unwind, __builtin_return_address(0));
+    struct tp_panic_report panic = describe(run, &unwind, __builtin_return_address(0));
     if (!run) {
         tp_panic_log(&panic, NULL);
         abort();

@@ -35,7 +35,7 @@ struct tp_run {
     struct tp_track *track;    /* where the id is known; NULL: untracked */
     uint64_t serial;           /* of this task, counted from 1; 0: without limit */
     tp_atomic(uint32_t) *stop; /* not 0 once the pool is cancelled; NULL: never */
-    void (*on_panic)(const struct tp_panic *panic, void *context);
+    void (*on_panic)(const struct tp_panic_report *panic, void *context);
     void *context; /* for on_panic, which may be NULL: tp_panic_log */
 
     tp_atomic(uint64_t) overdue; /* written by who watches: serial of the task that is over its limit */

@@ -36,7 +36,7 @@ struct tp_task_info {
 };
 
 /* What a panic handler is told; valid during the call. */
-struct tp_panic {
+struct tp_panic_report {
     const char *pool;    /* its name; NULL outside of tasks */
     unsigned worker;     /* index within the pool; UINT_MAX: not on a worker */
     uint64_t id;         /* of the task; 0: untracked */
@@ -49,7 +49,7 @@ struct tp_panic {
  * message and backtrace. Names of functions need a program linked with -rdynamic.
  * context: ignored.
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
-void tp_panic_log(const struct tp_panic *panic, void *context);
+void tp_panic_log(const struct tp_panic_report *panic, void *context);
 
 /* tp_panic: end the running task, from any depth. Its defers run, the last one first; then the pool's handler
  * is called, still on the panicking stack; then the thread leaves the task, whose state is TP_TASK_PANICKED.

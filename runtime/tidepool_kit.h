@@ -8,6 +8,7 @@
 #include "base/spin.h"
 #include "histogram_live.h"
 #include "idle.h"
+#include "keeper.h"
 #include "life.h"
 #include "park.h"
 #include "run.h"

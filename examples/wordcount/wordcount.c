@@ -111,10 +111,10 @@ static int report_error(int err)
 
 /* The pool's whole life: count every path into the threads' tallies.
  * Returns 0 with the pool's last counters, or a negative status that has been reported. */
-static int count_all(const struct options *options, struct tally *tally, struct words_stats *stats)
+static int count_all(const struct options *options, struct tally *tally, struct tp_pool_stats *stats)
 {
     struct words_pool *pool;
-    struct words_pool_settings settings = {.workers = options->n_workers};
+    struct tp_pool_settings settings = {.workers = options->n_workers};
     int err = words_pool_open(&pool, &settings);
     if (err)
         return report_error(err);
@@ -148,7 +148,7 @@ static void print_counts(struct tally *sum, size_t n_top)
         sum->links, sum->binary, sum->special, sum->unreadable);
 }
 
-static void print_run(const struct words_stats *stats, uint64_t duration_ns)
+static void print_run(const struct tp_pool_stats *stats, uint64_t duration_ns)
 {
     printf("# %.1f ms on %" PRIu32 " workers\n", (double)duration_ns / (double)TP_MILLISECOND, stats->workers);
     printf("# pool: %" PRIu64 " tasks, %" PRIu64 " stolen in %" PRIu64 " steals, %" PRIu64 " parks\n",
@@ -158,7 +158,7 @@ static void print_run(const struct words_stats *stats, uint64_t duration_ns)
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
-    struct words_stats stats;
+    struct tp_pool_stats stats;
     uint64_t start_ns = tp_clock_now_ns();
     int status = EXIT_FAILURE;
     struct tally *sum = tally_mine();

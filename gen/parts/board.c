@@ -50,6 +50,20 @@ static void job_board_stock(struct job_board *board, struct job_segment *segment
     board->n_spares++;
 }
 
+/* Forgets what an empty board has learned; its segments stay. */
+static void job_board_renew(struct job_board *board)
+{
+    for (uint32_t c = 0; c < JOB_CLASSES; c++)
+        if (board->shelves[c].first)
+            job_board_stock(board, board->shelves[c].first);
+    struct job_segment *spares = board->spares;
+    uint32_t n_spares = board->n_spares, n_keep = board->n_keep;
+    job_board_init(board);
+    board->spares = spares;
+    board->n_spares = n_spares;
+    board->n_keep = n_keep;
+}
+
 #if WITH_PREALLOCATE
 /* Holds memory for n tasks from now on, however they spread over the classes: a shelf's first and
  * last segment may be nearly empty. Returns 0 or TP_ENOMEM. */

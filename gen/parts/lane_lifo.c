@@ -3,6 +3,26 @@
  * How tasks come in from outside: a stack of segments under one lock. Workers take the newest
  * tasks, several at a time. A thread keeps its lane; between lanes there is no order. */
 
+/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
+struct job_lane {
+    tp_line_aligned struct tp_spin lock; /* guards all of it */
+    uint32_t put_at;                     /* next free slot of `put` */
+    struct job_segment *put;             /* the topmost segment */
+    struct job_segment *spares;          /* empty segments, kept */
+    tp_atomic(uint64_t) n_put;           /* tasks ever put; read by who counts */
+    tp_atomic(uint64_t) n_taken;         /* tasks ever taken; likewise */
+#if WITH_BOUNDED
+    uint64_t credit; /* tasks this lane may still accept [ROOM-1] */
+#endif
+};
+
+/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
+static inline uint32_t job_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+{
+    uint64_t share = n_there / n_workers;
+    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+}
+
 static int job_lane_init(struct job_lane *lane)
 {
     lane->put = job_segment_new();
@@ -15,9 +35,6 @@ static int job_lane_init(struct job_lane *lane)
     tp_atomic_init(&lane->n_taken, 0);
 #if WITH_BOUNDED
     lane->credit = 0;
-#endif
-#if WITH_BOUNDED && WITH_STATS
-    tp_atomic_init(&lane->n_rejected, 0);
 #endif
     return 0;
 }
@@ -50,15 +67,16 @@ static bool job_lane_grow(struct job_lane *lane)
     return true;
 }
 
-/* Puts n tasks down. The lane's lock is held.
+/* Puts the next n tasks of a load down. The lane's lock is held.
  * Returns how many; fewer only if the lane has no segment left, see job_lane_stock. */
-static inline size_t job_lane_put(struct job_lane *lane, VALUE_PAYLOAD const *payloads, size_t n)
+static inline size_t job_lane_put(struct job_lane *lane, const struct job_load *load, size_t n)
 {
+    uint64_t n_put = tp_load_rlx(&lane->n_put); /* relaxed: written under the lock */
     size_t i;
     for (i = 0; i < n; i++) {
         if (lane->put_at == JOB_SEGMENT && !job_lane_grow(lane))
             break;
-        lane->put->slots[lane->put_at++].payload = payloads[i];
+        job_load_fill(load, i, n_put + i, &lane->put->slots[lane->put_at++]);
     }
     job_count(&lane->n_put, i);
     return i;
@@ -84,22 +102,22 @@ static inline struct job_segment *job_lane_pop(struct job_lane *lane, struct job
     return surplus;
 }
 
-/* Takes the newest tasks, a fair share of up to `most`: the newest to *task, the rest into the worker's
- * own queue, so that it pops the newest of them first. Returns how many. */
-static uint32_t job_lane_take(struct job_lane *lane, struct job_worker *self, struct job_slot *task, uint32_t most)
+/* Takes the newest tasks, one of `n_sharers` shares but at most `most`: the newest to *task, the
+ * rest into the taker's own queue, or NULL for a single task, so that it pops the newest of them first. Returns how many. */
+static uint32_t job_lane_take(struct job_lane *lane, struct job_queue *own, uint32_t n_sharers, struct job_slot *task, uint32_t most)
 {
     tp_spin_lock(&lane->lock);
     /* Relaxed: both are written under this lock. */
     uint64_t n_there = tp_load_rlx(&lane->n_put) - tp_load_rlx(&lane->n_taken);
-    uint32_t room = 1 + job_queue_room(&self->queue);
-    uint32_t n = job_share(n_there, self->pool->n_workers, most < room ? most : room);
+    uint32_t room = 1 + (own ? job_queue_room(own) : 0);
+    uint32_t n = job_share(n_there, n_sharers, most < room ? most : room);
     struct job_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
-        struct job_segment *empty = job_lane_pop(lane, i == 0 ? task : job_queue_ahead(&self->queue, n - 1 - i));
+        struct job_segment *empty = job_lane_pop(lane, i == 0 ? task : job_queue_ahead(own, n - 1 - i));
         surplus = empty ? empty : surplus;
     }
     if (n > 1)
-        job_queue_publish(&self->queue, n - 1);
+        job_queue_publish(own, n - 1);
     job_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->lock);
     free(surplus);

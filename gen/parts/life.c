@@ -1,129 +1,236 @@
 
-/* -- 11 Open, join, close -----------------------------------------------------------------------
- * Open -> closing -> draining, one way, by whoever calls first [LIFE-1]. Two steps, because a
- * submitter may have seen the pool open and be about to put a task down: closing refuses, then
- * every lane's lock is passed once; after that all that was accepted is visible, and a worker that
- * finds nothing may leave [LIFE-2] (docs/shutdown.md). */
-
-static uint32_t job_workers_wanted(const struct job_pool_settings *settings)
-{
-    if (settings && settings->workers > 0)
-        return settings->workers;
-#if WITH_CORES
-    uint32_t n = tp_cpu_count() * VALUE_WORKERS / VALUE_WORKERS_DIVISOR;
-    return n < 1 ? 1 : (n < JOB_WORKERS_MAX ? n : JOB_WORKERS_MAX);
-#else
-    return VALUE_WORKERS;
-#endif
-}
+/* -- 22 Open, join, close -----------------------------------------------------------------------
+ * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void job_worker_init(struct job_pool *pool, uint32_t index)
 {
     struct job_worker *worker = &pool->workers[index];
+#if WITH_RING
     memset(worker, 0, offsetof(struct job_worker, queue)); /* the slots stay untouched pages */
+    job_queue_init(&worker->queue);
+#else
+    memset(worker, 0, sizeof *worker);
+#endif
     worker->base.pool = pool;
     worker->base.index = index;
-    tp_crew_add(&pool->crew, &worker->base, VALUE_NAME, job_worker_main);
     worker->pool = pool;
+    job_run_init(pool, &worker->run, index);
+#if !WITH_BOARD
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-#if WITH_STEALING
+#endif
+#if WITH_RING && WITH_STEALING
     worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
 #endif
-    job_queue_init(&worker->queue);
+#if WITH_STATS
+    worker->stride = 1;
+#endif
+    tp_crew_add(&pool->crew, &worker->base, VALUE_NAME, job_worker_main);
 }
 
-static int job_lanes_init(struct job_pool *pool)
+#if !WITH_BOARD
+static int job_lanes_open(struct job_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++) {
-        int status = job_lane_init(&pool->lanes[i]);
-        if (status != 0) {
-            while (i > 0)
-                job_lane_free(&pool->lanes[--i]);
-            return status;
-        }
+    for (pool->n_lanes = JOB_LANES_MIN; pool->n_lanes < pool->settings.workers && pool->n_lanes < JOB_LANES_MAX;)
+        pool->n_lanes *= 2;
+    pool->lanes = aligned_alloc(alignof(struct job_lane), pool->n_lanes * sizeof *pool->lanes);
+    if (!pool->lanes)
+        return TP_ENOMEM;
+    uint32_t n = 0;
+    while (n < pool->n_lanes && job_lane_init(&pool->lanes[n]) == 0)
+        n++;
+#endif
+#if !WITH_BOARD && WITH_PREALLOCATE
+    uint64_t n_segments = pool->settings.preallocate / JOB_SEGMENT + pool->n_lanes;
+    bool is_stocked = true;
+    for (uint64_t i = 0; is_stocked && n == pool->n_lanes && i < n_segments; i++)
+        is_stocked = job_lane_stock(&pool->lanes[i % pool->n_lanes]);
+    if (!is_stocked)
+        job_lane_free(&pool->lanes[--n]);
+#endif
+#if !WITH_BOARD
+    if (n == pool->n_lanes)
+        return 0;
+    while (n > 0)
+        job_lane_free(&pool->lanes[--n]);
+    free(pool->lanes);
+    pool->lanes = NULL;
+    return TP_ENOMEM;
+}
+#endif
+
+/* Memory for tasks. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int job_tasks_open(struct job_pool *pool)
+{
+#if WITH_TRACKING
+    int status = tp_track_init(&pool->track, pool->settings.preallocate);
+    if (status != 0)
+        return status;
+#endif
+#if WITH_BOARD
+    job_board_init(&pool->board);
+#endif
+#if WITH_FAIR || WITH_ADAPTIVE
+    job_board_weigh(&pool->board, pool->settings.weights);
+#endif
+#if WITH_BOARD && WITH_PREALLOCATE
+    int opened = job_board_reserve(&pool->board, pool->settings.preallocate);
+    if (opened != 0)
+        job_board_free(&pool->board);
+#endif
+#if WITH_BOARD && !WITH_PREALLOCATE
+    int opened = 0;
+#endif
+#if !WITH_BOARD
+    int opened = job_lanes_open(pool);
+#endif
+#if WITH_TRACKING
+    if (opened != 0)
+        tp_track_free(&pool->track);
+#endif
+    return opened;
+}
+
+static void job_tasks_free(struct job_pool *pool)
+{
+#if WITH_BOARD
+    job_board_free(&pool->board);
+#else
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        job_lane_free(&pool->lanes[i]);
+    free(pool->lanes);
+#endif
+#if WITH_TRACKING
+    tp_track_free(&pool->track);
+#endif
+}
+
+/* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int job_workers_open(struct job_pool *pool)
+{
+    pool->n_records = pool->settings.workers_max;
+    pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
+    pool->workers = aligned_alloc(alignof(struct job_worker), pool->n_records * sizeof *pool->workers);
+    if (!pool->sleepers || !pool->workers) {
+        free(pool->sleepers);
+        free(pool->workers);
+        return TP_ENOMEM;
     }
+    tp_crew_init(&pool->crew);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        job_worker_init(pool, i);
     return 0;
 }
 
-/* Lets the workers leave when they find nothing more. */
+/* The pool's memory, after its last worker has left, or in a forked process, where there are none. */
+static void job_destroy(void *context)
+{
+    struct job_pool *pool = context;
+    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+        tp_crew_free(&pool->crew);
+    tp_life_free(&pool->life);
+    job_tasks_free(pool);
+    free(pool->sleepers);
+    free(pool->workers);
+    free(pool);
+}
+
+/* Tells the workers to finish what was accepted and to leave. */
 static void job_drain(struct job_pool *pool)
 {
-    tp_store_sc(&pool->life, JOB_DRAINING); /* before the wake-up that sends workers to look at it */
+    tp_life_drain(&pool->life);
     tp_idle_wake_all(&pool->idle);
 }
 
-int job_pool_open(struct job_pool **out, const struct job_pool_settings *settings)
+/* Starts the workers and what else runs with the pool. Returns 0, or an error with all of it ended. */
+static int job_start(struct job_pool *pool)
 {
-    uint32_t n_workers = job_workers_wanted(settings);
-    if (n_workers > JOB_WORKERS_MAX)
-        return TP_EINVAL;
-    int status = TP_ENOMEM;
+    int status = 0;
+    uint32_t n = pool->settings.workers, n_threads = n;
+#if WITH_RANGE
+    n_threads = pool->settings.workers_min;
+#endif
+#if WITH_AUTO
+    n = n_threads; /* the monitor adds the others */
+#endif
+#if WITH_TUNE
+    pool->n_wanted = n;
+#endif
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    job_workers_use(pool, n);
+    for (uint32_t i = 0; status == 0 && i < n_threads; i++)
+        status = tp_idle_grow(&pool->idle, &pool->workers[i].base);
+    for (uint32_t i = n_threads; status == 0 && i < n; i++)
+        tp_idle_add_vacant(&pool->idle, &pool->workers[i].base);
+#if WITH_KEEPER
+    if (status == 0)
+        status = tp_keeper_start(&pool->keeper, VALUE_NAME, job_period_ns(pool), job_tick, pool);
+#endif
+    if (status == 0) {
+        tp_life_open(&pool->life);
+        return 0;
+    }
+    uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    job_drain(pool);
+    tp_crew_wait(&pool->crew, TP_FOREVER);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        tp_crew_reap(&pool->workers[i].base);
+    tp_life_end(&pool->life, generation);
+    return status;
+}
+
+int job_pool_open(struct job_pool **out, const struct tp_pool_settings *settings)
+{
     struct job_pool *pool = aligned_alloc(alignof(struct job_pool), sizeof *pool);
     if (!pool)
-        return status;
+        return TP_ENOMEM;
     memset(pool, 0, sizeof *pool);
-    pool->n_workers = n_workers;
-    for (pool->n_lanes = JOB_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < JOB_LANES_MAX;)
-        pool->n_lanes *= 2;
-    tp_atomic_init(&pool->life, JOB_OPEN);
+    int status = job_settings_resolve(settings, &pool->settings);
+    if (status != 0)
+        goto fail_pool;
+    status = tp_life_init(&pool->life);
+    if (status != 0)
+        goto fail_pool;
+    status = job_tasks_open(pool);
+    if (status != 0)
+        goto fail_life;
+    status = job_workers_open(pool);
+    if (status != 0)
+        goto fail_tasks;
     tp_waitlist_init(&pool->quiet);
-#if WITH_BOUNDED
-    pool->capacity = settings && settings->capacity > 0 ? settings->capacity : VALUE_CAPACITY;
+    pthread_mutex_init(&pool->control, NULL);
+#if WITH_BOUNDED || WITH_BOARD
     tp_spin_init(&pool->room_lock);
 #endif
-#if WITH_BOUNDED && WITH_BLOCK
-    tp_waitlist_init(&pool->room);
+#if WITH_BOUNDED
+    tp_atomic_init(&pool->capacity, pool->settings.capacity);
 #endif
-    pool->lanes = aligned_alloc(alignof(struct job_lane), pool->n_lanes * sizeof *pool->lanes);
-    if (!pool->lanes)
-        goto fail_pool;
-    status = job_lanes_init(pool);
-    if (status != 0)
-        goto fail_lanes_memory;
-    status = TP_ENOMEM;
-    pool->workers = aligned_alloc(alignof(struct job_worker), n_workers * sizeof *pool->workers);
-    if (!pool->workers)
-        goto fail_lanes;
-    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
-    if (!pool->sleepers)
-        goto fail_workers_memory;
-    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
-    for (uint32_t i = 0; i < n_workers; i++)
-        job_worker_init(pool, i);
-
-    tp_crew_init(&pool->crew);
-    uint32_t n_started = 0;
-    do
-        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
-    while (status == 0 && ++n_started < n_workers);
-    if (status != 0)
-        goto fail_workers;
+#if WITH_BOUNDED && WITH_BLOCK
+    for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+        tp_waitlist_init(&pool->room[i]);
+#endif
+#if WITH_STATS
+    pool->opened_ns = tp_clock_now_ns();
+#endif
+    status = job_start(pool);
+    if (status != 0) {
+        job_destroy(pool);
+        return status;
+    }
     *out = pool;
     return 0;
 
-fail_workers:
-    job_drain(pool);
-    tp_crew_wait(&pool->crew, TP_FOREVER);
-    while (n_started > 0)
-        tp_crew_reap(&pool->workers[--n_started].base);
-    tp_crew_free(&pool->crew);
-    free(pool->sleepers);
-fail_workers_memory:
-    free(pool->workers);
-fail_lanes:
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        job_lane_free(&pool->lanes[i]);
-fail_lanes_memory:
-    free(pool->lanes);
+fail_tasks:
+    job_tasks_free(pool);
+fail_life:
+    tp_life_free(&pool->life);
 fail_pool:
     free(pool);
     return status;
 }
 
-int job_join_all(struct job_pool *pool, uint64_t deadline_ns)
+/* Waits until nothing is in flight. */
+static int job_await_quiet(struct job_pool *pool, uint64_t deadline_ns)
 {
-    if (job_self(pool))
-        return TP_EDEADLK;
     struct tp_waiter waiter;
     int status = 0;
     while (status == 0 && !job_is_quiet(pool)) {
@@ -137,28 +244,126 @@ int job_join_all(struct job_pool *pool, uint64_t deadline_ns)
     return status;
 }
 
-int job_pool_close(struct job_pool *pool, uint64_t deadline_ns)
+int job_join_all(struct job_pool *pool, uint64_t deadline_ns)
 {
     if (job_self(pool))
         return TP_EDEADLK;
-    uint32_t life = JOB_OPEN;
-    /* Losing means that another thread closes: wait with it. */
-    if (tp_cas_sc(&pool->life, &life, JOB_CLOSING)) {
-        for (uint32_t i = 0; i < pool->n_lanes; i++) { /* [LIFE-2] the last submitters are through */
-            tp_spin_lock(&pool->lanes[i].lock);
-            tp_spin_unlock(&pool->lanes[i].lock);
-        }
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+        return TP_EFORKED;
+    return job_await_quiet(pool, deadline_ns);
+}
+
+/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+static void job_pass_locks(struct job_pool *pool)
+{
+#if WITH_BOARD
+    tp_spin_lock(&pool->room_lock);
+    tp_spin_unlock(&pool->room_lock);
+#else
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        tp_spin_unlock(&pool->lanes[i].lock);
+    }
+#endif
+}
+
+/* Takes the steps of closing, if this call is the first. Returns false if there is nothing to wait for. */
+static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *generation)
+{
+    enum tp_life_outcome outcome = tp_life_close(&pool->life, cancel, generation);
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
+        tp_store_sc(&pool->stop, 1); /* before the wake-ups that send workers to look at it */
+    if (outcome == TP_LIFE_FIRST) {
+        job_pass_locks(pool);
 #if WITH_BOUNDED && WITH_BLOCK
-        tp_waitlist_notify(&pool->room, UINT32_MAX); /* waiting submitters learn of the close */
+        job_tell_room(pool, UINT32_MAX); /* waiting submitters learn of the close */
 #endif
         job_drain(pool);
     }
-    int status = tp_crew_wait(&pool->crew, deadline_ns);
+    return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
+}
+
+static int job_close(struct job_pool *pool, bool cancel, uint64_t deadline_ns)
+{
+    uint32_t generation;
+    if (job_self(pool))
+        return TP_EDEADLK;
+    tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see job_pool_reopen */
+    int status = 0;
+    if (job_begin_close(pool, cancel, &generation)) {
+        status = tp_crew_wait(&pool->crew, deadline_ns);
+        if (status == 0) {
+#if WITH_KEEPER
+            tp_keeper_stop(&pool->keeper);
+#endif
+            for (uint32_t i = 0; i < pool->n_records; i++)
+                tp_crew_reap(&pool->workers[i].base);
+#if WITH_BOARD
+            status = job_await_quiet(pool, deadline_ns); /* some may be in job_process_pending */
+#endif
+        }
+        if (status == 0)
+            tp_life_end(&pool->life, generation);
+    }
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    return status;
+}
+
+int job_pool_close(struct job_pool *pool, uint64_t deadline_ns)
+{
+    return job_close(pool, false, deadline_ns);
+}
+
+int job_pool_cancel(struct job_pool *pool, uint64_t deadline_ns)
+{
+    return job_close(pool, true, deadline_ns);
+}
+
+void job_pool_abandon(struct job_pool *pool)
+{
+    if (!pool)
+        return;
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+        job_destroy(pool);
+        return;
+    }
+    job_begin_close(pool, true, NULL);
+#if WITH_KEEPER
+    tp_keeper_stop(&pool->keeper);
+#endif
+    tp_crew_abandon(&pool->crew, job_destroy, pool);
+}
+
+int job_pool_reopen(struct job_pool *pool)
+{
+    int status = tp_life_reopen(&pool->life);
     if (status != 0)
         return status;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        tp_crew_reap(&pool->workers[i].base);
-    return 0;
+    /* One order with the additions in job_close [LIFE-5]: the last closers leave. */
+    while (tp_load_sc(&pool->n_closing) != 0)
+        sched_yield();
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+#if WITH_BOUNDED
+    tp_store_rlx(&pool->capacity, pool->settings.capacity);
+#endif
+#if WITH_AUTO
+    memset(&pool->diary, 0, sizeof pool->diary);
+    pool->n_idle_looks = 0;
+#endif
+#if WITH_BOARD
+    tp_spin_lock(&pool->room_lock);
+    job_board_renew(&pool->board);
+    tp_spin_unlock(&pool->room_lock);
+#endif
+#if WITH_FAIR || WITH_ADAPTIVE
+    job_board_weigh(&pool->board, pool->settings.weights);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        memset(&pool->workers[i].turn, 0, sizeof pool->workers[i].turn);
+#endif
+#if WITH_STATS
+    job_stats_reset(pool);
+#endif
+    return job_start(pool);
 }
 
 void job_pool_free(struct job_pool *pool)
@@ -168,11 +373,5 @@ void job_pool_free(struct job_pool *pool)
     int status = job_pool_close(pool, TP_FOREVER);
     tp_assert(status == 0); /* else a task of this pool frees it */
     (void)status;
-    tp_crew_free(&pool->crew);
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        job_lane_free(&pool->lanes[i]);
-    free(pool->lanes);
-    free(pool->sleepers);
-    free(pool->workers);
-    free(pool);
+    job_destroy(pool);
 }

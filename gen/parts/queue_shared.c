@@ -5,6 +5,12 @@
  * a slot belongs to whoever moved a cursor over it, until `done` has passed it. Only the owner
  * writes slots and moves `tail`. The argument is in docs/memory-model.md [RING-1..4]. */
 
+/* A worker's own queue: filled and emptied by its owner. */
+struct job_queue {
+    tp_atomic(uint64_t) cursors; /* done, head and tail in one word; written by owner and thieves */
+    tp_line_aligned struct job_slot slots[JOB_QUEUE];
+};
+
 struct job_cursors {
     uint16_t done, head, tail; /* count up and wrap; differences are what counts */
 };

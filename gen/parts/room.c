@@ -1,5 +1,5 @@
 
-/* -- 5 Room -------------------------------------------------------------------------------------
+/* -- 6 Room -------------------------------------------------------------------------------------
  * The capacity, without a counter that every task writes. Room is given to lanes some at a time,
  * and a lane's credit pays for the tasks it accepts. Invariant [ROOM-1]: tasks in flight plus all
  * credit = granted - finished <= capacity. When nothing is left, unused credit is taken back from
@@ -17,10 +17,20 @@ static void job_room_reclaim(struct job_pool *pool)
     }
 }
 
+/* Room that is not granted. The room lock is held. */
 static uint64_t job_room_left(struct job_pool *pool)
 {
     uint64_t in_use = pool->granted - job_sum_finished(pool);
-    return in_use < pool->capacity ? pool->capacity - in_use : 0;
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: written under the room lock */
+    return in_use < capacity ? capacity - in_use : 0;
+}
+
+static void job_room_give(struct job_pool *pool, struct job_lane *lane, uint64_t n)
+{
+    pool->granted += n;
+    tp_spin_lock(&lane->lock);
+    lane->credit += n;
+    tp_spin_unlock(&lane->lock);
 }
 
 /* Gives the lane up to `want` credit. Returns false if the pool is full. */
@@ -33,38 +43,31 @@ static bool job_room_grant(struct job_pool *pool, struct job_lane *lane, uint64_
         left = job_room_left(pool);
     }
     uint64_t n = left < want ? left : want;
-    pool->granted += n;
-    tp_spin_lock(&lane->lock);
-    lane->credit += n;
-    tp_spin_unlock(&lane->lock);
+    job_room_give(pool, lane, n);
     tp_spin_unlock(&pool->room_lock);
     return n > 0;
 }
 
-/* How much room to ask for when the lane needs n: some ahead, to come here rarely. */
-static inline uint64_t job_room_wanted(struct job_pool *pool, uint64_t n)
+/* Finds room for the load's next tasks. Some ahead, to come here rarely. Returns false if the pool
+ * is full. */
+static bool job_room_find(struct job_pool *pool, const struct job_load *load)
 {
+    uint64_t want = load->n - load->i;
 #if WITH_BLOCK
     /* Relaxed: a hint. While others wait, nobody takes room ahead; a stale look is put right by
      * the next waiter, which takes unused credit back. */
-    if (tp_load_rlx(&pool->room.n_waiting) > 0)
-        return 1;
-#else
-    (void)pool;
+    if (tp_load_rlx(&pool->room[0].n_waiting) > 0)
+        return job_room_grant(pool, load->lane, 1);
 #endif
-    return n > JOB_CREDIT ? n : JOB_CREDIT;
+    return job_room_grant(pool, load->lane, want > JOB_CREDIT ? want : JOB_CREDIT);
 }
 
-/* Pays for one task of the worker's own. Returns false if the pool is full. */
-static inline bool job_room_pay(struct job_worker *self)
+/* Pays for one task of the worker's own. Returns false if there is no credit. */
+static inline bool job_room_pay(struct job_lane *lane)
 {
-    struct job_pool *pool = self->pool;
-    for (;;) {
-        tp_spin_lock(&self->lane->lock);
-        bool paid = self->lane->credit > 0;
-        self->lane->credit -= paid;
-        tp_spin_unlock(&self->lane->lock);
-        if (paid || !job_room_grant(pool, self->lane, job_room_wanted(pool, 1)))
-            return paid;
-    }
+    tp_spin_lock(&lane->lock);
+    bool paid = lane->credit > 0;
+    lane->credit -= paid;
+    tp_spin_unlock(&lane->lock);
+    return paid;
 }

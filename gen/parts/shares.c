@@ -1,29 +1,19 @@
 
 /* -- 13 Shares ----------------------------------------------------------------------------------
- * What the classes have had, and what the pool decided: copies, made under the board's lock. */
+ * What the classes have had: copies, made under the board's lock. */
 
-void job_pool_shares(struct job_pool *pool, struct tp_share out[JOB_CLASSES])
+void job_pool_shares(struct job_pool *pool, struct tp_share *out)
 {
-    tp_spin_lock(&pool->board_lock);
+    tp_spin_lock(&pool->room_lock);
     for (uint32_t c = 0; c < JOB_CLASSES; c++)
         job_share_read(&pool->board, c, &out[c]);
-    tp_spin_unlock(&pool->board_lock);
+    tp_spin_unlock(&pool->room_lock);
 }
 
 size_t job_pool_history(struct job_pool *pool, struct tp_slice *out, size_t n)
 {
-    tp_spin_lock(&pool->board_lock);
+    tp_spin_lock(&pool->room_lock);
     n = job_slices_read(&pool->board, out, n);
-    tp_spin_unlock(&pool->board_lock);
+    tp_spin_unlock(&pool->room_lock);
     return n;
 }
-#if WITH_ADAPTIVE
-
-size_t job_pool_decisions(struct job_pool *pool, struct tp_decision *out, size_t n)
-{
-    tp_spin_lock(&pool->board_lock);
-    n = job_diary_read(&pool->board.adapt.diary, out, n);
-    tp_spin_unlock(&pool->board_lock);
-    return n;
-}
-#endif

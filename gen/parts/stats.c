@@ -1,52 +1,83 @@
 
-/* -- 12 Statistics ------------------------------------------------------------------------------
- * Sums over counters with one writer each, read in the order finished, started, accepted, so that
- * no difference is negative [COUNT-1]. */
+/* -- 20 Statistics ------------------------------------------------------------------------------
+ * Sums over counters with one writer each; what cannot be read in one moment is made to fit: the
+ * identity of struct tp_pool_stats holds in every snapshot. */
 
-void job_pool_stats(struct job_pool *pool, struct job_stats *out)
+/* Adds one worker's counters. Relaxed: single numbers, no order between them is promised. */
+static void job_stats_add(struct job_worker *worker, struct tp_pool_stats *sum)
 {
-    struct job_stats sum = {.workers = pool->n_workers};
-    uint64_t n_started = 0;
-    sum.completed = job_sum_finished(pool);
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        struct job_worker *worker = &pool->workers[i];
-        uint64_t n_before = tp_load_acq(&worker->n_finished); /* pairs with job_count, as below */
-        uint64_t n = tp_load_acq(&worker->n_started);
-        sum.running += n != n_before; /* one task at a time, however many went by */
-        n_started += n;
-    }
-    sum.submitted = job_sum_accepted(pool);
-    sum.pending = sum.submitted - n_started;
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        struct job_worker *worker = &pool->workers[i];
-        /* Relaxed: single numbers, no order between them is promised. */
-        sum.failed += tp_load_rlx(&worker->n_failed);
-        sum.parks += tp_load_rlx(&worker->n_parks);
-#if WITH_STEALING
-        sum.steal_attempts += tp_load_rlx(&worker->n_steal_attempts);
-        sum.steals += tp_load_rlx(&worker->n_steals);
-        sum.stolen += tp_load_rlx(&worker->n_stolen);
+    sum->failed += tp_load_rlx(&worker->n_failed);
+    sum->panicked += tp_load_rlx(&worker->n_panicked);
+    sum->timed_out += tp_load_rlx(&worker->n_timed_out);
+    sum->parks += tp_load_rlx(&worker->n_parks);
+    sum->task_ns += tp_load_rlx(&worker->task_ns);
+#if WITH_RING && WITH_STEALING
+    sum->steal_attempts += tp_load_rlx(&worker->n_steal_attempts); /* relaxed: as above */
+    sum->steals += tp_load_rlx(&worker->n_steals);                 /* relaxed: as above */
+    sum->stolen += tp_load_rlx(&worker->n_stolen);                 /* relaxed: as above */
 #endif
-    }
-    sum.parked = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)); /* relaxed: as above */
-    sum.capacity = UINT64_MAX;
-#if WITH_BOUNDED
-    sum.capacity = pool->capacity;
-    /* Tasks that came and started between the two sums would count as pending. */
-    uint64_t most = sum.capacity > sum.running ? sum.capacity - sum.running : 0;
-    sum.pending = sum.pending < most ? sum.pending : most;
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        sum.rejected += tp_load_rlx(&pool->lanes[i].n_rejected); /* relaxed: as above */
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        sum.rejected += tp_load_rlx(&pool->workers[i].n_rejected); /* relaxed: as above */
-#endif
-#if WITH_BOUNDED && WITH_BLOCK
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        uint64_t n_nested = tp_load_rlx(&pool->workers[i].n_nested); /* relaxed: as above */
-        sum.submitted += n_nested;
-        sum.completed += n_nested;
-    }
-    sum.waiting = tp_load_rlx(&pool->room.n_waiting); /* relaxed: as above */
-#endif
+    tp_histogram_read(&worker->latency, &sum->latency);
+}
+
+void job_pool_stats(struct job_pool *pool, struct tp_pool_stats *out)
+{
+    struct tp_pool_stats sum;
+    memset(&sum, 0, sizeof sum);
+    struct job_look look = job_look(pool);
+    job_counts_fill(pool, &look, &sum.now);
+    /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
+    uint64_t n_gone = look.n_gone - pool->gone_before;
+    uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
+    n_helped = n_helped < n_gone ? n_helped : n_gone;
+    sum.dropped = tp_load_rlx(&pool->n_dropped);
+    sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
+    sum.cancelled = n_gone - n_helped - sum.dropped;
+    sum.completed = look.n_run - pool->run_before + n_helped + n_here;
+    sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
+    uint32_t n_workers = job_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        job_stats_add(&pool->workers[i], &sum);
+    sum.failed += tp_load_rlx(&pool->n_here_failed);     /* relaxed: as above */
+    sum.panicked += tp_load_rlx(&pool->n_here_panicked); /* relaxed: as above */
+    sum.rejected = tp_load_rlx(&pool->n_rejected);       /* relaxed: as above */
+    sum.most_running = tp_load_rlx(&pool->most_busy);    /* relaxed: as above */
+    sum.parked = tp_idle_parked(&pool->idle);
+    sum.workers = tp_idle_live(&pool->idle);
+    sum.open_ns = tp_clock_now_ns() - pool->opened_ns;
+    uint64_t n_run = look.n_run - pool->run_before;
+    sum.average_ns = n_run > 0 ? sum.task_ns / n_run : 0;
+    double had_ns = (double)sum.open_ns * (sum.workers > 0 ? sum.workers : 1);
+    sum.utilisation = (double)sum.task_ns < had_ns ? (double)sum.task_ns / had_ns : 1;
     *out = sum;
+}
+
+/* A life begins anew: so do the counters. Nobody runs; tasks that are over stay counted, for room and
+ * quiet. Relaxed: published by the opening. */
+static void job_stats_reset(struct job_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_records; i++) {
+        struct job_worker *worker = &pool->workers[i];
+        tp_store_rlx(&worker->n_failed, 0);
+        tp_store_rlx(&worker->n_panicked, 0);
+        tp_store_rlx(&worker->n_timed_out, 0);
+        tp_store_rlx(&worker->n_parks, 0);
+        tp_store_rlx(&worker->task_ns, 0);
+#if WITH_RING && WITH_STEALING
+        tp_store_rlx(&worker->n_steal_attempts, 0); /* relaxed: as above */
+        tp_store_rlx(&worker->n_steals, 0);         /* relaxed: as above */
+        tp_store_rlx(&worker->n_stolen, 0);         /* relaxed: as above */
+#endif
+        tp_histogram_live_clear(&worker->latency);
+        worker->stride = 1;
+    }
+    tp_store_rlx(&pool->n_dropped, 0); /* relaxed: as above, to the end */
+    tp_store_rlx(&pool->n_rejected, 0);
+    tp_store_rlx(&pool->n_here, 0);
+    tp_store_rlx(&pool->n_helped, 0);
+    tp_store_rlx(&pool->n_here_failed, 0);
+    tp_store_rlx(&pool->n_here_panicked, 0);
+    tp_store_rlx(&pool->most_busy, 0);
+    pool->gone_before = tp_load_rlx(&pool->n_gone);
+    pool->run_before = job_sum_run(pool);
+    pool->opened_ns = tp_clock_now_ns();
 }

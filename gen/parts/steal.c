@@ -1,14 +1,15 @@
 
-/* -- 7 Stealing ---------------------------------------------------------------------------------
+/* -- 10 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
-/* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
+/* Moves tasks from another worker's queue: the first to *task, the rest into the
+ * thief's own, or NULL for a single task.
  * Returns how many, 0 if there are fewer than `least` or another thief is at work. */
 static uint32_t job_queue_steal(struct job_queue *from, struct job_queue *own, struct job_slot *task, uint32_t least)
 {
 #if WITH_HALF
-    uint32_t most = 1 + job_queue_room(own);
+    uint32_t most = 1 + (own ? job_queue_room(own) : 0);
 #else
     (void)own; /* one task needs no room */
 #endif
@@ -54,19 +55,28 @@ static uint32_t job_queue_steal(struct job_queue *from, struct job_queue *own, s
     return n;
 }
 
-/* Tries every other worker once, from a random one on. Returns false if none had `least` tasks. */
+/* Tries every other worker once, from a random one or the next one on. Returns false if none had `least` tasks. */
 static bool job_steal(struct job_worker *self, struct job_slot *task, uint32_t least)
 {
     struct job_pool *pool = self->pool;
+    uint32_t n_workers = job_n_workers(pool);
+#if WITH_RANDOM
     self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
     self->random ^= self->random >> 17;
     self->random ^= self->random << 5;
-    uint32_t start = self->random % pool->n_workers;
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
-        if (&pool->workers[victim] == self)
+    uint32_t start = self->random % n_workers;
+#else
+    uint32_t start = self->base.index + 1;
+#endif
+    for (uint32_t i = 0; i < n_workers; i++) {
+        struct job_worker *victim = &pool->workers[(start + i) % n_workers];
+        if (victim == self)
             continue;
-        uint32_t n = job_queue_steal(&pool->workers[victim].queue, &self->queue, task, least);
+        uint32_t n = job_queue_steal(&victim->queue, &self->queue, task, least);
+#if WITH_NEWEST
+        if (n == 0 && least == 1)
+            n = job_newest_take(victim, task);
+#endif
 #if WITH_STATS
         job_count(&self->n_steal_attempts, 1);
         if (n > 0)

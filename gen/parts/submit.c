@@ -1,156 +1,154 @@
 
-/* -- 10 Submit ----------------------------------------------------------------------------------
- * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
- * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
+/* -- 14 Submit ----------------------------------------------------------------------------------
+ * The calls of submitters. */
 
-/* Brings the lane another segment. Returns false if there is no memory. */
-static bool job_lane_stock(struct job_lane *lane)
+static inline struct job_load job_load_of(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n)
 {
-    struct job_segment *segment = job_segment_new();
-    if (!segment)
-        return false;
-    tp_spin_lock(&lane->lock);
-    segment->next = lane->spares;
-    lane->spares = segment;
-    tp_spin_unlock(&lane->lock);
-    return true;
+    struct job_load load;
+    memset(&load, 0, sizeof load);
+    load.payloads = payloads;
+    load.n = n;
+    load.life = tp_life_look(&pool->life);
+#if WITH_CLASSES
+    load.class_ = VALUE_CLASS_DEFAULT;
+#endif
+    return load;
 }
 
-/* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
-static inline int job_lane_accept(struct job_pool *pool, struct job_lane *lane, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_put)
+#if WITH_CLASSES
+/* Gives the load's tasks their classes. Returns 0, or TP_EINVAL if there is no such class. */
+static int job_load_classify(struct job_load *load, const enum job_class *classes)
 {
-    int status = 0;
-    *n_put = 0;
-    tp_spin_lock(&lane->lock);
-    if (tp_load_rlx(&pool->life) != JOB_OPEN) { /* relaxed: ordered by the lane's lock [LIFE-2] */
-        status = TP_ECLOSED;
-    } else {
-#if WITH_BOUNDED
-        n = n < lane->credit ? n : (size_t)lane->credit;
-#endif
-        *n_put = job_lane_put(lane, payloads, n);
-#if WITH_BOUNDED
-        lane->credit -= *n_put;
-#endif
-        if (*n_put < n)
-            status = TP_ENOMEM;
-    }
-    tp_spin_unlock(&lane->lock);
-    if (*n_put > 0)
-        tp_idle_notify(&pool->idle);
-    return status;
+    load->classes = classes;
+    for (size_t i = 0; classes && i < load->n; i++)
+        if ((unsigned)classes[i] >= JOB_CLASSES)
+            return TP_EINVAL;
+    return 0;
 }
 
-static inline int job_submit_outside(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
+#endif
+/* Hands a load to the pool, and counts what it refuses for want of room. */
+static inline int job_load_count(struct job_pool *pool, struct job_load *load)
 {
-    /* From the last lane down: the first ones are the workers' own. */
-    struct job_lane *lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
-    int status = 0;
-    size_t n_put;
-    *n_accepted = 0;
-    while (*n_accepted < n && status == 0) {
-        status = job_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
-        *n_accepted += n_put;
-        if (status == TP_ENOMEM && job_lane_stock(lane)) {
-            status = 0;
-            continue;
-        }
-#if WITH_BOUNDED && WITH_BLOCK
-        if (status == 0 && *n_accepted < n)
-            status = job_room_wait(pool, lane, n - *n_accepted);
-#endif
-#if WITH_BOUNDED && !WITH_BLOCK
-        if (status == 0 && *n_accepted < n && !job_room_grant(pool, lane, job_room_wanted(pool, n - *n_accepted)))
-            status = TP_EFULL;
-#endif
-    }
-#if WITH_BOUNDED && WITH_BLOCK
-    if (status == TP_ENOMEM)
-        tp_waitlist_notify(&pool->room, 1); /* the credit we could not use is there for another */
-#endif
+    int status = job_load_put(pool, load);
 #if WITH_BOUNDED && WITH_STATS
-    if (status == TP_EFULL || status == TP_ETIMEDOUT) {
-        tp_spin_lock(&lane->lock);
-        job_count(&lane->n_rejected, n - *n_accepted);
-        tp_spin_unlock(&lane->lock);
-    }
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
 #endif
     return status;
 }
+#if WITH_TRACKING
 
-/* Puts one task into the worker's queue, or into its lane if the queue is full. */
-static inline int job_inside_put(struct job_worker *self, VALUE_PAYLOAD const *payload)
+/* The same for tasks with records, JOB_IDS at a time: those of tasks that were not accepted are given
+ * back. ids: receives those of the accepted ones, which then have handles; NULL: nobody keeps them. */
+static int job_load_track(struct job_pool *pool, struct job_load *load, uint64_t *ids)
 {
-    struct job_queue *queue = &self->queue;
-    if (job_queue_room(queue) > 0) {
-        job_queue_ahead(queue, 0)->payload = *payload;
-        job_count(&self->n_pushed, 1); /* before a thief can finish it [COUNT-1] */
-        job_queue_publish(queue, 1);
-        return 0;
-    }
-    do {
-        tp_spin_lock(&self->lane->lock);
-        size_t n_put = job_lane_put(self->lane, payload, 1);
-        tp_spin_unlock(&self->lane->lock);
-        if (n_put == 1)
-            return 0;
-    } while (job_lane_stock(self->lane));
-#if WITH_BOUNDED
-    tp_spin_lock(&self->lane->lock);
-    self->lane->credit++; /* paid for what was not put down [ROOM-1] */
-    tp_spin_unlock(&self->lane->lock);
-#endif
-#if WITH_BOUNDED && WITH_BLOCK
-    tp_waitlist_notify(&self->pool->room, 1); /* it is there for another */
-#endif
-    return TP_ENOMEM;
-}
-
-static inline int job_submit_inside(struct job_worker *self, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
-{
-    struct job_pool *pool = self->pool;
+    enum { JOB_IDS = 64 };
+    uint64_t own[JOB_IDS];
+    struct job_load part = *load;
     int status = 0;
-    size_t i = 0;
-    while (i < n && status == 0) {
-        /* Relaxed: this worker drains what it accepts; it need not see the close at once. */
-        if (tp_load_rlx(&pool->life) != JOB_OPEN)
-            status = TP_ECLOSED;
-#if WITH_BOUNDED && WITH_BLOCK
-        else if (!job_room_pay(self))
-            status = job_run_nested(self, &payloads[i]);
+    while (status == 0 && load->i < load->n) {
+        size_t n = load->n - load->i < JOB_IDS ? load->n - load->i : JOB_IDS;
+        size_t n_begun;
+        int begun = tp_track_begin(&pool->track, n, ids != NULL, own, &n_begun);
+        part.payloads = load->payloads + load->i;
+        part.n = n_begun;
+        part.i = 0;
+        part.ids = own;
 #endif
-#if WITH_BOUNDED && !WITH_BLOCK
-        else if (!job_room_pay(self))
-            status = TP_EFULL;
+#if WITH_TRACKING && WITH_CLASSES
+        part.classes = load->classes ? load->classes + load->i : NULL;
 #endif
-        else
-            status = job_inside_put(self, &payloads[i]);
-        i += status == 0;
+#if WITH_TRACKING
+        status = job_load_count(pool, &part);
+        tp_track_undo(&pool->track, own + part.i, n_begun - part.i);
+        if (ids)
+            memcpy(ids + load->i, own, part.i * sizeof *ids);
+        load->i += part.i;
+        status = status != 0 ? status : begun;
     }
-    *n_accepted = i;
-#if WITH_BOUNDED && WITH_STATS
-    if (status == TP_EFULL)
-        job_count(&self->n_rejected, n - i);
-#endif
-    if (i > 0)
-        tp_idle_notify(&pool->idle);
     return status;
+}
+#endif
+
+/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+ * them. Returns as job_submit_batch. */
+static inline int job_load_submit(struct job_pool *pool, struct job_load *load, uint64_t *ids)
+{
+    if (!tp_life_is_open(load->life))
+        return tp_life_refusal(load->life);
+#if WITH_TRACKING
+    return job_load_track(pool, load, ids);
+#else
+    (void)ids;
+    return job_load_count(pool, load);
+#endif
 }
 
 int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload)
 {
-    size_t n_accepted;
-    struct job_worker *self = job_self(pool);
-    return self ? job_submit_inside(self, &payload, 1, &n_accepted) : job_submit_outside(pool, &payload, 1, &n_accepted);
+    struct job_load load = job_load_of(pool, &payload, 1);
+    return job_load_submit(pool, &load, NULL);
 }
 
 int job_submit_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
 {
-    size_t n_done = 0;
-    struct job_worker *self = job_self(pool);
-    int status = self ? job_submit_inside(self, payloads, n, &n_done) : job_submit_outside(pool, payloads, n, &n_done);
+    struct job_load load = job_load_of(pool, payloads, n);
+    int status = job_load_submit(pool, &load, NULL);
     if (n_accepted)
-        *n_accepted = n_done;
+        *n_accepted = load.i;
     return status;
 }
+#if WITH_CLASSES
+
+int job_submit_class(struct job_pool *pool, enum job_class class_, VALUE_PAYLOAD payload)
+{
+    return job_submit_batch_class(pool, &class_, &payload, 1, NULL);
+}
+
+int job_submit_batch_class(struct job_pool *pool, const enum job_class *classes, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
+{
+    struct job_load load = job_load_of(pool, payloads, n);
+    int status = job_load_classify(&load, classes);
+    if (status == 0)
+        status = job_load_submit(pool, &load, NULL);
+    if (n_accepted)
+        *n_accepted = load.i;
+    return status;
+}
+#endif
+#if WITH_TRACKING
+
+int job_spawn(struct job_pool *pool, VALUE_PAYLOAD payload, uint64_t *id)
+{
+    struct job_load load = job_load_of(pool, &payload, 1);
+    return job_load_submit(pool, &load, id);
+}
+
+int job_spawn_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, uint64_t *ids, size_t *n_accepted)
+{
+    struct job_load load = job_load_of(pool, payloads, n);
+    int status = job_load_submit(pool, &load, ids);
+    if (n_accepted)
+        *n_accepted = load.i;
+    return status;
+}
+#endif
+#if WITH_TRACKING && WITH_CLASSES
+
+int job_spawn_class(struct job_pool *pool, enum job_class class_, VALUE_PAYLOAD payload, uint64_t *id)
+{
+    return job_spawn_batch_class(pool, &class_, &payload, 1, id, NULL);
+}
+
+int job_spawn_batch_class(struct job_pool *pool, const enum job_class *classes, VALUE_PAYLOAD const *payloads, size_t n, uint64_t *ids, size_t *n_accepted)
+{
+    struct job_load load = job_load_of(pool, payloads, n);
+    int status = job_load_classify(&load, classes);
+    if (status == 0)
+        status = job_load_submit(pool, &load, ids);
+    if (n_accepted)
+        *n_accepted = load.i;
+    return status;
+}
+#endif

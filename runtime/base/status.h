@@ -17,7 +17,8 @@
     X(TP_ESTALE, -10, "the id or handle belongs to a task that is no longer kept") \
     X(TP_EUNCHANGED, -11, "nothing was changed")                                   \
     X(TP_ENOTSUP, -12, "this pool was built without it")                           \
-    X(TP_EFORKED, -13, "the pool belongs to the process that forked this one")
+    X(TP_EFORKED, -13, "the pool belongs to the process that forked this one")     \
+    X(TP_EPANICKED, -14, "the task panicked")
 
 enum tp_status {
 #define TP__STATUS_ENUM(name, value, sentence) name = value,

@@ -114,7 +114,7 @@ static const unsigned numbers[] = {0, 1, 2, 3};
 
 static void open_pool(unsigned variant)
 {
-    struct job_pool_settings settings = {.workers = variant / 100};
+    struct tp_pool_settings settings = {.workers = variant / 100};
 #if WITH_BOUNDED
     settings.capacity = variant / 10 % 10;
 #endif
@@ -177,7 +177,7 @@ static void join_children(unsigned variant)
 static bool rest(void)
 {
 #if WITH_BOUNDED && WITH_BLOCK
-    if (pool->room.n_waiting != 0)
+    if (pool->room[0].n_waiting != 0)
         return false;
 #endif
     return pool->quiet.n_waiting == 0 && job_is_quiet(pool) && !job_is_work_visible(pool);
@@ -189,9 +189,9 @@ static void end(void)
         model_check(n_run[i] == accepted[i]);
     model_check(job_is_quiet(pool));
 #if WITH_STATS
-    struct job_stats stats;
+    struct tp_pool_stats stats;
     job_pool_stats(pool, &stats);
-    model_check(stats.submitted == stats.completed && stats.running == 0 && stats.pending == 0);
+    model_check(stats.submitted == stats.completed && stats.now.running == 0 && stats.now.pending == 0);
 #endif
 #if WITH_BOUNDED
     uint64_t credit = 0;

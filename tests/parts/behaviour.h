@@ -74,7 +74,7 @@ static inline void gate_open(struct gate *gate)
 static inline struct job_pool *pool_open(uint32_t workers, uint64_t capacity)
 {
     struct job_pool *pool = NULL;
-    struct job_pool_settings settings = {.workers = workers};
+    struct tp_pool_settings settings = {.workers = workers};
 #if WITH_BOUNDED
     settings.capacity = capacity;
 #else

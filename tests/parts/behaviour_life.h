@@ -169,7 +169,7 @@ static void test_open_as_configured(void **state)
     assert_true(pool->n_workers >= 1);
     job_pool_free(pool);
     struct job_pool *untouched = pool;
-    struct job_pool_settings settings = {.workers = JOB_WORKERS_MAX + 1};
+    struct tp_pool_settings settings = {.workers = JOB_WORKERS_MAX + 1};
     assert_int_equal(job_pool_open(&pool, &settings), TP_EINVAL);
     assert_ptr_equal(pool, untouched);
 }
@@ -184,12 +184,12 @@ static int failing_run(void *argument)
 static void *watch_stats(void *argument)
 {
     struct producer *watched = argument;
-    struct job_stats stats, before = {0};
+    struct tp_pool_stats stats, before = {0};
     do {
         job_pool_stats(watched->pool, &stats);
         if (stats.completed > stats.submitted || stats.completed < before.completed || stats.submitted < before.submitted)
             abort();
-        if (stats.running > stats.workers || stats.pending > (WITH_BOUNDED ? stats.capacity : stats.submitted))
+        if (stats.now.running > stats.workers || stats.now.pending > (WITH_BOUNDED ? stats.now.capacity : stats.submitted))
             abort();
         before = stats;
     } while (stats.completed < watched->n);
@@ -210,16 +210,16 @@ static void test_stats(void **state)
         submit(pool, &failing);
     assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
     pthread_join(watched.thread, NULL);
-    struct job_stats stats;
+    struct tp_pool_stats stats;
     job_pool_stats(pool, &stats);
     assert_int_equal(stats.submitted, LEDGER + 100);
     assert_int_equal(stats.completed, LEDGER + 100);
     assert_int_equal(stats.failed, 100);
-    assert_int_equal(stats.pending, 0);
-    assert_int_equal(stats.running, 0);
-    assert_int_equal(stats.waiting, 0);
+    assert_int_equal(stats.now.pending, 0);
+    assert_int_equal(stats.now.running, 0);
+    assert_int_equal(stats.now.waiting, 0);
     assert_int_equal(stats.workers, 3);
-    assert_true(stats.capacity == (WITH_BOUNDED ? 500 : UINT64_MAX));
+    assert_true(stats.now.capacity == (WITH_BOUNDED ? 500 : UINT64_MAX));
     job_pool_free(pool);
     free(entries);
 }

@@ -74,7 +74,7 @@ static void test_batch_partly_accepted(void **state)
     gate_open(&gate);
     assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
 #if WITH_STATS
-    struct job_stats stats;
+    struct tp_pool_stats stats;
     job_pool_stats(pool, &stats);
     assert_int_equal(stats.rejected, 11);
     assert_int_equal(stats.submitted, 10);
@@ -126,7 +126,7 @@ static void test_full_from_inside(void **state)
 /* Waits until `n` submitters are on the waiting list. */
 static void await_waiting(struct job_pool *pool, uint32_t n)
 {
-    while (tp_load_sc(&pool->room.n_waiting) != n)
+    while (tp_load_sc(&pool->room[0].n_waiting) != n)
         sched_yield();
 }
 
@@ -153,11 +153,11 @@ static void test_block_until_room(void **state)
     }
     await_waiting(pool, TRIERS);
 #if WITH_STATS
-    struct job_stats stats;
+    struct tp_pool_stats stats;
     job_pool_stats(pool, &stats);
-    assert_int_equal(stats.waiting, TRIERS);
-    assert_int_equal(stats.running, 1);
-    assert_int_equal(stats.pending, 0);
+    assert_int_equal(stats.now.waiting, TRIERS);
+    assert_int_equal(stats.now.running, 1);
+    assert_int_equal(stats.now.pending, 0);
 #endif
     gate_open(&gate);
     for (size_t i = 0; i < TRIERS; i++) {
@@ -230,12 +230,12 @@ static void test_waiting_and_deadline(void **state)
     tp_store_sc(&pool->n_blocked, 0);
     assert_int_equal(job_submit(pool, as_payload(&nothing)), TP_ETIMEDOUT);
     assert_int_equal(tp_load_sc(&pool->n_blocked), 0);
-    assert_int_equal(tp_load_sc(&pool->room.n_waiting), 0);
+    assert_int_equal(tp_load_sc(&pool->room[0].n_waiting), 0);
     gate_open(&gate);
     assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
     assert_int_equal(job_submit(pool, as_payload(&nothing)), 0);
 #if WITH_STATS
-    struct job_stats stats;
+    struct tp_pool_stats stats;
     job_pool_stats(pool, &stats);
     assert_int_equal(stats.rejected, 2);
 #endif

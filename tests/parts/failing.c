@@ -46,7 +46,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 
 static int open_with(struct job_pool **pool, int *left, int n)
 {
-    struct job_pool_settings settings = {.workers = 3};
+    struct tp_pool_settings settings = {.workers = 3};
     failed_here = false;
     *left = n;
     int status = job_pool_open(pool, &settings);

@@ -45,7 +45,7 @@ static struct {
     int n_frames;
 } heard;
 
-static void listen(const struct tp_panic *panic, void *context)
+static void listen(const struct tp_panic_report *panic, void *context)
 {
     assert_ptr_equal(context, &heard);
     note("!");
@@ -58,7 +58,7 @@ static void listen(const struct tp_panic *panic, void *context)
     heard.n_frames = panic->n_frames;
 }
 
-static void panic_in_handler(const struct tp_panic *panic, void *context)
+static void panic_in_handler(const struct tp_panic_report *panic, void *context)
 {
     TP_DEFER(note, "h");
     listen(panic, context);

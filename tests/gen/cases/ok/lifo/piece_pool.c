@@ -22,6 +22,9 @@
 
 #include <tidepool_kit.h>
 
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,87 +35,41 @@
 
 enum {
     PIECE_WORKERS_MAX = 4096,
-    PIECE_QUEUE = 256,    /* slots of a worker's own queue; a power of two */
-    PIECE_SEGMENT = 64,   /* slots of one segment of a lane */
-    PIECE_LANES_MIN = 4,  /* lanes at least; a power of two */
-    PIECE_LANES_MAX = 64, /* lanes at most; a power of two */
-    PIECE_BATCH = 1,      /* tasks a worker takes from a lane at once: what it has, nobody else can run */
-    PIECE_FAIRNESS = 61,  /* after so many of its own a worker looks at the lanes first */
-    PIECE_LOOKS = 5,      /* rounds a searching worker looks, some 25 us, before it sleeps */
-    PIECE_PAUSES = 16,    /* pauses after the first round; twice as many after each further one */
-    PIECE_CREDIT = 64     /* room a lane is given at once */
+    PIECE_SEGMENT = 64,    /* slots of one segment of a chain */
+    PIECE_SPARES = 64,     /* empty segments that are kept, at most */
+    PIECE_QUEUE = 256,     /* slots of a worker's own queue; a power of two */
+    PIECE_FAIRNESS = 61,   /* after so many of its own a worker looks elsewhere first */
+    PIECE_BATCH = 1,       /* tasks a worker takes from a lane at once: what it has, nobody else can run */
+    PIECE_LANES_MIN = 4,   /* lanes at least; a power of two */
+    PIECE_LANES_MAX = 64,  /* lanes at most; a power of two */
+    PIECE_CREDIT = 64,     /* room a lane is given at once */
+    PIECE_SAMPLE = 16,     /* while tasks are many and short, one in so many is timed and stands for all */
+    PIECE_SHORT_NS = 2000, /* a task is short below this */
+    PIECE_LOOKS = 5,       /* rounds a searching worker looks, some 25 us, before it sleeps */
+    PIECE_PAUSES = 16      /* pauses after the first round; twice as many after each further one */
 };
 
-_Static_assert(PIECE_BATCH < PIECE_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(PIECE_BATCH < PIECE_FAIRNESS, "a batch is used up before the others come first");
 _Static_assert(PIECE_BATCH <= PIECE_SEGMENT, "a batch empties one segment at most");
 _Static_assert((PIECE_QUEUE & (PIECE_QUEUE - 1)) == 0 && PIECE_QUEUE >= 2 && PIECE_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
 struct piece_slot {
     struct piece payload;
+    uint64_t stamp; /* when it was accepted, if it is timed; the lowest bit: it stands for itself only */
 };
 
-/* The one way through a pool's life: open -> closing -> draining [LIFE-1]. */
-enum piece_life {
-    PIECE_OPEN,    /* tasks are accepted */
-    PIECE_CLOSING, /* tasks are refused, but a submitter may still be putting one down */
-    PIECE_DRAINING /* every accepted task is visible; a worker that finds none leaves */
-};
-
-/* A worker's own queue: filled and emptied by its owner. */
-struct piece_queue {
-    uint32_t head, tail;
-    tp_line_aligned struct piece_slot slots[PIECE_QUEUE];
+/* Tasks on their way in: n payloads, of which the first i have been accepted. */
+struct piece_load {
+    struct piece const *payloads;
+    size_t n, i;
+    uint64_t life;           /* the word of the pool's life that its submitter saw first [LIFE-3] */
+    struct piece_lane *lane; /* the submitting thread's */
+    uint64_t stamp;          /* for the slots that get one; 0: none does */
 };
 
 struct piece_segment {
     struct piece_segment *next;
     struct piece_slot slots[PIECE_SEGMENT];
-};
-
-/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
-struct piece_lane {
-    /* The submitters' side, guarded by `lock`. */
-    tp_line_aligned struct tp_spin lock;
-    uint32_t put_at; /* next free slot of `put` */
-    struct piece_segment *put;
-    struct piece_segment *spares; /* empty segments, kept */
-    tp_atomic(uint64_t) n_put;    /* tasks ever put; publishes their slots */
-    uint64_t credit;              /* tasks this lane may still accept [ROOM-1] */
-    tp_atomic(uint64_t) n_rejected;
-    /* The workers' side. */
-    tp_line_aligned tp_atomic(uint64_t) n_taken; /* tasks ever taken; publishes their slots' reuse */
-};
-
-struct piece_worker {
-    struct tp_worker base; /* first: a tp_worker of this pool is a piece_worker */
-    struct piece_pool *pool;
-    struct piece_lane *lane; /* for what does not fit into `queue` */
-    uint32_t tick;           /* tasks looked for */
-    uint32_t next_lane;      /* where the next look at the lanes begins */
-    /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
-    tp_line_aligned tp_atomic(uint64_t) n_pushed; /* tasks put into `queue` by its owner's tasks */
-    tp_atomic(uint64_t) n_finished;               /* tasks run to their end */
-    tp_atomic(uint64_t) n_started;
-    tp_atomic(uint64_t) n_failed;
-    tp_atomic(uint64_t) n_parks;
-    tp_atomic(uint64_t) n_rejected;
-    tp_line_aligned struct piece_queue queue;
-};
-
-struct piece_pool {
-    /* Read by everyone, written when the pool is opened or closed. */
-    tp_line_aligned tp_atomic(uint32_t) life; /* enum piece_life; written by the closing thread */
-    uint32_t n_workers;
-    uint32_t n_lanes; /* a power of two */
-    struct piece_worker *workers;
-    struct piece_lane *lanes;
-    struct tp_crew crew;
-    struct tp_idle idle;
-    struct tp_worker **sleepers;              /* the stack of `idle` */
-    tp_line_aligned struct tp_waitlist quiet; /* who waits in piece_join_all */
-    uint64_t capacity;
-    tp_line_aligned struct tp_spin room_lock; /* taken before any lane's lock, never after */
-    uint64_t granted;                         /* room ever given to lanes; guarded by room_lock */
 };
 
 /* Adds to a counter that only the calling thread, or the holder of its lock, writes.
@@ -122,11 +79,11 @@ static inline void piece_count(tp_atomic(uint64_t) *counter, uint64_t n)
     tp_store_rel(counter, tp_load_rlx(counter) + n); /* relaxed: our own writes */
 }
 
-/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
-static inline uint32_t piece_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+/* Fills the slot of the load's next task but `ahead`. serial: the task's number where it is put. */
+static inline void piece_load_fill(const struct piece_load *load, size_t ahead, uint64_t serial, struct piece_slot *slot)
 {
-    uint64_t share = n_there / n_workers;
-    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+    slot->payload = load->payloads[load->i + ahead];
+    slot->stamp = (load->stamp & 1) != 0 || serial % PIECE_SAMPLE == 0 ? load->stamp : 0;
 }
 
 /* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
@@ -148,42 +105,77 @@ static void piece_segments_free(struct piece_segment *segment)
 }
 
 /* -- 2 Local queue ------------------------------------------------------------------------------
- * A plain ring that nobody but its owner touches: stealing is off. */
+ * A plain ring that nobody but its owner touches: stealing is off. Its cursors are atomic only so
+ * that others can count; no read-modify-write, no fence. */
+
+struct piece_queue {
+    tp_atomic(uint32_t) head, tail; /* written by the owner */
+    tp_line_aligned struct piece_slot slots[PIECE_QUEUE];
+};
 
 static void piece_queue_init(struct piece_queue *queue)
 {
-    queue->head = queue->tail = 0;
+    tp_atomic_init(&queue->head, 0);
+    tp_atomic_init(&queue->tail, 0);
+}
+
+/* How many tasks are there. Any thread; exact for the owner. */
+static inline uint32_t piece_queue_length(struct piece_queue *queue)
+{
+    /* Relaxed: nobody else follows the cursors to a slot. */
+    uint32_t head = tp_load_rlx(&queue->head);
+    return tp_load_rlx(&queue->tail) - head;
 }
 
 /* How many slots may be filled before they are published. */
-static inline uint32_t piece_queue_room(const struct piece_queue *queue)
+static inline uint32_t piece_queue_room(struct piece_queue *queue)
 {
-    return PIECE_QUEUE - (queue->tail - queue->head);
+    return PIECE_QUEUE - piece_queue_length(queue);
 }
 
 /* The slot that will be the i-th after the last published one. */
 static inline struct piece_slot *piece_queue_ahead(struct piece_queue *queue, uint32_t i)
 {
-    return &queue->slots[(queue->tail + i) & (PIECE_QUEUE - 1)];
+    return &queue->slots[(tp_load_rlx(&queue->tail) + i) & (PIECE_QUEUE - 1)]; /* relaxed: the owner's own */
 }
 
 static inline void piece_queue_publish(struct piece_queue *queue, uint32_t n)
 {
-    queue->tail += n;
+    tp_store_rlx(&queue->tail, tp_load_rlx(&queue->tail) + n); /* relaxed: as above */
 }
 
 /* Takes the next task of the owner's order. Returns false if there is none. */
 static inline bool piece_queue_pop(struct piece_queue *queue, struct piece_slot *task)
 {
-    if (queue->head == queue->tail)
+    uint32_t head = tp_load_rlx(&queue->head), tail = tp_load_rlx(&queue->tail); /* relaxed: as above */
+    if (head == tail)
         return false;
-    *task = queue->slots[--queue->tail & (PIECE_QUEUE - 1)];
+    *task = queue->slots[--tail & (PIECE_QUEUE - 1)];
+    tp_store_rlx(&queue->tail, tail); /* relaxed: as above */
     return true;
 }
 
 /* -- 3 Inject lanes -----------------------------------------------------------------------------
  * How tasks come in from outside: a stack of segments under one lock. Workers take the newest
  * tasks, several at a time. A thread keeps its lane; between lanes there is no order. */
+
+/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
+struct piece_lane {
+    tp_line_aligned struct tp_spin lock; /* guards all of it */
+    uint32_t put_at;                     /* next free slot of `put` */
+    struct piece_segment *put;           /* the topmost segment */
+    struct piece_segment *spares;        /* empty segments, kept */
+    tp_atomic(uint64_t) n_put;           /* tasks ever put; read by who counts */
+    tp_atomic(uint64_t) n_taken;         /* tasks ever taken; likewise */
+    uint64_t credit;                     /* tasks this lane may still accept [ROOM-1] */
+};
+
+/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
+static inline uint32_t piece_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+{
+    uint64_t share = n_there / n_workers;
+    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+}
 
 static int piece_lane_init(struct piece_lane *lane)
 {
@@ -196,7 +188,6 @@ static int piece_lane_init(struct piece_lane *lane)
     tp_atomic_init(&lane->n_put, 0);
     tp_atomic_init(&lane->n_taken, 0);
     lane->credit = 0;
-    tp_atomic_init(&lane->n_rejected, 0);
     return 0;
 }
 
@@ -228,15 +219,16 @@ static bool piece_lane_grow(struct piece_lane *lane)
     return true;
 }
 
-/* Puts n tasks down. The lane's lock is held.
+/* Puts the next n tasks of a load down. The lane's lock is held.
  * Returns how many; fewer only if the lane has no segment left, see piece_lane_stock. */
-static inline size_t piece_lane_put(struct piece_lane *lane, struct piece const *payloads, size_t n)
+static inline size_t piece_lane_put(struct piece_lane *lane, const struct piece_load *load, size_t n)
 {
+    uint64_t n_put = tp_load_rlx(&lane->n_put); /* relaxed: written under the lock */
     size_t i;
     for (i = 0; i < n; i++) {
         if (lane->put_at == PIECE_SEGMENT && !piece_lane_grow(lane))
             break;
-        lane->put->slots[lane->put_at++].payload = payloads[i];
+        piece_load_fill(load, i, n_put + i, &lane->put->slots[lane->put_at++]);
     }
     piece_count(&lane->n_put, i);
     return i;
@@ -262,40 +254,130 @@ static inline struct piece_segment *piece_lane_pop(struct piece_lane *lane, stru
     return surplus;
 }
 
-/* Takes the newest tasks, a fair share of up to `most`: the newest to *task, the rest into the worker's
- * own queue, so that it pops the newest of them first. Returns how many. */
-static uint32_t piece_lane_take(struct piece_lane *lane, struct piece_worker *self, struct piece_slot *task, uint32_t most)
+/* Takes the newest tasks, one of `n_sharers` shares but at most `most`: the newest to *task, the
+ * rest into the taker's own queue, or NULL for a single task, so that it pops the newest of them first. Returns how many. */
+static uint32_t piece_lane_take(struct piece_lane *lane, struct piece_queue *own, uint32_t n_sharers, struct piece_slot *task, uint32_t most)
 {
     tp_spin_lock(&lane->lock);
     /* Relaxed: both are written under this lock. */
     uint64_t n_there = tp_load_rlx(&lane->n_put) - tp_load_rlx(&lane->n_taken);
-    uint32_t room = 1 + piece_queue_room(&self->queue);
-    uint32_t n = piece_share(n_there, self->pool->n_workers, most < room ? most : room);
+    uint32_t room = 1 + (own ? piece_queue_room(own) : 0);
+    uint32_t n = piece_share(n_there, n_sharers, most < room ? most : room);
     struct piece_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
-        struct piece_segment *empty = piece_lane_pop(lane, i == 0 ? task : piece_queue_ahead(&self->queue, n - 1 - i));
+        struct piece_segment *empty = piece_lane_pop(lane, i == 0 ? task : piece_queue_ahead(own, n - 1 - i));
         surplus = empty ? empty : surplus;
     }
     if (n > 1)
-        piece_queue_publish(&self->queue, n - 1);
+        piece_queue_publish(own, n - 1);
     piece_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->lock);
     free(surplus);
     return n;
 }
 
-/* -- 4 Counts -----------------------------------------------------------------------------------
- * How many tasks came and how many are done, as sums of counters with one writer each: no task
- * touches a line that two threads write. Whoever sums reads what is finished before what is
+/* -- 4 Workers and pool ------------------------------------------------------------------------
+ * What a worker and the pool remember. Every field says who writes it; what several threads write
+ * stands on lines of its own. */
+
+struct piece_worker {
+    struct tp_worker base; /* first: a tp_worker of this pool is a piece_worker */
+    struct tp_run run;     /* the task it runs, as tp_panic and tp_task_check see it */
+    struct piece_pool *pool;
+    struct piece_slot task;  /* the task it runs, or ran last */
+    uint32_t tick;           /* tasks looked for */
+    uint32_t next_lane;      /* where the next look at the lanes begins */
+    struct piece_lane *lane; /* for what does not fit into `queue` */
+    uint32_t stride;         /* one task in so many is timed */
+    uint64_t started_ns;     /* when the task started, if it is timed */
+    bool is_timed;           /* its end is timed too */
+    bool is_busy;            /* counted in n_busy */
+    /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
+    tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */
+    tp_atomic(uint64_t) n_pushed;                   /* tasks put into `queue` by its owner's tasks */
+    tp_atomic(uint64_t) n_failed;
+    tp_atomic(uint64_t) n_panicked;
+    tp_atomic(uint64_t) n_timed_out;
+    tp_atomic(uint64_t) n_parks;
+    tp_atomic(uint64_t) task_ns;
+    struct tp_histogram_live latency;
+    tp_line_aligned struct piece_queue queue;
+};
+
+struct piece_pool {
+    /* Read by everyone, written when the pool is opened, tuned or closed. */
+    tp_line_aligned struct tp_life life;
+    tp_atomic(uint32_t) stop;      /* non-zero: tasks are to end, see tp_task_check; by who cancels */
+    tp_atomic(uint32_t) n_workers; /* worker records in use; only grows; by open and tune */
+    uint32_t n_records;            /* worker records there are */
+    struct piece_worker *workers;
+    struct tp_worker **sleepers; /* room for all of them, for `idle` */
+    uint32_t n_lanes;            /* a power of two */
+    struct piece_lane *lanes;
+    struct tp_pool_settings settings; /* as opened */
+    tp_atomic(uint64_t) capacity;     /* by open and tune, under room_lock */
+    struct tp_crew crew;
+    struct tp_idle idle;
+    tp_line_aligned struct tp_waitlist quiet; /* who waits in piece_join_all */
+    pthread_mutex_t control;                  /* taken by open, reopen, tune and close's last steps */
+    tp_atomic(uint32_t) n_closing;            /* threads in piece_close, any number */
+    /* Tasks that were not run by a worker of this pool, but by who submitted or cleaned up. */
+    tp_atomic(uint64_t) n_here;               /* never in flight: the submitter ran them */
+    tp_atomic(uint64_t) n_gone;               /* accepted, then dropped or cleaned up: over */
+    tp_line_aligned struct tp_spin room_lock; /* taken before any lane's lock, never after */
+    uint64_t granted;                         /* room ever given to lanes; guarded by room_lock */
+    tp_atomic(uint64_t) n_rejected;
+    tp_atomic(uint64_t) n_dropped;
+    tp_atomic(uint64_t) n_helped;
+    tp_atomic(uint64_t) n_here_failed;
+    tp_atomic(uint64_t) n_here_panicked;
+    tp_atomic(uint32_t) n_busy, most_busy; /* workers that run tasks; by workers as that changes */
+    uint64_t gone_before, run_before;      /* tasks over when the pool was last reopened; by reopen */
+    uint64_t opened_ns;
+};
+
+/* Makes the first n worker records known to everyone who counts. By open and tune. */
+static void piece_workers_use(struct piece_pool *pool, uint32_t n)
+{
+    if (n > tp_load_rlx(&pool->n_workers)) /* relaxed: our own */
+        tp_store_rel(&pool->n_workers, n); /* pairs with the acquire in piece_n_workers */
+}
+
+/* The worker records in use. */
+static inline uint32_t piece_n_workers(struct piece_pool *pool)
+{
+    return tp_load_acq(&pool->n_workers); /* pairs with the release in piece_workers_use: they are filled */
+}
+
+/* Reads the clock if one of the load's tasks is to be timed: each one while a worker sleeps, since
+ * then tasks are few; else one in PIECE_SAMPLE. */
+static inline void piece_load_stamp(struct piece_pool *pool, struct piece_load *load, uint64_t serial)
+{
+    bool few = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)) > 0; /* relaxed: a hint */
+    bool timed = few || serial % PIECE_SAMPLE == 0 || serial % PIECE_SAMPLE + (load->n - load->i) > PIECE_SAMPLE;
+    load->stamp = timed ? (tp_clock_now_ns() & ~(uint64_t)1) | few : 0;
+}
+
+/* -- 5 Counts -----------------------------------------------------------------------------------
+ * How many tasks came and how many are over, as sums of counters with one writer each: no task
+ * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
  * which nothing was in flight [COUNT-1] (docs/memory-model.md). */
 
-static uint64_t piece_sum_finished(struct piece_pool *pool)
+/* Tasks that workers ran. */
+static uint64_t piece_sum_run(struct piece_pool *pool)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
+    uint32_t n_workers = piece_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
         n += tp_load_acq(&pool->workers[i].n_finished); /* pairs with the release in piece_count */
     return n;
+}
+
+static uint64_t piece_sum_finished(struct piece_pool *pool)
+{
+    uint64_t n_gone = tp_load_acq(&pool->n_gone); /* pairs with the addition in piece_gone */
+    return n_gone + piece_sum_run(pool);
 }
 
 static uint64_t piece_sum_accepted(struct piece_pool *pool)
@@ -303,7 +385,8 @@ static uint64_t piece_sum_accepted(struct piece_pool *pool)
     uint64_t n = 0;
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         n += tp_load_acq(&pool->lanes[i].n_put); /* pairs with the release in piece_count */
-    for (uint32_t i = 0; i < pool->n_workers; i++)
+    uint32_t n_workers = piece_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
         n += tp_load_acq(&pool->workers[i].n_pushed);
     return n;
 }
@@ -315,16 +398,48 @@ static bool piece_is_quiet(struct piece_pool *pool)
     return piece_sum_accepted(pool) == n_finished;
 }
 
+/* Tasks that wait in a worker's own queue. */
+static inline uint64_t piece_worker_pending(struct piece_worker *worker)
+{
+    uint64_t n = 0;
+    n += piece_queue_length(&worker->queue);
+    return n;
+}
+
+/* Tasks that wait where any worker finds them. */
+static inline uint64_t piece_shared_pending(struct piece_pool *pool)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        n += piece_lane_length(&pool->lanes[i]);
+    return n;
+}
+
 /* Is there a task that a worker with an empty queue could take? */
 static bool piece_is_work_visible(struct piece_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (piece_lane_length(&pool->lanes[i]) > 0)
-            return true;
+    if (piece_shared_pending(pool) > 0)
+        return true;
     return false;
 }
 
-/* -- 5 Room -------------------------------------------------------------------------------------
+/* Wakes whoever waits in piece_join_all, if nothing is in flight. */
+static void piece_tell_quiet(struct piece_pool *pool)
+{
+    tp_fence_sc(); /* [PARK-1] what the caller counted as over comes before this look at the waiters */
+    /* Relaxed: ordered by the fence. */
+    if (tp_load_rlx(&pool->quiet.n_waiting) > 0 && piece_is_quiet(pool))
+        tp_waitlist_wake(&pool->quiet, UINT32_MAX);
+}
+
+/* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
+static void piece_gone(struct piece_pool *pool, uint64_t n)
+{
+    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in piece_sum_finished */
+    piece_tell_quiet(pool);
+}
+
+/* -- 6 Room -------------------------------------------------------------------------------------
  * The capacity, without a counter that every task writes. Room is given to lanes some at a time,
  * and a lane's credit pays for the tasks it accepts. Invariant [ROOM-1]: tasks in flight plus all
  * credit = granted - finished <= capacity. When nothing is left, unused credit is taken back from
@@ -342,10 +457,20 @@ static void piece_room_reclaim(struct piece_pool *pool)
     }
 }
 
+/* Room that is not granted. The room lock is held. */
 static uint64_t piece_room_left(struct piece_pool *pool)
 {
     uint64_t in_use = pool->granted - piece_sum_finished(pool);
-    return in_use < pool->capacity ? pool->capacity - in_use : 0;
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: written under the room lock */
+    return in_use < capacity ? capacity - in_use : 0;
+}
+
+static void piece_room_give(struct piece_pool *pool, struct piece_lane *lane, uint64_t n)
+{
+    pool->granted += n;
+    tp_spin_lock(&lane->lock);
+    lane->credit += n;
+    tp_spin_unlock(&lane->lock);
 }
 
 /* Gives the lane up to `want` credit. Returns false if the pool is full. */
@@ -358,39 +483,32 @@ static bool piece_room_grant(struct piece_pool *pool, struct piece_lane *lane, u
         left = piece_room_left(pool);
     }
     uint64_t n = left < want ? left : want;
-    pool->granted += n;
-    tp_spin_lock(&lane->lock);
-    lane->credit += n;
-    tp_spin_unlock(&lane->lock);
+    piece_room_give(pool, lane, n);
     tp_spin_unlock(&pool->room_lock);
     return n > 0;
 }
 
-/* How much room to ask for when the lane needs n: some ahead, to come here rarely. */
-static inline uint64_t piece_room_wanted(struct piece_pool *pool, uint64_t n)
+/* Finds room for the load's next tasks. Some ahead, to come here rarely. Returns false if the pool
+ * is full. */
+static bool piece_room_find(struct piece_pool *pool, const struct piece_load *load)
 {
-    (void)pool;
-    return n > PIECE_CREDIT ? n : PIECE_CREDIT;
+    uint64_t want = load->n - load->i;
+    return piece_room_grant(pool, load->lane, want > PIECE_CREDIT ? want : PIECE_CREDIT);
 }
 
-/* Pays for one task of the worker's own. Returns false if the pool is full. */
-static inline bool piece_room_pay(struct piece_worker *self)
+/* Pays for one task of the worker's own. Returns false if there is no credit. */
+static inline bool piece_room_pay(struct piece_lane *lane)
 {
-    struct piece_pool *pool = self->pool;
-    for (;;) {
-        tp_spin_lock(&self->lane->lock);
-        bool paid = self->lane->credit > 0;
-        self->lane->credit -= paid;
-        tp_spin_unlock(&self->lane->lock);
-        if (paid || !piece_room_grant(pool, self->lane, piece_room_wanted(pool, 1)))
-            return paid;
-    }
+    tp_spin_lock(&lane->lock);
+    bool paid = lane->credit > 0;
+    lane->credit -= paid;
+    tp_spin_unlock(&lane->lock);
+    return paid;
 }
 
-/* -- 8 Worker loop ------------------------------------------------------------------------------
- * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
- * PIECE_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * does not starve those from outside. */
+/* -- 8 Running a task ---------------------------------------------------------------------------
+ * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
+ * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
 static inline struct piece_worker *piece_self(struct piece_pool *pool)
 {
@@ -398,28 +516,125 @@ static inline struct piece_worker *piece_self(struct piece_pool *pool)
     return self && self->pool == pool ? (struct piece_worker *)self : NULL;
 }
 
-/* Runs one task and counts it. */
-static void piece_execute(struct piece_worker *self, struct piece_slot *task)
+static void piece_run_init(struct piece_pool *pool, struct tp_run *run, unsigned worker)
 {
-    piece_count(&self->n_started, 1);
-    if (draw_piece(task->payload) < 0)
-        piece_count(&self->n_failed, 1);
+    memset(run, 0, sizeof *run);
+    run->owner = pool;
+    run->pool = "piece";
+    run->worker = worker;
+    run->stop = &pool->stop;
+    run->on_panic = pool->settings.on_panic;
+    run->context = pool->settings.context;
+}
+
+/* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
+static void piece_discard(struct piece_pool *pool, struct piece_slot *task, enum tp_task_state state)
+{
+    if (state == TP_TASK_DROPPED)
+        tp_add_rlx(&pool->n_dropped, 1); /* relaxed: piece_gone publishes it */
+    (void)pool;
+    (void)task;
+    (void)state;
+}
+
+/* How a task ended that returned `code`. */
+static inline struct tp_task_result piece_returned(int code)
+{
+    return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
+}
+
+/* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */
+static void piece_set_busy(struct piece_worker *self, bool is_busy)
+{
+    struct piece_pool *pool = self->pool;
+    if (self->is_busy == is_busy)
+        return;
+    self->is_busy = is_busy;
+    /* One order of all changes: the sum after each is how many there were. */
+    uint32_t n = tp_add_sc(&pool->n_busy, is_busy ? 1 : (uint32_t)-1) + 1;
+    uint32_t most = tp_load_rlx(&pool->most_busy); /* relaxed: the exchange decides */
+    while (is_busy && most < n && !tp_cas_sc(&pool->most_busy, &most, n))
+        ; /* losing means that another worker raised it: look again */
+}
+
+/* Reads the clock if this task is to be timed: each one while tasks are long, else one in PIECE_SAMPLE. */
+static inline void piece_time_begin(struct piece_worker *self)
+{
+    uint64_t stamp = self->task.stamp;
+    bool is_timed = self->stride == 1 || tp_load_rlx(&self->n_finished) % PIECE_SAMPLE == 0; /* relaxed: our own */
+    self->started_ns = stamp != 0 || is_timed ? tp_clock_now_ns() : 0;
+    if (stamp != 0)
+        tp_histogram_add(&self->latency, self->started_ns > stamp ? self->started_ns - stamp : 0, stamp & 1 ? 1 : PIECE_SAMPLE);
+    self->is_timed = is_timed;
+}
+
+static inline void piece_time_end(struct piece_worker *self)
+{
+    if (!self->is_timed)
+        return;
+    uint64_t ns = tp_clock_now_ns() - self->started_ns;
+    piece_count(&self->task_ns, ns * self->stride);
+    self->stride = ns < PIECE_SHORT_NS ? PIECE_SAMPLE : 1;
+}
+
+/* The worker's task is over, in whatever way. */
+static inline void piece_over(struct piece_worker *self)
+{
     piece_count(&self->n_finished, 1);
 }
 
-/* Takes up to `most` tasks from the lanes, each lane in turn. */
+/* Prepares the worker's task. Returns false if it must not run any more; then it is over. */
+static inline bool piece_begin(struct piece_worker *self)
+{
+    struct piece_pool *pool = self->pool;
+    if (tp_load_rlx(&pool->stop) != 0) { /* relaxed: a task may still start while another thread cancels */
+        piece_discard(pool, &self->task, TP_TASK_CANCELLED);
+        piece_gone(pool, 1);
+        return false;
+    }
+    if (!self->is_busy)
+        piece_set_busy(self, true);
+    piece_time_begin(self);
+    return true;
+}
+
+/* The worker's task has ended. */
+static inline void piece_end(struct piece_worker *self, struct tp_task_result result)
+{
+    piece_time_end(self);
+    if (result.state != TP_TASK_RETURNED)
+        piece_count(&self->n_failed, 1);
+    if (result.state == TP_TASK_PANICKED)
+        piece_count(&self->n_panicked, 1);
+    (void)result;
+    piece_over(self);
+}
+
+/* Runs the worker's task. */
+static inline void piece_execute(struct piece_worker *self)
+{
+    if (piece_begin(self))
+        piece_end(self, piece_returned(draw_piece(self->task.payload)));
+}
+
+/* Takes up to `most` tasks from the lanes, each lane in turn: one to *task, the rest into the
+ * worker's queue. */
 static bool piece_take(struct piece_worker *self, struct piece_slot *task, uint32_t most)
 {
     struct piece_pool *pool = self->pool;
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
         struct piece_lane *lane = &pool->lanes[self->next_lane++ & (pool->n_lanes - 1)];
-        if (piece_lane_length(lane) > 0 && piece_lane_take(lane, self, task, most) > 0) {
+        if (piece_lane_length(lane) > 0 && piece_lane_take(lane, &self->queue, piece_n_workers(pool), task, most) > 0) {
             self->tick = 0;
             return true;
         }
     }
     return false;
 }
+
+/* -- 12 Worker loop -----------------------------------------------------------------------------
+ * Own tasks first, then what is there for any worker, then the queues of others, then a short
+ * search, then sleep. */
 
 /* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
  * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
@@ -435,32 +650,30 @@ static bool piece_search(struct piece_worker *self, struct piece_slot *task)
     return false;
 }
 
-/* Wakes whoever waits in piece_join_all, if nothing is in flight. */
-static void piece_tell_quiet(struct piece_pool *pool)
+/* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
+static void piece_end_search(struct piece_pool *pool)
 {
-    tp_fence_sc(); /* [PARK-1] our n_finished comes before this look at the waiters */
-    /* Relaxed: ordered by the fence. */
-    if (tp_load_rlx(&pool->quiet.n_waiting) > 0 && piece_is_quiet(pool))
-        tp_waitlist_wake(&pool->quiet, UINT32_MAX);
+    if (tp_idle_end_search(&pool->idle) && piece_is_work_visible(pool))
+        tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave.
- * searching: whether it is counted so. */
-static bool piece_wait(struct piece_worker *self, struct piece_slot *task, bool searching)
+/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
+static bool piece_await(struct piece_worker *self, struct piece_slot *task)
 {
     struct piece_pool *pool = self->pool;
+    piece_set_busy(self, false);
+    bool searching = tp_idle_begin_search(&pool->idle);
     for (;;) {
         piece_tell_quiet(pool);
         if (searching && piece_search(self, task)) {
-            if (tp_idle_end_search(&pool->idle) && piece_is_work_visible(pool))
-                tp_idle_notify(&pool->idle); /* the last searcher hands the search on [IDLE-3] */
+            piece_end_search(pool);
             return true;
         }
         tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
-        /* Acquire: pairs with piece_drain. Before the look at the queues: what was accepted until
-         * the pool is draining is seen by a look that comes after [LIFE-2]. */
-        bool is_draining = tp_load_acq(&pool->life) == PIECE_DRAINING;
+        /* Before the look at the queues: what was accepted until the pool is draining is seen by a
+         * look that comes after [LIFE-2]. */
+        bool is_draining = tp_life_is_draining(tp_life_look(&pool->life));
         if (piece_is_work_visible(pool)) {
             tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
@@ -474,29 +687,53 @@ static bool piece_wait(struct piece_worker *self, struct piece_slot *task, bool 
     }
 }
 
-/* The next task to run. A batch is taken only when the queue is empty and is used up before the
- * lanes come first again (PIECE_BATCH < PIECE_FAIRNESS), so the order of a lane holds. */
-static bool piece_next(struct piece_worker *self, struct piece_slot *task)
+/* A task of the worker's own. */
+static inline bool piece_own(struct piece_worker *self, struct piece_slot *task)
+{
+    return piece_queue_pop(&self->queue, task);
+}
+
+/* The next task to run. Every PIECE_FAIRNESS tasks of its own a worker looks elsewhere first, so that
+ * a task which feeds itself does not starve others. A batch is taken only when the queue is empty
+ * and is used up before that (PIECE_BATCH < PIECE_FAIRNESS), so the order of a lane holds. */
+static inline bool piece_next(struct piece_worker *self, struct piece_slot *task)
 {
     if (++self->tick % PIECE_FAIRNESS == 0 && piece_take(self, task, 1))
         return true;
-    return piece_queue_pop(&self->queue, task) ||
+    return piece_own(self, task) ||
            piece_take(self, task, PIECE_BATCH) ||
-           piece_wait(self, task, tp_idle_begin_search(&self->pool->idle));
+           piece_await(self, task);
 }
 
 static void piece_worker_main(struct tp_worker *worker)
 {
     struct piece_worker *self = (struct piece_worker *)worker;
-    struct piece_slot task;
-    /* It was counted as searching by whoever started it. */
-    for (bool more = piece_wait(self, &task, true); more; more = piece_next(self, &task))
-        piece_execute(self, &task);
+    piece_end_search(self->pool);
+    tp_run_enter(&self->run);
+    if (setjmp(self->run.point) != 0) /* its task panicked */
+        piece_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    while (piece_next(self, &self->task))
+        piece_execute(self);
+    tp_run_leave(&self->run);
 }
 
-/* -- 10 Submit ----------------------------------------------------------------------------------
+/* -- 10 Overload --------------------------------------------------------------------------------
+ * What happens to a task when the pool is full. Each function deals with the load's next task and
+ * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
+ * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
+
+/* The pool is full: deals with the load's next task as configured. */
+static int piece_full(struct piece_pool *pool, struct piece_load *load)
+{
+    (void)pool;
+    (void)load;
+    return TP_EFULL;
+}
+
+/* -- 13 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
- * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
+ * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
+ * saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the lane another segment. Returns false if there is no memory. */
 static bool piece_lane_stock(struct piece_lane *lane)
@@ -511,66 +748,71 @@ static bool piece_lane_stock(struct piece_lane *lane)
     return true;
 }
 
-/* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
-static inline int piece_lane_accept(struct piece_pool *pool, struct piece_lane *lane, struct piece const *payloads, size_t n, size_t *n_put)
+/* Puts down as many of the load's tasks as its lane may accept now, and passes them in the load.
+ * Returns 0 also if not all went in, or TP_ECLOSED, or TP_ENOMEM if the lane lacks a segment. */
+static inline int piece_lane_accept(struct piece_pool *pool, struct piece_load *load)
 {
+    struct piece_lane *lane = load->lane;
     int status = 0;
-    *n_put = 0;
+    size_t n_put = 0;
+    piece_load_stamp(pool, load, tp_load_rlx(&lane->n_put)); /* relaxed: a hint */
     tp_spin_lock(&lane->lock);
-    if (tp_load_rlx(&pool->life) != PIECE_OPEN) { /* relaxed: ordered by the lane's lock [LIFE-2] */
-        status = TP_ECLOSED;
+    if (!tp_life_same(&pool->life, load->life)) {
+        status = tp_life_refusal(tp_life_look(&pool->life));
     } else {
+        size_t n = load->n - load->i;
         n = n < lane->credit ? n : (size_t)lane->credit;
-        *n_put = piece_lane_put(lane, payloads, n);
-        lane->credit -= *n_put;
-        if (*n_put < n)
+        n_put = piece_lane_put(lane, load, n);
+        lane->credit -= n_put;
+        if (n_put < n)
             status = TP_ENOMEM;
     }
     tp_spin_unlock(&lane->lock);
-    if (*n_put > 0)
+    load->i += n_put;
+    if (n_put > 0)
         tp_idle_notify(&pool->idle);
     return status;
 }
 
-static inline int piece_submit_outside(struct piece_pool *pool, struct piece const *payloads, size_t n, size_t *n_accepted)
+static inline int piece_submit_outside(struct piece_pool *pool, struct piece_load *load)
 {
     /* From the last lane down: the first ones are the workers' own. */
-    struct piece_lane *lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
+    load->lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
     int status = 0;
-    size_t n_put;
-    *n_accepted = 0;
-    while (*n_accepted < n && status == 0) {
-        status = piece_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
-        *n_accepted += n_put;
-        if (status == TP_ENOMEM && piece_lane_stock(lane)) {
+    while (load->i < load->n && status == 0) {
+        status = piece_lane_accept(pool, load);
+        if (status == TP_ENOMEM && piece_lane_stock(load->lane)) {
             status = 0;
             continue;
         }
-        if (status == 0 && *n_accepted < n && !piece_room_grant(pool, lane, piece_room_wanted(pool, n - *n_accepted)))
-            status = TP_EFULL;
-    }
-    if (status == TP_EFULL || status == TP_ETIMEDOUT) {
-        tp_spin_lock(&lane->lock);
-        piece_count(&lane->n_rejected, n - *n_accepted);
-        tp_spin_unlock(&lane->lock);
+        if (status == 0 && load->i < load->n && !piece_room_find(pool, load))
+            status = piece_full(pool, load);
     }
     return status;
 }
 
-/* Puts one task into the worker's queue, or into its lane if the queue is full. */
-static inline int piece_inside_put(struct piece_worker *self, struct piece const *payload)
+/* Puts the load's next task into the worker's queue. Returns false if that is full. */
+static inline bool piece_inside_keep(struct piece_worker *self, struct piece_load *load)
 {
     struct piece_queue *queue = &self->queue;
-    if (piece_queue_room(queue) > 0) {
-        piece_queue_ahead(queue, 0)->payload = *payload;
-        piece_count(&self->n_pushed, 1); /* before a thief can finish it [COUNT-1] */
-        piece_queue_publish(queue, 1);
+    if (piece_queue_room(queue) == 0)
+        return false;
+    piece_load_stamp(self->pool, load, tp_load_rlx(&self->n_pushed)); /* relaxed: our own */
+    uint64_t serial = tp_load_rlx(&self->n_pushed);                   /* relaxed: our own */
+    piece_count(&self->n_pushed, 1);                                  /* before a thief can finish it [COUNT-1] */
+    piece_load_fill(load, 0, serial, piece_queue_ahead(queue, 0));
+    piece_queue_publish(queue, 1);
+    return true;
+}
+
+/* Puts the load's next task into the worker's queue, or into its lane if the queue is full. */
+static inline int piece_inside_put(struct piece_worker *self, struct piece_load *load)
+{
+    if (piece_inside_keep(self, load))
         return 0;
-    }
     do {
         tp_spin_lock(&self->lane->lock);
-        size_t n_put = piece_lane_put(self->lane, payload, 1);
+        size_t n_put = piece_lane_put(self->lane, load, 1);
         tp_spin_unlock(&self->lane->lock);
         if (n_put == 1)
             return 0;
@@ -581,158 +823,447 @@ static inline int piece_inside_put(struct piece_worker *self, struct piece const
     return TP_ENOMEM;
 }
 
-static inline int piece_submit_inside(struct piece_worker *self, struct piece const *payloads, size_t n, size_t *n_accepted)
+static inline int piece_submit_inside(struct piece_worker *self, struct piece_load *load)
 {
     struct piece_pool *pool = self->pool;
+    size_t n_put = 0;
     int status = 0;
-    size_t i = 0;
-    while (i < n && status == 0) {
-        /* Relaxed: this worker drains what it accepts; it need not see the close at once. */
-        if (tp_load_rlx(&pool->life) != PIECE_OPEN)
-            status = TP_ECLOSED;
-        else if (!piece_room_pay(self))
-            status = TP_EFULL;
-        else
-            status = piece_inside_put(self, &payloads[i]);
-        i += status == 0;
+    load->lane = self->lane;
+    while (load->i < load->n && status == 0) {
+        /* This worker drains what it accepts; it need not see the close at once. */
+        if (!tp_life_same(&pool->life, load->life)) {
+            status = tp_life_refusal(tp_life_look(&pool->life));
+            break;
+        }
+        if (!piece_room_pay(self->lane)) {
+            if (!piece_room_find(pool, load))
+                status = piece_full(pool, load);
+            continue;
+        }
+        status = piece_inside_put(self, load);
+        n_put += status == 0;
+        load->i += status == 0;
     }
-    *n_accepted = i;
-    if (status == TP_EFULL)
-        piece_count(&self->n_rejected, n - i);
-    if (i > 0)
+    if (n_put > 0)
         tp_idle_notify(&pool->idle);
     return status;
 }
 
+/* Hands a load to the pool. Returns as piece_submit; load->i is how many were accepted. */
+static inline int piece_load_put(struct piece_pool *pool, struct piece_load *load)
+{
+    struct piece_worker *self = piece_self(pool);
+    return self ? piece_submit_inside(self, load) : piece_submit_outside(pool, load);
+}
+
+/* -- 14 Submit ----------------------------------------------------------------------------------
+ * The calls of submitters. */
+
+static inline struct piece_load piece_load_of(struct piece_pool *pool, struct piece const *payloads, size_t n)
+{
+    struct piece_load load;
+    memset(&load, 0, sizeof load);
+    load.payloads = payloads;
+    load.n = n;
+    load.life = tp_life_look(&pool->life);
+    return load;
+}
+
+/* Hands a load to the pool, and counts what it refuses for want of room. */
+static inline int piece_load_count(struct piece_pool *pool, struct piece_load *load)
+{
+    int status = piece_load_put(pool, load);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
+}
+
+/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+ * them. Returns as piece_submit_batch. */
+static inline int piece_load_submit(struct piece_pool *pool, struct piece_load *load, uint64_t *ids)
+{
+    if (!tp_life_is_open(load->life))
+        return tp_life_refusal(load->life);
+    (void)ids;
+    return piece_load_count(pool, load);
+}
+
 int piece_submit(struct piece_pool *pool, struct piece payload)
 {
-    size_t n_accepted;
-    struct piece_worker *self = piece_self(pool);
-    return self ? piece_submit_inside(self, &payload, 1, &n_accepted) : piece_submit_outside(pool, &payload, 1, &n_accepted);
+    struct piece_load load = piece_load_of(pool, &payload, 1);
+    return piece_load_submit(pool, &load, NULL);
 }
 
 int piece_submit_batch(struct piece_pool *pool, struct piece const *payloads, size_t n, size_t *n_accepted)
 {
-    size_t n_done = 0;
-    struct piece_worker *self = piece_self(pool);
-    int status = self ? piece_submit_inside(self, payloads, n, &n_done) : piece_submit_outside(pool, payloads, n, &n_done);
+    struct piece_load load = piece_load_of(pool, payloads, n);
+    int status = piece_load_submit(pool, &load, NULL);
     if (n_accepted)
-        *n_accepted = n_done;
+        *n_accepted = load.i;
     return status;
 }
 
-/* -- 11 Open, join, close -----------------------------------------------------------------------
- * Open -> closing -> draining, one way, by whoever calls first [LIFE-1]. Two steps, because a
- * submitter may have seen the pool open and be about to put a task down: closing refuses, then
- * every lane's lock is passed once; after that all that was accepted is visible, and a worker that
- * finds nothing may leave [LIFE-2] (docs/shutdown.md). */
+/* -- 16 Clean-up --------------------------------------------------------------------------------
+ * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
-static uint32_t piece_workers_wanted(const struct piece_pool_settings *settings)
+/* Takes a task from anywhere it can be taken. Returns false if there is none. */
+static bool piece_cleanup_take(struct piece_pool *pool, struct piece_slot *task)
 {
-    if (settings && settings->workers > 0)
-        return settings->workers;
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        if (piece_lane_take(&pool->lanes[i], NULL, 1, task, 1) > 0)
+            return true;
+    return false;
+}
+
+size_t piece_pool_cleanup(struct piece_pool *pool)
+{
+    size_t n = 0;
+    struct piece_slot task;
+    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && piece_cleanup_take(pool, &task)) {
+        piece_discard(pool, &task, TP_TASK_CANCELLED);
+        piece_gone(pool, 1);
+        n++;
+    }
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        struct piece_segment *spares = pool->lanes[i].spares;
+        pool->lanes[i].spares = NULL;
+        tp_spin_unlock(&pool->lanes[i].lock);
+        piece_segments_free(spares);
+    }
+    return n;
+}
+
+/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+
+/* Tasks that are accepted and have not started. */
+static uint64_t piece_sum_pending(struct piece_pool *pool)
+{
+    uint64_t n = piece_shared_pending(pool);
+    uint32_t n_workers = piece_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        n += piece_worker_pending(&pool->workers[i]);
+    return n;
+}
+
+/* What is in flight, looked at in one go. */
+struct piece_look {
+    uint64_t n_gone, n_run, n_accepted; /* ever */
+    uint64_t pending, running;
+};
+
+/* Reads what is over first and what is accepted last, so nothing is negative; and again if tasks came
+ * or went meanwhile, for as long as that is reasonable. */
+static struct piece_look piece_look(struct piece_pool *pool)
+{
+    struct piece_look look;
+    uint64_t pending;
+    int tries = 8;
+    do {
+        look.n_gone = tp_load_acq(&pool->n_gone); /* pairs with the addition in piece_gone */
+        look.n_run = piece_sum_run(pool);
+        pending = piece_sum_pending(pool);
+        look.n_accepted = piece_sum_accepted(pool);
+    } while (--tries > 0 && look.n_gone + look.n_run != piece_sum_finished(pool));
+    uint64_t in_flight = look.n_accepted - look.n_gone - look.n_run;
+    if (in_flight > pool->settings.capacity) { /* some have gone since */
+        look.n_run += in_flight - pool->settings.capacity;
+        in_flight = pool->settings.capacity;
+    }
+    uint32_t n_workers = piece_n_workers(pool);
+    look.running = in_flight > pending ? in_flight - pending : 0;
+    look.running = look.running < n_workers ? look.running : n_workers;
+    look.pending = in_flight - look.running;
+    return look;
+}
+
+static void piece_counts_fill(struct piece_pool *pool, const struct piece_look *look, struct tp_pool_counts *out)
+{
+    struct tp_pool_counts now = {.capacity = UINT64_MAX, .free = UINT64_MAX, .pending = look->pending, .running = look->running};
+    uint64_t in_flight = look->pending + look->running;
+    now.capacity = tp_load_rlx(&pool->capacity); /* relaxed: a number on its own */
+    now.free = now.capacity > in_flight ? now.capacity - in_flight : 0;
+    (void)pool;
+    *out = now;
+}
+
+void piece_pool_counts(struct piece_pool *pool, struct tp_pool_counts *out)
+{
+    struct piece_look look = piece_look(pool);
+    piece_counts_fill(pool, &look, out);
+}
+
+void piece_pool_settings(struct piece_pool *pool, struct tp_pool_settings *out)
+{
+    *out = pool->settings;
+}
+
+/* -- 20 Statistics ------------------------------------------------------------------------------
+ * Sums over counters with one writer each; what cannot be read in one moment is made to fit: the
+ * identity of struct tp_pool_stats holds in every snapshot. */
+
+/* Adds one worker's counters. Relaxed: single numbers, no order between them is promised. */
+static void piece_stats_add(struct piece_worker *worker, struct tp_pool_stats *sum)
+{
+    sum->failed += tp_load_rlx(&worker->n_failed);
+    sum->panicked += tp_load_rlx(&worker->n_panicked);
+    sum->timed_out += tp_load_rlx(&worker->n_timed_out);
+    sum->parks += tp_load_rlx(&worker->n_parks);
+    sum->task_ns += tp_load_rlx(&worker->task_ns);
+    tp_histogram_read(&worker->latency, &sum->latency);
+}
+
+void piece_pool_stats(struct piece_pool *pool, struct tp_pool_stats *out)
+{
+    struct tp_pool_stats sum;
+    memset(&sum, 0, sizeof sum);
+    struct piece_look look = piece_look(pool);
+    piece_counts_fill(pool, &look, &sum.now);
+    /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
+    uint64_t n_gone = look.n_gone - pool->gone_before;
+    uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
+    n_helped = n_helped < n_gone ? n_helped : n_gone;
+    sum.dropped = tp_load_rlx(&pool->n_dropped);
+    sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
+    sum.cancelled = n_gone - n_helped - sum.dropped;
+    sum.completed = look.n_run - pool->run_before + n_helped + n_here;
+    sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
+    uint32_t n_workers = piece_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        piece_stats_add(&pool->workers[i], &sum);
+    sum.failed += tp_load_rlx(&pool->n_here_failed);     /* relaxed: as above */
+    sum.panicked += tp_load_rlx(&pool->n_here_panicked); /* relaxed: as above */
+    sum.rejected = tp_load_rlx(&pool->n_rejected);       /* relaxed: as above */
+    sum.most_running = tp_load_rlx(&pool->most_busy);    /* relaxed: as above */
+    sum.parked = tp_idle_parked(&pool->idle);
+    sum.workers = tp_idle_live(&pool->idle);
+    sum.open_ns = tp_clock_now_ns() - pool->opened_ns;
+    uint64_t n_run = look.n_run - pool->run_before;
+    sum.average_ns = n_run > 0 ? sum.task_ns / n_run : 0;
+    double had_ns = (double)sum.open_ns * (sum.workers > 0 ? sum.workers : 1);
+    sum.utilisation = (double)sum.task_ns < had_ns ? (double)sum.task_ns / had_ns : 1;
+    *out = sum;
+}
+
+/* A life begins anew: so do the counters. Nobody runs; tasks that are over stay counted, for room and
+ * quiet. Relaxed: published by the opening. */
+static void piece_stats_reset(struct piece_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_records; i++) {
+        struct piece_worker *worker = &pool->workers[i];
+        tp_store_rlx(&worker->n_failed, 0);
+        tp_store_rlx(&worker->n_panicked, 0);
+        tp_store_rlx(&worker->n_timed_out, 0);
+        tp_store_rlx(&worker->n_parks, 0);
+        tp_store_rlx(&worker->task_ns, 0);
+        tp_histogram_live_clear(&worker->latency);
+        worker->stride = 1;
+    }
+    tp_store_rlx(&pool->n_dropped, 0); /* relaxed: as above, to the end */
+    tp_store_rlx(&pool->n_rejected, 0);
+    tp_store_rlx(&pool->n_here, 0);
+    tp_store_rlx(&pool->n_helped, 0);
+    tp_store_rlx(&pool->n_here_failed, 0);
+    tp_store_rlx(&pool->n_here_panicked, 0);
+    tp_store_rlx(&pool->most_busy, 0);
+    pool->gone_before = tp_load_rlx(&pool->n_gone);
+    pool->run_before = piece_sum_run(pool);
+    pool->opened_ns = tp_clock_now_ns();
+}
+
+/* -- 21 Settings --------------------------------------------------------------------------------
+ * What was asked for, completed by what was configured. */
+
+static uint32_t piece_workers_configured(void)
+{
     return 2;
 }
+
+/* Resolves the numbers of workers. */
+static void piece_workers_resolve(const struct tp_pool_settings *asked, struct tp_pool_settings *is)
+{
+    is->workers = asked->workers > 0 ? asked->workers : piece_workers_configured();
+    is->workers_min = is->workers;
+    is->workers_max = is->workers;
+    if (asked->workers_min == 0 && is->workers_min > is->workers)
+        is->workers_min = is->workers;
+}
+
+/* Fills *is with the settings in force. Returns 0 or TP_EINVAL. */
+static int piece_settings_resolve(const struct tp_pool_settings *settings, struct tp_pool_settings *is)
+{
+    struct tp_pool_settings asked;
+    memset(&asked, 0, sizeof asked);
+    if (settings)
+        asked = *settings;
+    memset(is, 0, sizeof *is);
+    piece_workers_resolve(&asked, is);
+    is->on_panic = asked.on_panic;
+    is->context = asked.context;
+    is->capacity = UINT64_MAX;
+    is->capacity = asked.capacity > 0 ? asked.capacity : 100;
+    is->policy = TP_POLICY_LIFO;
+    is->stealing = TP_STEALING_OFF;
+    is->overload = TP_OVERLOAD_REJECT;
+    if (is->workers > PIECE_WORKERS_MAX || is->workers_max > PIECE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
+        return TP_EINVAL;
+    return tp_pool_settings_fit(&asked, is);
+}
+
+/* -- 22 Open, join, close -----------------------------------------------------------------------
+ * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void piece_worker_init(struct piece_pool *pool, uint32_t index)
 {
     struct piece_worker *worker = &pool->workers[index];
     memset(worker, 0, offsetof(struct piece_worker, queue)); /* the slots stay untouched pages */
+    piece_queue_init(&worker->queue);
     worker->base.pool = pool;
     worker->base.index = index;
-    tp_crew_add(&pool->crew, &worker->base, "piece", piece_worker_main);
     worker->pool = pool;
+    piece_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    piece_queue_init(&worker->queue);
+    worker->stride = 1;
+    tp_crew_add(&pool->crew, &worker->base, "piece", piece_worker_main);
 }
 
-static int piece_lanes_init(struct piece_pool *pool)
+static int piece_lanes_open(struct piece_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++) {
-        int status = piece_lane_init(&pool->lanes[i]);
-        if (status != 0) {
-            while (i > 0)
-                piece_lane_free(&pool->lanes[--i]);
-            return status;
-        }
+    for (pool->n_lanes = PIECE_LANES_MIN; pool->n_lanes < pool->settings.workers && pool->n_lanes < PIECE_LANES_MAX;)
+        pool->n_lanes *= 2;
+    pool->lanes = aligned_alloc(alignof(struct piece_lane), pool->n_lanes * sizeof *pool->lanes);
+    if (!pool->lanes)
+        return TP_ENOMEM;
+    uint32_t n = 0;
+    while (n < pool->n_lanes && piece_lane_init(&pool->lanes[n]) == 0)
+        n++;
+    if (n == pool->n_lanes)
+        return 0;
+    while (n > 0)
+        piece_lane_free(&pool->lanes[--n]);
+    free(pool->lanes);
+    pool->lanes = NULL;
+    return TP_ENOMEM;
+}
+
+/* Memory for tasks. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int piece_tasks_open(struct piece_pool *pool)
+{
+    int opened = piece_lanes_open(pool);
+    return opened;
+}
+
+static void piece_tasks_free(struct piece_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        piece_lane_free(&pool->lanes[i]);
+    free(pool->lanes);
+}
+
+/* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int piece_workers_open(struct piece_pool *pool)
+{
+    pool->n_records = pool->settings.workers_max;
+    pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
+    pool->workers = aligned_alloc(alignof(struct piece_worker), pool->n_records * sizeof *pool->workers);
+    if (!pool->sleepers || !pool->workers) {
+        free(pool->sleepers);
+        free(pool->workers);
+        return TP_ENOMEM;
     }
+    tp_crew_init(&pool->crew);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        piece_worker_init(pool, i);
     return 0;
 }
 
-/* Lets the workers leave when they find nothing more. */
+/* The pool's memory, after its last worker has left, or in a forked process, where there are none. */
+static void piece_destroy(void *context)
+{
+    struct piece_pool *pool = context;
+    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+        tp_crew_free(&pool->crew);
+    tp_life_free(&pool->life);
+    piece_tasks_free(pool);
+    free(pool->sleepers);
+    free(pool->workers);
+    free(pool);
+}
+
+/* Tells the workers to finish what was accepted and to leave. */
 static void piece_drain(struct piece_pool *pool)
 {
-    tp_store_sc(&pool->life, PIECE_DRAINING); /* before the wake-up that sends workers to look at it */
+    tp_life_drain(&pool->life);
     tp_idle_wake_all(&pool->idle);
 }
 
-int piece_pool_open(struct piece_pool **out, const struct piece_pool_settings *settings)
+/* Starts the workers and what else runs with the pool. Returns 0, or an error with all of it ended. */
+static int piece_start(struct piece_pool *pool)
 {
-    uint32_t n_workers = piece_workers_wanted(settings);
-    if (n_workers > PIECE_WORKERS_MAX)
-        return TP_EINVAL;
-    int status = TP_ENOMEM;
+    int status = 0;
+    uint32_t n = pool->settings.workers, n_threads = n;
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    piece_workers_use(pool, n);
+    for (uint32_t i = 0; status == 0 && i < n_threads; i++)
+        status = tp_idle_grow(&pool->idle, &pool->workers[i].base);
+    for (uint32_t i = n_threads; status == 0 && i < n; i++)
+        tp_idle_add_vacant(&pool->idle, &pool->workers[i].base);
+    if (status == 0) {
+        tp_life_open(&pool->life);
+        return 0;
+    }
+    uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    piece_drain(pool);
+    tp_crew_wait(&pool->crew, TP_FOREVER);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        tp_crew_reap(&pool->workers[i].base);
+    tp_life_end(&pool->life, generation);
+    return status;
+}
+
+int piece_pool_open(struct piece_pool **out, const struct tp_pool_settings *settings)
+{
     struct piece_pool *pool = aligned_alloc(alignof(struct piece_pool), sizeof *pool);
     if (!pool)
-        return status;
+        return TP_ENOMEM;
     memset(pool, 0, sizeof *pool);
-    pool->n_workers = n_workers;
-    for (pool->n_lanes = PIECE_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < PIECE_LANES_MAX;)
-        pool->n_lanes *= 2;
-    tp_atomic_init(&pool->life, PIECE_OPEN);
-    tp_waitlist_init(&pool->quiet);
-    pool->capacity = settings && settings->capacity > 0 ? settings->capacity : 100;
-    tp_spin_init(&pool->room_lock);
-    pool->lanes = aligned_alloc(alignof(struct piece_lane), pool->n_lanes * sizeof *pool->lanes);
-    if (!pool->lanes)
+    int status = piece_settings_resolve(settings, &pool->settings);
+    if (status != 0)
         goto fail_pool;
-    status = piece_lanes_init(pool);
+    status = tp_life_init(&pool->life);
     if (status != 0)
-        goto fail_lanes_memory;
-    status = TP_ENOMEM;
-    pool->workers = aligned_alloc(alignof(struct piece_worker), n_workers * sizeof *pool->workers);
-    if (!pool->workers)
-        goto fail_lanes;
-    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
-    if (!pool->sleepers)
-        goto fail_workers_memory;
-    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
-    for (uint32_t i = 0; i < n_workers; i++)
-        piece_worker_init(pool, i);
-
-    tp_crew_init(&pool->crew);
-    uint32_t n_started = 0;
-    do
-        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
-    while (status == 0 && ++n_started < n_workers);
+        goto fail_pool;
+    status = piece_tasks_open(pool);
     if (status != 0)
-        goto fail_workers;
+        goto fail_life;
+    status = piece_workers_open(pool);
+    if (status != 0)
+        goto fail_tasks;
+    tp_waitlist_init(&pool->quiet);
+    pthread_mutex_init(&pool->control, NULL);
+    tp_spin_init(&pool->room_lock);
+    tp_atomic_init(&pool->capacity, pool->settings.capacity);
+    pool->opened_ns = tp_clock_now_ns();
+    status = piece_start(pool);
+    if (status != 0) {
+        piece_destroy(pool);
+        return status;
+    }
     *out = pool;
     return 0;
 
-fail_workers:
-    piece_drain(pool);
-    tp_crew_wait(&pool->crew, TP_FOREVER);
-    while (n_started > 0)
-        tp_crew_reap(&pool->workers[--n_started].base);
-    tp_crew_free(&pool->crew);
-    free(pool->sleepers);
-fail_workers_memory:
-    free(pool->workers);
-fail_lanes:
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        piece_lane_free(&pool->lanes[i]);
-fail_lanes_memory:
-    free(pool->lanes);
+fail_tasks:
+    piece_tasks_free(pool);
+fail_life:
+    tp_life_free(&pool->life);
 fail_pool:
     free(pool);
     return status;
 }
 
-int piece_join_all(struct piece_pool *pool, uint64_t deadline_ns)
+/* Waits until nothing is in flight. */
+static int piece_await_quiet(struct piece_pool *pool, uint64_t deadline_ns)
 {
-    if (piece_self(pool))
-        return TP_EDEADLK;
     struct tp_waiter waiter;
     int status = 0;
     while (status == 0 && !piece_is_quiet(pool)) {
@@ -746,25 +1277,91 @@ int piece_join_all(struct piece_pool *pool, uint64_t deadline_ns)
     return status;
 }
 
-int piece_pool_close(struct piece_pool *pool, uint64_t deadline_ns)
+int piece_join_all(struct piece_pool *pool, uint64_t deadline_ns)
 {
     if (piece_self(pool))
         return TP_EDEADLK;
-    uint32_t life = PIECE_OPEN;
-    /* Losing means that another thread closes: wait with it. */
-    if (tp_cas_sc(&pool->life, &life, PIECE_CLOSING)) {
-        for (uint32_t i = 0; i < pool->n_lanes; i++) { /* [LIFE-2] the last submitters are through */
-            tp_spin_lock(&pool->lanes[i].lock);
-            tp_spin_unlock(&pool->lanes[i].lock);
-        }
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+        return TP_EFORKED;
+    return piece_await_quiet(pool, deadline_ns);
+}
+
+/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+static void piece_pass_locks(struct piece_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        tp_spin_unlock(&pool->lanes[i].lock);
+    }
+}
+
+/* Takes the steps of closing, if this call is the first. Returns false if there is nothing to wait for. */
+static bool piece_begin_close(struct piece_pool *pool, bool cancel, uint32_t *generation)
+{
+    enum tp_life_outcome outcome = tp_life_close(&pool->life, cancel, generation);
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
+        tp_store_sc(&pool->stop, 1); /* before the wake-ups that send workers to look at it */
+    if (outcome == TP_LIFE_FIRST) {
+        piece_pass_locks(pool);
         piece_drain(pool);
     }
-    int status = tp_crew_wait(&pool->crew, deadline_ns);
+    return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
+}
+
+static int piece_close(struct piece_pool *pool, bool cancel, uint64_t deadline_ns)
+{
+    uint32_t generation;
+    if (piece_self(pool))
+        return TP_EDEADLK;
+    tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see piece_pool_reopen */
+    int status = 0;
+    if (piece_begin_close(pool, cancel, &generation)) {
+        status = tp_crew_wait(&pool->crew, deadline_ns);
+        if (status == 0) {
+            for (uint32_t i = 0; i < pool->n_records; i++)
+                tp_crew_reap(&pool->workers[i].base);
+        }
+        if (status == 0)
+            tp_life_end(&pool->life, generation);
+    }
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    return status;
+}
+
+int piece_pool_close(struct piece_pool *pool, uint64_t deadline_ns)
+{
+    return piece_close(pool, false, deadline_ns);
+}
+
+int piece_pool_cancel(struct piece_pool *pool, uint64_t deadline_ns)
+{
+    return piece_close(pool, true, deadline_ns);
+}
+
+void piece_pool_abandon(struct piece_pool *pool)
+{
+    if (!pool)
+        return;
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+        piece_destroy(pool);
+        return;
+    }
+    piece_begin_close(pool, true, NULL);
+    tp_crew_abandon(&pool->crew, piece_destroy, pool);
+}
+
+int piece_pool_reopen(struct piece_pool *pool)
+{
+    int status = tp_life_reopen(&pool->life);
     if (status != 0)
         return status;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        tp_crew_reap(&pool->workers[i].base);
-    return 0;
+    /* One order with the additions in piece_close [LIFE-5]: the last closers leave. */
+    while (tp_load_sc(&pool->n_closing) != 0)
+        sched_yield();
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_store_rlx(&pool->capacity, pool->settings.capacity);
+    piece_stats_reset(pool);
+    return piece_start(pool);
 }
 
 void piece_pool_free(struct piece_pool *pool)
@@ -774,48 +1371,5 @@ void piece_pool_free(struct piece_pool *pool)
     int status = piece_pool_close(pool, TP_FOREVER);
     tp_assert(status == 0); /* else a task of this pool frees it */
     (void)status;
-    tp_crew_free(&pool->crew);
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        piece_lane_free(&pool->lanes[i]);
-    free(pool->lanes);
-    free(pool->sleepers);
-    free(pool->workers);
-    free(pool);
-}
-
-/* -- 12 Statistics ------------------------------------------------------------------------------
- * Sums over counters with one writer each, read in the order finished, started, accepted, so that
- * no difference is negative [COUNT-1]. */
-
-void piece_pool_stats(struct piece_pool *pool, struct piece_stats *out)
-{
-    struct piece_stats sum = {.workers = pool->n_workers};
-    uint64_t n_started = 0;
-    sum.completed = piece_sum_finished(pool);
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        struct piece_worker *worker = &pool->workers[i];
-        uint64_t n_before = tp_load_acq(&worker->n_finished); /* pairs with piece_count, as below */
-        uint64_t n = tp_load_acq(&worker->n_started);
-        sum.running += n != n_before; /* one task at a time, however many went by */
-        n_started += n;
-    }
-    sum.submitted = piece_sum_accepted(pool);
-    sum.pending = sum.submitted - n_started;
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        struct piece_worker *worker = &pool->workers[i];
-        /* Relaxed: single numbers, no order between them is promised. */
-        sum.failed += tp_load_rlx(&worker->n_failed);
-        sum.parks += tp_load_rlx(&worker->n_parks);
-    }
-    sum.parked = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)); /* relaxed: as above */
-    sum.capacity = UINT64_MAX;
-    sum.capacity = pool->capacity;
-    /* Tasks that came and started between the two sums would count as pending. */
-    uint64_t most = sum.capacity > sum.running ? sum.capacity - sum.running : 0;
-    sum.pending = sum.pending < most ? sum.pending : most;
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        sum.rejected += tp_load_rlx(&pool->lanes[i].n_rejected); /* relaxed: as above */
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        sum.rejected += tp_load_rlx(&pool->workers[i].n_rejected); /* relaxed: as above */
-    *out = sum;
+    piece_destroy(pool);
 }

@@ -34,31 +34,32 @@ extern "C" {
 #endif
 
 /* Runs one task on a worker; written by the host. payload: the task's own copy.
- * Returns 0, or a negative value if the task failed: it is counted, nothing else stops. */
+ * Returns 0, or a negative value if the task failed: it is counted, nothing else stops. May call
+ * tp_panic instead; tp_task_check says whether it was asked to stop. */
 int draw_piece(struct piece payload);
 
 /* A pool of threads that run draw_piece. Opaque; any thread may use it. */
 struct piece_pool;
 
-/* What can still be chosen when the pool is opened. 0 in a field means: as configured. */
-struct piece_pool_settings {
-    uint32_t workers;  /* threads, at most 4096 */
-    uint64_t capacity; /* tasks in flight: accepted and not finished */
-};
-
 /* piece_pool_open: make a pool and start its workers.
  * out:      receives the pool; untouched on error. Ends with piece_pool_free.
  * settings: read during the call only; NULL means all as configured.
- * Returns 0, TP_EINVAL (a field out of range), TP_ENOMEM, or TP_ETHREAD (nothing is left running).
+ * Returns 0, TP_EINVAL (a field out of range, or a choice this code was not generated for),
+ * TP_ENOMEM, or TP_ETHREAD (nothing is left running).
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
-int piece_pool_open(struct piece_pool **out, const struct piece_pool_settings *settings);
+int piece_pool_open(struct piece_pool **out, const struct tp_pool_settings *settings);
+
+/* piece_pool_settings: the settings in force, all of them resolved.
+ * out: filled; a number that this pool has no use for is 0.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void piece_pool_settings(struct piece_pool *pool, struct tp_pool_settings *out);
 
 /* piece_submit: hand one task to the pool.
  * payload: copied into the pool's queue; what it points to must live until the task has run.
  * When the pool is full the task is refused with TP_EFULL.
  * What a task of this pool submits is run by the same worker, later: a task must not wait for it.
  * On any error the task was not accepted and will not run.
- * Returns 0, TP_ECLOSED, TP_ENOMEM, or as said above.
+ * Returns 0, TP_ECLOSED, TP_ENOMEM, TP_EFORKED (in a child process), or as said above.
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
  */
 int piece_submit(struct piece_pool *pool, struct piece payload);
@@ -75,17 +76,38 @@ int piece_submit_batch(struct piece_pool *pool, struct piece const *payloads, si
 /* piece_join_all: wait until the pool is quiet: every accepted task finished, also those that
  * tasks submitted meanwhile.
  * deadline_ns: a point on tp_clock_now_ns(), e.g. tp_deadline_in_ns(TP_SECOND); or TP_FOREVER.
- * Returns 0, TP_ETIMEDOUT, or TP_EDEADLK when called by a task of this pool.
+ * Returns 0, TP_ETIMEDOUT, TP_EFORKED, or TP_EDEADLK when called by a task of this pool.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int piece_join_all(struct piece_pool *pool, uint64_t deadline_ns);
 
 /* piece_pool_close: refuse new tasks, wake every waiting submitter with TP_ECLOSED, finish the
  * tasks already accepted, and end the workers. Any number of calls, from any threads.
  * deadline_ns: when to stop waiting; the pool goes on closing, and a later call waits again.
- * Returns 0 when no worker is left, TP_ETIMEDOUT, or TP_EDEADLK when called by a task of this
- * pool (which is then not closed).
+ * Returns 0 when no worker is left, TP_ETIMEDOUT (piece_pool_counts says what did not finish), or
+ * TP_EDEADLK when called by a task of this pool (which is then not closed).
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int piece_pool_close(struct piece_pool *pool, uint64_t deadline_ns);
+
+/* piece_pool_cancel: piece_pool_close that runs no further task: those that have not started are
+ * cancelled, those that run are asked to stop, see tp_task_check.
+ * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
+int piece_pool_cancel(struct piece_pool *pool, uint64_t deadline_ns);
+
+/* piece_pool_abandon: piece_pool_cancel and piece_pool_free without waiting: the last worker gives the
+ * memory back, whenever it comes to that. Also for a task of this pool.
+ * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void piece_pool_abandon(struct piece_pool *pool);
+
+/* piece_pool_reopen: open a closed pool again, as it was opened, with fresh counters.
+ * Returns 0, TP_EINVAL (it is not closed, or not yet), TP_EFORKED, or TP_ETHREAD (it stays closed).
+ * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
+int piece_pool_reopen(struct piece_pool *pool);
+
+/* piece_pool_cleanup: cancel every task that has not started, and give spare memory back.
+ * Returns how many tasks were cancelled.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t piece_pool_cleanup(struct piece_pool *pool);
 
 /* piece_pool_free: close without a deadline and give the memory back.
  * pool: no other thread may be inside a call on it; NULL does nothing. Must not be called by a
@@ -93,26 +115,15 @@ int piece_pool_close(struct piece_pool *pool, uint64_t deadline_ns);
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 void piece_pool_free(struct piece_pool *pool);
 
-/* A look at the counters. Each is exact and never goes back, except those marked "now": these were
- * true at some moment of the call, but not all at the same one. */
-struct piece_stats {
-    uint64_t submitted; /* tasks accepted */
-    uint64_t completed; /* tasks finished, failed ones included */
-    uint64_t failed;    /* tasks that returned a negative value */
-    uint64_t rejected;  /* tasks refused because the pool was full */
-    uint64_t parks;     /* times a worker went to sleep */
-    uint64_t capacity;  /* now: tasks in flight at most; UINT64_MAX if unlimited */
-    uint64_t pending;   /* now: accepted, not started */
-    uint64_t running;   /* now: started, not finished */
-    uint32_t waiting;   /* now: submitters blocked because the pool is full */
-    uint32_t parked;    /* now: workers asleep */
-    uint32_t workers;   /* threads */
-};
+/* piece_pool_counts: how full the pool is.
+ * out: filled; see struct tp_pool_counts.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void piece_pool_counts(struct piece_pool *pool, struct tp_pool_counts *out);
 
 /* piece_pool_stats: read the counters.
- * out: filled. Always completed <= submitted and running <= workers, and no number wraps.
+ * out: filled; see struct tp_pool_stats.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void piece_pool_stats(struct piece_pool *pool, struct piece_stats *out);
+void piece_pool_stats(struct piece_pool *pool, struct tp_pool_stats *out);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,8 @@
 
 #include <tidepool_kit.h>
 
+#include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,20 +35,20 @@
 
 enum {
     NUMBER_WORKERS_MAX = 4096,
+    NUMBER_SEGMENT = 64,                   /* slots of one segment of a chain */
+    NUMBER_SPARES = 64,                    /* empty segments that are kept, at most */
     NUMBER_QUEUE = 256,                    /* slots of a worker's own queue; a power of two */
-    NUMBER_SEGMENT = 64,                   /* slots of one segment of a lane */
-    NUMBER_SPARES = 64,                    /* empty segments that workers give back to a lane, at most */
+    NUMBER_FAIRNESS = 61,                  /* after so many of its own a worker looks elsewhere first */
+    NUMBER_BATCH = 32,                     /* tasks a worker takes into its queue at once, at most */
+    NUMBER_STEAL_FIRST = NUMBER_QUEUE / 2, /* tasks worth a theft in the first round of a search */
     NUMBER_LANES_MIN = 4,                  /* lanes at least; a power of two */
     NUMBER_LANES_MAX = 64,                 /* lanes at most; a power of two */
-    NUMBER_BATCH = 32,                     /* tasks a worker takes from a lane at once, at most */
-    NUMBER_FAIRNESS = 61,                  /* after so many of its own a worker looks at the lanes first */
+    NUMBER_CREDIT = 64,                    /* room a lane is given at once */
     NUMBER_LOOKS = 5,                      /* rounds a searching worker looks, some 25 us, before it sleeps */
-    NUMBER_PAUSES = 16,                    /* pauses after the first round; twice as many after each further one */
-    NUMBER_STEAL_FIRST = NUMBER_QUEUE / 2, /* tasks worth a theft in the first round */
-    NUMBER_CREDIT = 64                     /* room a lane is given at once */
+    NUMBER_PAUSES = 16                     /* pauses after the first round; twice as many after each further one */
 };
 
-_Static_assert(NUMBER_BATCH < NUMBER_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(NUMBER_BATCH < NUMBER_FAIRNESS, "a batch is used up before the others come first");
 _Static_assert(NUMBER_BATCH <= NUMBER_SEGMENT, "a batch empties one segment at most");
 _Static_assert((NUMBER_QUEUE & (NUMBER_QUEUE - 1)) == 0 && NUMBER_QUEUE >= 2 && NUMBER_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
@@ -54,71 +56,18 @@ struct number_slot {
     uint64_t payload;
 };
 
-/* The one way through a pool's life: open -> closing -> draining [LIFE-1]. */
-enum number_life {
-    NUMBER_OPEN,    /* tasks are accepted */
-    NUMBER_CLOSING, /* tasks are refused, but a submitter may still be putting one down */
-    NUMBER_DRAINING /* every accepted task is visible; a worker that finds none leaves */
-};
-
-/* A worker's own queue: filled and emptied by its owner. */
-struct number_queue {
-    tp_atomic(uint64_t) cursors; /* done, head and tail in one word; written by owner and thieves */
-    tp_line_aligned struct number_slot slots[NUMBER_QUEUE];
+/* Tasks on their way in: n payloads, of which the first i have been accepted. */
+struct number_load {
+    uint64_t const *payloads;
+    size_t n, i;
+    uint64_t life;            /* the word of the pool's life that its submitter saw first [LIFE-3] */
+    struct number_lane *lane; /* the submitting thread's */
+    uint64_t deadline_ns;     /* of waiting for room; 0: has not waited yet */
 };
 
 struct number_segment {
     struct number_segment *next;
     struct number_slot slots[NUMBER_SEGMENT];
-};
-
-/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
-struct number_lane {
-    /* The submitters' side, guarded by `lock`. */
-    tp_line_aligned struct tp_spin lock;
-    uint32_t put_at; /* next free slot of `put` */
-    struct number_segment *put;
-    struct number_segment *spares; /* empty segments, kept */
-    tp_atomic(uint64_t) n_put;     /* tasks ever put; publishes their slots */
-    uint64_t credit;               /* tasks this lane may still accept [ROOM-1] */
-    /* The workers' side. */
-    tp_line_aligned tp_atomic(uint64_t) n_taken; /* tasks ever taken; publishes their slots' reuse */
-    struct tp_spin take_lock;                    /* guards this side */
-    uint32_t take_at;                            /* next full slot of `take` */
-    struct number_segment *take;
-    uint32_t n_returned;                         /* segments pushed on `returned` since it was last empty */
-    tp_atomic(struct number_segment *) returned; /* pushed by takers, taken whole by submitters */
-};
-
-struct number_worker {
-    struct tp_worker base; /* first: a tp_worker of this pool is a number_worker */
-    struct number_pool *pool;
-    struct number_lane *lane; /* for what does not fit into `queue` */
-    uint32_t tick;            /* tasks looked for */
-    uint32_t next_lane;       /* where the next look at the lanes begins */
-    uint32_t random;          /* state of the victim order */
-    uint32_t nested;          /* tasks run inside tasks, now */
-    /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
-    tp_line_aligned tp_atomic(uint64_t) n_pushed; /* tasks put into `queue` by its owner's tasks */
-    tp_atomic(uint64_t) n_finished;               /* tasks run to their end */
-    tp_line_aligned struct number_queue queue;
-};
-
-struct number_pool {
-    /* Read by everyone, written when the pool is opened or closed. */
-    tp_line_aligned tp_atomic(uint32_t) life; /* enum number_life; written by the closing thread */
-    uint32_t n_workers;
-    uint32_t n_lanes; /* a power of two */
-    struct number_worker *workers;
-    struct number_lane *lanes;
-    struct tp_crew crew;
-    struct tp_idle idle;
-    struct tp_worker **sleepers;              /* the stack of `idle` */
-    tp_line_aligned struct tp_waitlist quiet; /* who waits in number_join_all */
-    uint64_t capacity;
-    tp_line_aligned struct tp_spin room_lock; /* taken before any lane's lock, never after */
-    uint64_t granted;                         /* room ever given to lanes; guarded by room_lock */
-    struct tp_waitlist room;                  /* submitters that wait for room */
 };
 
 /* Adds to a counter that only the calling thread, or the holder of its lock, writes.
@@ -128,11 +77,18 @@ static inline void number_count(tp_atomic(uint64_t) *counter, uint64_t n)
     tp_store_rel(counter, tp_load_rlx(counter) + n); /* relaxed: our own writes */
 }
 
-/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
-static inline uint32_t number_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+/* Fills the slot of the load's next task but `ahead`. serial: the task's number where it is put. */
+static inline void number_load_fill(const struct number_load *load, size_t ahead, uint64_t serial, struct number_slot *slot)
 {
-    uint64_t share = n_there / n_workers;
-    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+    slot->payload = load->payloads[load->i + ahead];
+    (void)serial;
+}
+
+/* Tasks have no classes. */
+static inline unsigned number_load_class(const struct number_load *load)
+{
+    (void)load;
+    return 0;
 }
 
 /* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
@@ -158,6 +114,12 @@ static void number_segments_free(struct number_segment *segment)
  * it: [head, tail) holds tasks, [done, head) is being copied out by one thief. Claim, then copy:
  * a slot belongs to whoever moved a cursor over it, until `done` has passed it. Only the owner
  * writes slots and moves `tail`. The argument is in docs/memory-model.md [RING-1..4]. */
+
+/* A worker's own queue: filled and emptied by its owner. */
+struct number_queue {
+    tp_atomic(uint64_t) cursors; /* done, head and tail in one word; written by owner and thieves */
+    tp_line_aligned struct number_slot slots[NUMBER_QUEUE];
+};
 
 struct number_cursors {
     uint16_t done, head, tail; /* count up and wrap; differences are what counts */
@@ -242,6 +204,31 @@ static inline bool number_queue_pop(struct number_queue *queue, struct number_sl
  * hands the filled slots over [LANE-1]. Tasks of one lane start in the order they were put; a
  * thread keeps its lane, so its own tasks do. Between lanes there is no order. */
 
+/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
+struct number_lane {
+    /* The submitters' side, guarded by `lock`. */
+    tp_line_aligned struct tp_spin lock;
+    uint32_t put_at; /* next free slot of `put` */
+    struct number_segment *put;
+    struct number_segment *spares; /* empty segments, kept */
+    tp_atomic(uint64_t) n_put;     /* tasks ever put; publishes their slots */
+    uint64_t credit;               /* tasks this lane may still accept [ROOM-1] */
+    /* The workers' side. */
+    tp_line_aligned tp_atomic(uint64_t) n_taken; /* tasks ever taken; publishes their slots' reuse */
+    struct tp_spin take_lock;                    /* guards this side */
+    uint32_t take_at;                            /* next full slot of `take` */
+    struct number_segment *take;
+    uint32_t n_returned;                         /* segments pushed on `returned` since it was last empty */
+    tp_atomic(struct number_segment *) returned; /* pushed by takers, taken whole by submitters */
+};
+
+/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
+static inline uint32_t number_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+{
+    uint64_t share = n_there / n_workers;
+    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+}
+
 static int number_lane_init(struct number_lane *lane)
 {
     struct number_segment *segment = number_segment_new();
@@ -291,15 +278,16 @@ static bool number_lane_grow(struct number_lane *lane)
     return true;
 }
 
-/* Puts n tasks down and publishes them. The lane's lock is held.
+/* Puts the next n tasks of a load down and publishes them. The lane's lock is held.
  * Returns how many; fewer only if the lane has no segment left, see number_lane_stock. */
-static inline size_t number_lane_put(struct number_lane *lane, uint64_t const *payloads, size_t n)
+static inline size_t number_lane_put(struct number_lane *lane, const struct number_load *load, size_t n)
 {
+    uint64_t n_put = tp_load_rlx(&lane->n_put); /* relaxed: written under the lock */
     size_t i;
     for (i = 0; i < n; i++) {
         if (lane->put_at == NUMBER_SEGMENT && !number_lane_grow(lane))
             break;
-        lane->put->slots[lane->put_at++].payload = payloads[i];
+        number_load_fill(load, i, n_put + i, &lane->put->slots[lane->put_at++]);
     }
     number_count(&lane->n_put, i); /* release: pairs with the acquire in number_lane_take [LANE-1] */
     return i;
@@ -320,16 +308,16 @@ static struct number_segment *number_lane_return(struct number_lane *lane, struc
     return NULL;
 }
 
-/* Takes the oldest tasks, a fair share of up to `most`: the first to *task, the rest into the worker's
- * own queue. Returns how many; 0 also if another worker is taking. */
-static uint32_t number_lane_take(struct number_lane *lane, struct number_worker *self, struct number_slot *task, uint32_t most)
+/* Takes the oldest tasks, one of `n_sharers` shares but at most `most`: the first to *task, the
+ * rest into the taker's own queue; NULL for a single task. Returns how many; 0 also if another worker is taking. */
+static uint32_t number_lane_take(struct number_lane *lane, struct number_queue *own, uint32_t n_sharers, struct number_slot *task, uint32_t most)
 {
     if (!tp_spin_try_lock(&lane->take_lock))
         return 0;
     uint64_t n_taken = tp_load_rlx(&lane->n_taken);         /* relaxed: written under this lock */
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in number_lane_put */
-    uint32_t room = 1 + number_queue_room(&self->queue);
-    uint32_t n = number_share(n_there, self->pool->n_workers, most < room ? most : room);
+    uint32_t room = 1 + (own ? number_queue_room(own) : 0);
+    uint32_t n = number_share(n_there, n_sharers, most < room ? most : room);
     struct number_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
         if (lane->take_at == NUMBER_SEGMENT) {
@@ -338,28 +326,102 @@ static uint32_t number_lane_take(struct number_lane *lane, struct number_worker 
             lane->take_at = 0;
             surplus = number_lane_return(lane, empty);
         }
-        *(i == 0 ? task : number_queue_ahead(&self->queue, i - 1)) = lane->take->slots[lane->take_at++];
+        *(i == 0 ? task : number_queue_ahead(own, i - 1)) = lane->take->slots[lane->take_at++];
     }
     if (n > 1)
-        number_queue_publish(&self->queue, n - 1);
+        number_queue_publish(own, n - 1);
     number_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->take_lock);
     free(surplus);
     return n;
 }
 
-/* -- 4 Counts -----------------------------------------------------------------------------------
- * How many tasks came and how many are done, as sums of counters with one writer each: no task
- * touches a line that two threads write. Whoever sums reads what is finished before what is
+/* -- 4 Workers and pool ------------------------------------------------------------------------
+ * What a worker and the pool remember. Every field says who writes it; what several threads write
+ * stands on lines of its own. */
+
+struct number_worker {
+    struct tp_worker base; /* first: a tp_worker of this pool is a number_worker */
+    struct tp_run run;     /* the task it runs, as tp_panic and tp_task_check see it */
+    struct number_pool *pool;
+    struct number_slot task;  /* the task it runs, or ran last */
+    uint32_t tick;            /* tasks looked for */
+    uint32_t next_lane;       /* where the next look at the lanes begins */
+    struct number_lane *lane; /* for what does not fit into `queue` */
+    uint32_t random;          /* state of the victim order */
+    /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
+    tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */
+    tp_atomic(uint64_t) n_pushed;                   /* tasks put into `queue` by its owner's tasks */
+    tp_line_aligned struct number_queue queue;
+};
+
+struct number_pool {
+    /* Read by everyone, written when the pool is opened, tuned or closed. */
+    tp_line_aligned struct tp_life life;
+    tp_atomic(uint32_t) stop;      /* non-zero: tasks are to end, see tp_task_check; by who cancels */
+    tp_atomic(uint32_t) n_workers; /* worker records in use; only grows; by open and tune */
+    uint32_t n_records;            /* worker records there are */
+    struct number_worker *workers;
+    struct tp_worker **sleepers; /* room for all of them, for `idle` */
+    uint32_t n_lanes;            /* a power of two */
+    struct number_lane *lanes;
+    struct tp_pool_settings settings; /* as opened */
+    tp_atomic(uint64_t) capacity;     /* by open and tune, under room_lock */
+    struct tp_crew crew;
+    struct tp_idle idle;
+    tp_line_aligned struct tp_waitlist quiet; /* who waits in number_join_all */
+    pthread_mutex_t control;                  /* taken by open, reopen, tune and close's last steps */
+    tp_atomic(uint32_t) n_closing;            /* threads in number_close, any number */
+    /* Tasks that were not run by a worker of this pool, but by who submitted or cleaned up. */
+    tp_atomic(uint64_t) n_here;               /* never in flight: the submitter ran them */
+    tp_atomic(uint64_t) n_gone;               /* accepted, then dropped or cleaned up: over */
+    tp_line_aligned struct tp_spin room_lock; /* taken before any lane's lock, never after */
+    uint64_t granted;                         /* room ever given to lanes; guarded by room_lock */
+    struct tp_waitlist room[1];               /* submitters that wait for room */
+};
+
+/* Makes the first n worker records known to everyone who counts. By open and tune. */
+static void number_workers_use(struct number_pool *pool, uint32_t n)
+{
+    if (n > tp_load_rlx(&pool->n_workers)) /* relaxed: our own */
+        tp_store_rel(&pool->n_workers, n); /* pairs with the acquire in number_n_workers */
+}
+
+/* The worker records in use. */
+static inline uint32_t number_n_workers(struct number_pool *pool)
+{
+    return tp_load_acq(&pool->n_workers); /* pairs with the release in number_workers_use: they are filled */
+}
+
+/* Tells submitters that wait for room that there is some: up to n of each class. */
+static inline void number_tell_room(struct number_pool *pool, uint32_t n)
+{
+    tp_fence_sc(); /* [PARK-1] what the caller counted as over comes before this look at the waiters */
+    for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+        if (tp_load_rlx(&pool->room[i].n_waiting) != 0) /* relaxed: ordered by the fence */
+            tp_waitlist_wake(&pool->room[i], n);
+}
+
+/* -- 5 Counts -----------------------------------------------------------------------------------
+ * How many tasks came and how many are over, as sums of counters with one writer each: no task
+ * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
  * which nothing was in flight [COUNT-1] (docs/memory-model.md). */
 
-static uint64_t number_sum_finished(struct number_pool *pool)
+/* Tasks that workers ran. */
+static uint64_t number_sum_run(struct number_pool *pool)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
+    uint32_t n_workers = number_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
         n += tp_load_acq(&pool->workers[i].n_finished); /* pairs with the release in number_count */
     return n;
+}
+
+static uint64_t number_sum_finished(struct number_pool *pool)
+{
+    uint64_t n_gone = tp_load_acq(&pool->n_gone); /* pairs with the addition in number_gone */
+    return n_gone + number_sum_run(pool);
 }
 
 static uint64_t number_sum_accepted(struct number_pool *pool)
@@ -367,7 +429,8 @@ static uint64_t number_sum_accepted(struct number_pool *pool)
     uint64_t n = 0;
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         n += tp_load_acq(&pool->lanes[i].n_put); /* pairs with the release in number_count */
-    for (uint32_t i = 0; i < pool->n_workers; i++)
+    uint32_t n_workers = number_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
         n += tp_load_acq(&pool->workers[i].n_pushed);
     return n;
 }
@@ -379,19 +442,53 @@ static bool number_is_quiet(struct number_pool *pool)
     return number_sum_accepted(pool) == n_finished;
 }
 
+/* Tasks that wait in a worker's own queue. */
+static inline uint64_t number_worker_pending(struct number_worker *worker)
+{
+    uint64_t n = 0;
+    n += number_queue_length(&worker->queue);
+    return n;
+}
+
+/* Tasks that wait where any worker finds them. */
+static inline uint64_t number_shared_pending(struct number_pool *pool)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        n += number_lane_length(&pool->lanes[i]);
+    return n;
+}
+
 /* Is there a task that a worker with an empty queue could take? */
 static bool number_is_work_visible(struct number_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (number_lane_length(&pool->lanes[i]) > 0)
-            return true;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        if (number_queue_length(&pool->workers[i].queue) > 0)
+    if (number_shared_pending(pool) > 0)
+        return true;
+    uint32_t n_workers = number_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        if (number_worker_pending(&pool->workers[i]) > 0)
             return true;
     return false;
 }
 
-/* -- 5 Room -------------------------------------------------------------------------------------
+/* Wakes whoever waits in number_join_all, if nothing is in flight. */
+static void number_tell_quiet(struct number_pool *pool)
+{
+    tp_fence_sc(); /* [PARK-1] what the caller counted as over comes before this look at the waiters */
+    /* Relaxed: ordered by the fence. */
+    if (tp_load_rlx(&pool->quiet.n_waiting) > 0 && number_is_quiet(pool))
+        tp_waitlist_wake(&pool->quiet, UINT32_MAX);
+}
+
+/* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
+static void number_gone(struct number_pool *pool, uint64_t n)
+{
+    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in number_sum_finished */
+    number_tell_room(pool, n > 1 ? UINT32_MAX : 1);
+    number_tell_quiet(pool);
+}
+
+/* -- 6 Room -------------------------------------------------------------------------------------
  * The capacity, without a counter that every task writes. Room is given to lanes some at a time,
  * and a lane's credit pays for the tasks it accepts. Invariant [ROOM-1]: tasks in flight plus all
  * credit = granted - finished <= capacity. When nothing is left, unused credit is taken back from
@@ -409,10 +506,20 @@ static void number_room_reclaim(struct number_pool *pool)
     }
 }
 
+/* Room that is not granted. The room lock is held. */
 static uint64_t number_room_left(struct number_pool *pool)
 {
     uint64_t in_use = pool->granted - number_sum_finished(pool);
-    return in_use < pool->capacity ? pool->capacity - in_use : 0;
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: written under the room lock */
+    return in_use < capacity ? capacity - in_use : 0;
+}
+
+static void number_room_give(struct number_pool *pool, struct number_lane *lane, uint64_t n)
+{
+    pool->granted += n;
+    tp_spin_lock(&lane->lock);
+    lane->credit += n;
+    tp_spin_unlock(&lane->lock);
 }
 
 /* Gives the lane up to `want` credit. Returns false if the pool is full. */
@@ -425,92 +532,170 @@ static bool number_room_grant(struct number_pool *pool, struct number_lane *lane
         left = number_room_left(pool);
     }
     uint64_t n = left < want ? left : want;
-    pool->granted += n;
-    tp_spin_lock(&lane->lock);
-    lane->credit += n;
-    tp_spin_unlock(&lane->lock);
+    number_room_give(pool, lane, n);
     tp_spin_unlock(&pool->room_lock);
     return n > 0;
 }
 
-/* How much room to ask for when the lane needs n: some ahead, to come here rarely. */
-static inline uint64_t number_room_wanted(struct number_pool *pool, uint64_t n)
+/* Finds room for the load's next tasks. Some ahead, to come here rarely. Returns false if the pool
+ * is full. */
+static bool number_room_find(struct number_pool *pool, const struct number_load *load)
 {
+    uint64_t want = load->n - load->i;
     /* Relaxed: a hint. While others wait, nobody takes room ahead; a stale look is put right by
      * the next waiter, which takes unused credit back. */
-    if (tp_load_rlx(&pool->room.n_waiting) > 0)
-        return 1;
-    return n > NUMBER_CREDIT ? n : NUMBER_CREDIT;
+    if (tp_load_rlx(&pool->room[0].n_waiting) > 0)
+        return number_room_grant(pool, load->lane, 1);
+    return number_room_grant(pool, load->lane, want > NUMBER_CREDIT ? want : NUMBER_CREDIT);
 }
 
-/* Pays for one task of the worker's own. Returns false if the pool is full. */
-static inline bool number_room_pay(struct number_worker *self)
+/* Pays for one task of the worker's own. Returns false if there is no credit. */
+static inline bool number_room_pay(struct number_lane *lane)
 {
-    struct number_pool *pool = self->pool;
-    for (;;) {
-        tp_spin_lock(&self->lane->lock);
-        bool paid = self->lane->credit > 0;
-        self->lane->credit -= paid;
-        tp_spin_unlock(&self->lane->lock);
-        if (paid || !number_room_grant(pool, self->lane, number_room_wanted(pool, 1)))
-            return paid;
-    }
+    tp_spin_lock(&lane->lock);
+    bool paid = lane->credit > 0;
+    lane->credit -= paid;
+    tp_spin_unlock(&lane->lock);
+    return paid;
 }
 
-/* -- 6 Waiting for room -------------------------------------------------------------------------
- * The submitter waits. Each finished task wakes one waiter, closing wakes all [ROOM-3]. */
+/* -- 7 Waiting for room -------------------------------------------------------------------------
+ * The submitter waits. Each task that is over wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { NUMBER_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */
 
-/* Sleeps until the lane has credit. Returns 0, TP_ECLOSED, or TP_ETIMEDOUT. */
-static int number_room_sleep(struct number_pool *pool, struct number_lane *lane)
+/* Sleeps until there is room for the load's next task. Returns 0, or an error as number_submit says. */
+static int number_room_sleep(struct number_pool *pool, const struct number_load *load)
 {
-    uint64_t deadline_ns = TP_FOREVER;
+    struct tp_waitlist *list = &pool->room[number_load_class(load)];
     struct tp_waiter waiter;
     for (;;) {
         /* Prepare, look again, sleep [PARK-1]: workers look for waiters after each task. */
-        tp_waitlist_prepare(&pool->room, &waiter);
-        int status = TP_ECLOSED;
-        bool stays = true;
-        if (tp_load_acq(&pool->life) == NUMBER_OPEN) { /* pairs with the exchange in number_pool_close */
-            status = 0;
-            stays = number_room_grant(pool, lane, 1);
-        }
-        if (stays) {
+        tp_waitlist_prepare(list, &waiter);
+        uint64_t life = tp_load_acq(&pool->life.word); /* pairs with the transitions: closing wakes */
+        int status = life == load->life ? 0 : tp_life_refusal(life);
+        if (status != 0 || number_room_find(pool, load)) {
             /* A wake-up that came meanwhile belongs to the next in line. */
-            if (tp_waitlist_cancel(&pool->room, &waiter))
-                tp_waitlist_notify(&pool->room, 1);
+            if (tp_waitlist_cancel(list, &waiter))
+                tp_waitlist_notify(list, 1);
             return status;
         }
-        status = tp_waitlist_wait(&pool->room, &waiter, deadline_ns);
+        status = tp_waitlist_wait(list, &waiter, load->deadline_ns);
         if (status != 0)
             return status;
     }
 }
 
-/* Gets credit for the lane, waiting if need be. Returns 0 or an error as number_submit says. */
-static int number_room_wait(struct number_pool *pool, struct number_lane *lane, uint64_t n)
+/* Waits until there is room for the load's next task. Returns 0 or an error as number_submit says. */
+static int number_room_wait(struct number_pool *pool, struct number_load *load)
 {
     for (int i = 0; i < NUMBER_YIELDS; i++) {
-        if (tp_load_acq(&pool->life) != NUMBER_OPEN) /* pairs with the exchange in number_pool_close */
-            return TP_ECLOSED;
-        if (number_room_grant(pool, lane, number_room_wanted(pool, n)))
+        if (!tp_life_same(&pool->life, load->life))
+            return tp_life_refusal(tp_life_look(&pool->life));
+        if (number_room_find(pool, load))
             return 0;
         sched_yield();
     }
-    int status = number_room_sleep(pool, lane);
+    load->deadline_ns = TP_FOREVER;
+    int status = number_room_sleep(pool, load);
     return status;
 }
 
-/* -- 7 Stealing ---------------------------------------------------------------------------------
+/* -- 8 Running a task ---------------------------------------------------------------------------
+ * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
+ * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
+
+static inline struct number_worker *number_self(struct number_pool *pool)
+{
+    struct tp_worker *self = tp_worker_self();
+    return self && self->pool == pool ? (struct number_worker *)self : NULL;
+}
+
+static void number_run_init(struct number_pool *pool, struct tp_run *run, unsigned worker)
+{
+    memset(run, 0, sizeof *run);
+    run->owner = pool;
+    run->pool = "number";
+    run->worker = worker;
+    run->stop = &pool->stop;
+    run->on_panic = pool->settings.on_panic;
+    run->context = pool->settings.context;
+}
+
+/* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
+static void number_discard(struct number_pool *pool, struct number_slot *task, enum tp_task_state state)
+{
+    (void)pool;
+    (void)task;
+    (void)state;
+}
+
+/* How a task ended that returned `code`. */
+static inline struct tp_task_result number_returned(int code)
+{
+    return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
+}
+
+/* The worker's task is over, in whatever way. */
+static inline void number_over(struct number_worker *self)
+{
+    number_count(&self->n_finished, 1);
+    number_tell_room(self->pool, 1); /* one task less, room for one more */
+}
+
+/* Prepares the worker's task. Returns false if it must not run any more; then it is over. */
+static inline bool number_begin(struct number_worker *self)
+{
+    struct number_pool *pool = self->pool;
+    if (tp_load_rlx(&pool->stop) != 0) { /* relaxed: a task may still start while another thread cancels */
+        number_discard(pool, &self->task, TP_TASK_CANCELLED);
+        number_gone(pool, 1);
+        return false;
+    }
+    return true;
+}
+
+/* The worker's task has ended. */
+static inline void number_end(struct number_worker *self, struct tp_task_result result)
+{
+    (void)result;
+    number_over(self);
+}
+
+/* Runs the worker's task. */
+static inline void number_execute(struct number_worker *self)
+{
+    if (number_begin(self))
+        number_end(self, number_returned(count_number(self->task.payload)));
+}
+
+/* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
+ * false if it was cancelled meanwhile. */
+static bool number_run_here(struct number_pool *pool, struct number_slot *task)
+{
+    struct tp_run run;
+    number_run_init(pool, &run, UINT_MAX);
+    struct tp_task_result result;
+    tp_run_enter(&run);
+    if (setjmp(run.point) == 0)
+        result = number_returned(count_number(task->payload));
+    else
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
+    return true;
+}
+
+/* -- 10 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
-/* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
+/* Moves tasks from another worker's queue: the first to *task, the rest into the
+ * thief's own, or NULL for a single task.
  * Returns how many, 0 if there are fewer than `least` or another thief is at work. */
 static uint32_t number_queue_steal(struct number_queue *from, struct number_queue *own, struct number_slot *task, uint32_t least)
 {
-    uint32_t most = 1 + number_queue_room(own);
+    uint32_t most = 1 + (own ? number_queue_room(own) : 0);
     uint32_t n;
     struct number_cursors at;
     /* Acquire: pairs with the owner's publish; the slots below `tail` are written [RING-2]. */
@@ -545,57 +730,44 @@ static uint32_t number_queue_steal(struct number_queue *from, struct number_queu
     return n;
 }
 
-/* Tries every other worker once, from a random one on. Returns false if none had `least` tasks. */
+/* Tries every other worker once, from a random one or the next one on. Returns false if none had `least` tasks. */
 static bool number_steal(struct number_worker *self, struct number_slot *task, uint32_t least)
 {
     struct number_pool *pool = self->pool;
+    uint32_t n_workers = number_n_workers(pool);
     self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
     self->random ^= self->random >> 17;
     self->random ^= self->random << 5;
-    uint32_t start = self->random % pool->n_workers;
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
-        if (&pool->workers[victim] == self)
+    uint32_t start = self->random % n_workers;
+    for (uint32_t i = 0; i < n_workers; i++) {
+        struct number_worker *victim = &pool->workers[(start + i) % n_workers];
+        if (victim == self)
             continue;
-        uint32_t n = number_queue_steal(&pool->workers[victim].queue, &self->queue, task, least);
+        uint32_t n = number_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
     }
     return false;
 }
 
-/* -- 8 Worker loop ------------------------------------------------------------------------------
- * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
- * NUMBER_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * does not starve those from outside. */
-
-static inline struct number_worker *number_self(struct number_pool *pool)
-{
-    struct tp_worker *self = tp_worker_self();
-    return self && self->pool == pool ? (struct number_worker *)self : NULL;
-}
-
-/* Runs one task and counts it. */
-static void number_execute(struct number_worker *self, struct number_slot *task)
-{
-    (void)count_number(task->payload);
-    number_count(&self->n_finished, 1);
-    tp_waitlist_notify(&self->pool->room, 1); /* one task less, room for one more [PARK-1] */
-}
-
-/* Takes up to `most` tasks from the lanes, each lane in turn. */
+/* Takes up to `most` tasks from the lanes, each lane in turn: one to *task, the rest into the
+ * worker's queue. */
 static bool number_take(struct number_worker *self, struct number_slot *task, uint32_t most)
 {
     struct number_pool *pool = self->pool;
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
         struct number_lane *lane = &pool->lanes[self->next_lane++ & (pool->n_lanes - 1)];
-        if (number_lane_length(lane) > 0 && number_lane_take(lane, self, task, most) > 0) {
+        if (number_lane_length(lane) > 0 && number_lane_take(lane, &self->queue, number_n_workers(pool), task, most) > 0) {
             self->tick = 0;
             return true;
         }
     }
     return false;
 }
+
+/* -- 12 Worker loop -----------------------------------------------------------------------------
+ * Own tasks first, then what is there for any worker, then the queues of others, then a short
+ * search, then sleep. */
 
 /* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
  * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
@@ -613,32 +785,29 @@ static bool number_search(struct number_worker *self, struct number_slot *task)
     return false;
 }
 
-/* Wakes whoever waits in number_join_all, if nothing is in flight. */
-static void number_tell_quiet(struct number_pool *pool)
+/* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
+static void number_end_search(struct number_pool *pool)
 {
-    tp_fence_sc(); /* [PARK-1] our n_finished comes before this look at the waiters */
-    /* Relaxed: ordered by the fence. */
-    if (tp_load_rlx(&pool->quiet.n_waiting) > 0 && number_is_quiet(pool))
-        tp_waitlist_wake(&pool->quiet, UINT32_MAX);
+    if (tp_idle_end_search(&pool->idle) && number_is_work_visible(pool))
+        tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave.
- * searching: whether it is counted so. */
-static bool number_wait(struct number_worker *self, struct number_slot *task, bool searching)
+/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
+static bool number_await(struct number_worker *self, struct number_slot *task)
 {
     struct number_pool *pool = self->pool;
+    bool searching = tp_idle_begin_search(&pool->idle);
     for (;;) {
         number_tell_quiet(pool);
         if (searching && number_search(self, task)) {
-            if (tp_idle_end_search(&pool->idle) && number_is_work_visible(pool))
-                tp_idle_notify(&pool->idle); /* the last searcher hands the search on [IDLE-3] */
+            number_end_search(pool);
             return true;
         }
         tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
-        /* Acquire: pairs with number_drain. Before the look at the queues: what was accepted until
-         * the pool is draining is seen by a look that comes after [LIFE-2]. */
-        bool is_draining = tp_load_acq(&pool->life) == NUMBER_DRAINING;
+        /* Before the look at the queues: what was accepted until the pool is draining is seen by a
+         * look that comes after [LIFE-2]. */
+        bool is_draining = tp_life_is_draining(tp_life_look(&pool->life));
         if (number_is_work_visible(pool)) {
             tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
@@ -651,44 +820,70 @@ static bool number_wait(struct number_worker *self, struct number_slot *task, bo
     }
 }
 
-/* The next task to run. A batch is taken only when the queue is empty and is used up before the
- * lanes come first again (NUMBER_BATCH < NUMBER_FAIRNESS), so the order of a lane holds. */
-static bool number_next(struct number_worker *self, struct number_slot *task)
+/* A task of the worker's own. */
+static inline bool number_own(struct number_worker *self, struct number_slot *task)
+{
+    return number_queue_pop(&self->queue, task);
+}
+
+/* The next task to run. Every NUMBER_FAIRNESS tasks of its own a worker looks elsewhere first, so that
+ * a task which feeds itself does not starve others. A batch is taken only when the queue is empty
+ * and is used up before that (NUMBER_BATCH < NUMBER_FAIRNESS), so the order of a lane holds. */
+static inline bool number_next(struct number_worker *self, struct number_slot *task)
 {
     if (++self->tick % NUMBER_FAIRNESS == 0 && number_take(self, task, 1))
         return true;
-    return number_queue_pop(&self->queue, task) ||
+    return number_own(self, task) ||
            number_take(self, task, NUMBER_BATCH) ||
-           number_wait(self, task, tp_idle_begin_search(&self->pool->idle));
+           number_await(self, task);
 }
 
 static void number_worker_main(struct tp_worker *worker)
 {
     struct number_worker *self = (struct number_worker *)worker;
-    struct number_slot task;
-    /* It was counted as searching by whoever started it. */
-    for (bool more = number_wait(self, &task, true); more; more = number_next(self, &task))
-        number_execute(self, &task);
+    number_end_search(self->pool);
+    tp_run_enter(&self->run);
+    if (setjmp(self->run.point) != 0) /* its task panicked */
+        number_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    while (number_next(self, &self->task))
+        number_execute(self);
+    tp_run_leave(&self->run);
 }
 
-/* -- 9 Tasks inside tasks -----------------------------------------------------------------------
- * The pool is full and a task of its own submits: waiting for room could be waiting for itself,
- * so the new task is run here, in its submitter. It is never in flight, so neither room nor quiet
- * counts it. */
+/* -- 10 Overload --------------------------------------------------------------------------------
+ * What happens to a task when the pool is full. Each function deals with the load's next task and
+ * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
+ * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
 
-static int number_run_nested(struct number_worker *self, uint64_t const *payload)
+/* The submitter runs the task. It is never in flight, so neither room nor quiet counts it. */
+static int number_full_run(struct number_pool *pool, struct number_load *load)
 {
-    if (self->nested == NUMBER_NESTED_MAX)
+    if (tp_run_depth(pool) >= NUMBER_NESTED_MAX + (number_self(pool) != NULL))
         return TP_EFULL;
-    self->nested++;
-    (void)count_number(*payload);
-    self->nested--;
+    struct number_slot task;
+    number_load_fill(load, 0, 0, &task);
+    load->i++;
+    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
+    number_run_here(pool, &task);
     return 0;
 }
 
-/* -- 10 Submit ----------------------------------------------------------------------------------
+/* The submitter waits; a task of the pool does not, since it could wait for itself: it runs the task. */
+static int number_full_block(struct number_pool *pool, struct number_load *load)
+{
+    return tp_run_depth(pool) > 0 ? number_full_run(pool, load) : number_room_wait(pool, load);
+}
+
+/* The pool is full: deals with the load's next task as configured. */
+static int number_full(struct number_pool *pool, struct number_load *load)
+{
+    return number_full_block(pool, load);
+}
+
+/* -- 13 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
- * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
+ * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
+ * saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the lane another segment. Returns false if there is no memory. */
 static bool number_lane_stock(struct number_lane *lane)
@@ -703,63 +898,71 @@ static bool number_lane_stock(struct number_lane *lane)
     return true;
 }
 
-/* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
-static inline int number_lane_accept(struct number_pool *pool, struct number_lane *lane, uint64_t const *payloads, size_t n, size_t *n_put)
+/* Puts down as many of the load's tasks as its lane may accept now, and passes them in the load.
+ * Returns 0 also if not all went in, or TP_ECLOSED, or TP_ENOMEM if the lane lacks a segment. */
+static inline int number_lane_accept(struct number_pool *pool, struct number_load *load)
 {
+    struct number_lane *lane = load->lane;
     int status = 0;
-    *n_put = 0;
+    size_t n_put = 0;
     tp_spin_lock(&lane->lock);
-    if (tp_load_rlx(&pool->life) != NUMBER_OPEN) { /* relaxed: ordered by the lane's lock [LIFE-2] */
-        status = TP_ECLOSED;
+    if (!tp_life_same(&pool->life, load->life)) {
+        status = tp_life_refusal(tp_life_look(&pool->life));
     } else {
+        size_t n = load->n - load->i;
         n = n < lane->credit ? n : (size_t)lane->credit;
-        *n_put = number_lane_put(lane, payloads, n);
-        lane->credit -= *n_put;
-        if (*n_put < n)
+        n_put = number_lane_put(lane, load, n);
+        lane->credit -= n_put;
+        if (n_put < n)
             status = TP_ENOMEM;
     }
     tp_spin_unlock(&lane->lock);
-    if (*n_put > 0)
+    load->i += n_put;
+    if (n_put > 0)
         tp_idle_notify(&pool->idle);
     return status;
 }
 
-static inline int number_submit_outside(struct number_pool *pool, uint64_t const *payloads, size_t n, size_t *n_accepted)
+static inline int number_submit_outside(struct number_pool *pool, struct number_load *load)
 {
     /* From the last lane down: the first ones are the workers' own. */
-    struct number_lane *lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
+    load->lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
     int status = 0;
-    size_t n_put;
-    *n_accepted = 0;
-    while (*n_accepted < n && status == 0) {
-        status = number_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
-        *n_accepted += n_put;
-        if (status == TP_ENOMEM && number_lane_stock(lane)) {
+    while (load->i < load->n && status == 0) {
+        status = number_lane_accept(pool, load);
+        if (status == TP_ENOMEM && number_lane_stock(load->lane)) {
             status = 0;
             continue;
         }
-        if (status == 0 && *n_accepted < n)
-            status = number_room_wait(pool, lane, n - *n_accepted);
+        if (status == 0 && load->i < load->n && !number_room_find(pool, load))
+            status = number_full(pool, load);
     }
     if (status == TP_ENOMEM)
-        tp_waitlist_notify(&pool->room, 1); /* the credit we could not use is there for another */
+        number_tell_room(pool, 1); /* the credit we could not use is there for another */
     return status;
 }
 
-/* Puts one task into the worker's queue, or into its lane if the queue is full. */
-static inline int number_inside_put(struct number_worker *self, uint64_t const *payload)
+/* Puts the load's next task into the worker's queue. Returns false if that is full. */
+static inline bool number_inside_keep(struct number_worker *self, struct number_load *load)
 {
     struct number_queue *queue = &self->queue;
-    if (number_queue_room(queue) > 0) {
-        number_queue_ahead(queue, 0)->payload = *payload;
-        number_count(&self->n_pushed, 1); /* before a thief can finish it [COUNT-1] */
-        number_queue_publish(queue, 1);
+    if (number_queue_room(queue) == 0)
+        return false;
+    uint64_t serial = tp_load_rlx(&self->n_pushed); /* relaxed: our own */
+    number_count(&self->n_pushed, 1);               /* before a thief can finish it [COUNT-1] */
+    number_load_fill(load, 0, serial, number_queue_ahead(queue, 0));
+    number_queue_publish(queue, 1);
+    return true;
+}
+
+/* Puts the load's next task into the worker's queue, or into its lane if the queue is full. */
+static inline int number_inside_put(struct number_worker *self, struct number_load *load)
+{
+    if (number_inside_keep(self, load))
         return 0;
-    }
     do {
         tp_spin_lock(&self->lane->lock);
-        size_t n_put = number_lane_put(self->lane, payload, 1);
+        size_t n_put = number_lane_put(self->lane, load, 1);
         tp_spin_unlock(&self->lane->lock);
         if (n_put == 1)
             return 0;
@@ -767,163 +970,384 @@ static inline int number_inside_put(struct number_worker *self, uint64_t const *
     tp_spin_lock(&self->lane->lock);
     self->lane->credit++; /* paid for what was not put down [ROOM-1] */
     tp_spin_unlock(&self->lane->lock);
-    tp_waitlist_notify(&self->pool->room, 1); /* it is there for another */
+    number_tell_room(self->pool, 1); /* it is there for another */
     return TP_ENOMEM;
 }
 
-static inline int number_submit_inside(struct number_worker *self, uint64_t const *payloads, size_t n, size_t *n_accepted)
+static inline int number_submit_inside(struct number_worker *self, struct number_load *load)
 {
     struct number_pool *pool = self->pool;
+    size_t n_put = 0;
     int status = 0;
-    size_t i = 0;
-    while (i < n && status == 0) {
-        /* Relaxed: this worker drains what it accepts; it need not see the close at once. */
-        if (tp_load_rlx(&pool->life) != NUMBER_OPEN)
-            status = TP_ECLOSED;
-        else if (!number_room_pay(self))
-            status = number_run_nested(self, &payloads[i]);
-        else
-            status = number_inside_put(self, &payloads[i]);
-        i += status == 0;
+    load->lane = self->lane;
+    while (load->i < load->n && status == 0) {
+        /* This worker drains what it accepts; it need not see the close at once. */
+        if (!tp_life_same(&pool->life, load->life)) {
+            status = tp_life_refusal(tp_life_look(&pool->life));
+            break;
+        }
+        if (!number_room_pay(self->lane)) {
+            if (!number_room_find(pool, load))
+                status = number_full(pool, load);
+            continue;
+        }
+        status = number_inside_put(self, load);
+        n_put += status == 0;
+        load->i += status == 0;
     }
-    *n_accepted = i;
-    if (i > 0)
+    if (n_put > 0)
         tp_idle_notify(&pool->idle);
     return status;
 }
 
+/* Hands a load to the pool. Returns as number_submit; load->i is how many were accepted. */
+static inline int number_load_put(struct number_pool *pool, struct number_load *load)
+{
+    struct number_worker *self = number_self(pool);
+    return self ? number_submit_inside(self, load) : number_submit_outside(pool, load);
+}
+
+/* -- 14 Submit ----------------------------------------------------------------------------------
+ * The calls of submitters. */
+
+static inline struct number_load number_load_of(struct number_pool *pool, uint64_t const *payloads, size_t n)
+{
+    struct number_load load;
+    memset(&load, 0, sizeof load);
+    load.payloads = payloads;
+    load.n = n;
+    load.life = tp_life_look(&pool->life);
+    return load;
+}
+
+/* Hands a load to the pool, and counts what it refuses for want of room. */
+static inline int number_load_count(struct number_pool *pool, struct number_load *load)
+{
+    int status = number_load_put(pool, load);
+    return status;
+}
+
+/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+ * them. Returns as number_submit_batch. */
+static inline int number_load_submit(struct number_pool *pool, struct number_load *load, uint64_t *ids)
+{
+    if (!tp_life_is_open(load->life))
+        return tp_life_refusal(load->life);
+    (void)ids;
+    return number_load_count(pool, load);
+}
+
 int number_submit(struct number_pool *pool, uint64_t payload)
 {
-    size_t n_accepted;
-    struct number_worker *self = number_self(pool);
-    return self ? number_submit_inside(self, &payload, 1, &n_accepted) : number_submit_outside(pool, &payload, 1, &n_accepted);
+    struct number_load load = number_load_of(pool, &payload, 1);
+    return number_load_submit(pool, &load, NULL);
 }
 
 int number_submit_batch(struct number_pool *pool, uint64_t const *payloads, size_t n, size_t *n_accepted)
 {
-    size_t n_done = 0;
-    struct number_worker *self = number_self(pool);
-    int status = self ? number_submit_inside(self, payloads, n, &n_done) : number_submit_outside(pool, payloads, n, &n_done);
+    struct number_load load = number_load_of(pool, payloads, n);
+    int status = number_load_submit(pool, &load, NULL);
     if (n_accepted)
-        *n_accepted = n_done;
+        *n_accepted = load.i;
     return status;
 }
 
-/* -- 11 Open, join, close -----------------------------------------------------------------------
- * Open -> closing -> draining, one way, by whoever calls first [LIFE-1]. Two steps, because a
- * submitter may have seen the pool open and be about to put a task down: closing refuses, then
- * every lane's lock is passed once; after that all that was accepted is visible, and a worker that
- * finds nothing may leave [LIFE-2] (docs/shutdown.md). */
+/* -- 16 Clean-up --------------------------------------------------------------------------------
+ * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
-static uint32_t number_workers_wanted(const struct number_pool_settings *settings)
+/* Takes a task from anywhere it can be taken. Returns false if there is none. */
+static bool number_cleanup_take(struct number_pool *pool, struct number_slot *task)
 {
-    if (settings && settings->workers > 0)
-        return settings->workers;
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        if (number_lane_take(&pool->lanes[i], NULL, 1, task, 1) > 0)
+            return true;
+    uint32_t n_workers = number_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        if (number_queue_steal(&pool->workers[i].queue, NULL, task, 1) > 0)
+            return true;
+    return false;
+}
+
+size_t number_pool_cleanup(struct number_pool *pool)
+{
+    size_t n = 0;
+    struct number_slot task;
+    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && number_cleanup_take(pool, &task)) {
+        number_discard(pool, &task, TP_TASK_CANCELLED);
+        number_gone(pool, 1);
+        n++;
+    }
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        struct number_segment *spares = pool->lanes[i].spares;
+        pool->lanes[i].spares = NULL;
+        tp_spin_unlock(&pool->lanes[i].lock);
+        number_segments_free(spares);
+    }
+    return n;
+}
+
+/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+
+/* Tasks that are accepted and have not started. */
+static uint64_t number_sum_pending(struct number_pool *pool)
+{
+    uint64_t n = number_shared_pending(pool);
+    uint32_t n_workers = number_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        n += number_worker_pending(&pool->workers[i]);
+    return n;
+}
+
+/* What is in flight, looked at in one go. */
+struct number_look {
+    uint64_t n_gone, n_run, n_accepted; /* ever */
+    uint64_t pending, running;
+};
+
+/* Reads what is over first and what is accepted last, so nothing is negative; and again if tasks came
+ * or went meanwhile, for as long as that is reasonable. */
+static struct number_look number_look(struct number_pool *pool)
+{
+    struct number_look look;
+    uint64_t pending;
+    int tries = 8;
+    do {
+        look.n_gone = tp_load_acq(&pool->n_gone); /* pairs with the addition in number_gone */
+        look.n_run = number_sum_run(pool);
+        pending = number_sum_pending(pool);
+        look.n_accepted = number_sum_accepted(pool);
+    } while (--tries > 0 && look.n_gone + look.n_run != number_sum_finished(pool));
+    uint64_t in_flight = look.n_accepted - look.n_gone - look.n_run;
+    if (in_flight > pool->settings.capacity) { /* some have gone since */
+        look.n_run += in_flight - pool->settings.capacity;
+        in_flight = pool->settings.capacity;
+    }
+    uint32_t n_workers = number_n_workers(pool);
+    look.running = in_flight > pending ? in_flight - pending : 0;
+    look.running = look.running < n_workers ? look.running : n_workers;
+    look.pending = in_flight - look.running;
+    return look;
+}
+
+static void number_counts_fill(struct number_pool *pool, const struct number_look *look, struct tp_pool_counts *out)
+{
+    struct tp_pool_counts now = {.capacity = UINT64_MAX, .free = UINT64_MAX, .pending = look->pending, .running = look->running};
+    uint64_t in_flight = look->pending + look->running;
+    now.capacity = tp_load_rlx(&pool->capacity); /* relaxed: a number on its own */
+    now.free = now.capacity > in_flight ? now.capacity - in_flight : 0;
+    for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+        now.waiting += tp_load_rlx(&pool->room[i].n_waiting); /* relaxed: as above */
+    (void)pool;
+    *out = now;
+}
+
+void number_pool_counts(struct number_pool *pool, struct tp_pool_counts *out)
+{
+    struct number_look look = number_look(pool);
+    number_counts_fill(pool, &look, out);
+}
+
+void number_pool_settings(struct number_pool *pool, struct tp_pool_settings *out)
+{
+    *out = pool->settings;
+}
+
+/* -- 21 Settings --------------------------------------------------------------------------------
+ * What was asked for, completed by what was configured. */
+
+static uint32_t number_workers_configured(void)
+{
     uint32_t n = tp_cpu_count() * 1 / 1;
     return n < 1 ? 1 : (n < NUMBER_WORKERS_MAX ? n : NUMBER_WORKERS_MAX);
 }
+
+/* Resolves the numbers of workers. */
+static void number_workers_resolve(const struct tp_pool_settings *asked, struct tp_pool_settings *is)
+{
+    is->workers = asked->workers > 0 ? asked->workers : number_workers_configured();
+    is->workers_min = is->workers;
+    is->workers_max = is->workers;
+    if (asked->workers_min == 0 && is->workers_min > is->workers)
+        is->workers_min = is->workers;
+}
+
+/* Fills *is with the settings in force. Returns 0 or TP_EINVAL. */
+static int number_settings_resolve(const struct tp_pool_settings *settings, struct tp_pool_settings *is)
+{
+    struct tp_pool_settings asked;
+    memset(&asked, 0, sizeof asked);
+    if (settings)
+        asked = *settings;
+    memset(is, 0, sizeof *is);
+    number_workers_resolve(&asked, is);
+    is->on_panic = asked.on_panic;
+    is->context = asked.context;
+    is->capacity = UINT64_MAX;
+    is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
+    is->policy = TP_POLICY_FIFO;
+    is->stealing = TP_STEALING_HALF;
+    is->overload = TP_OVERLOAD_BLOCK;
+    if (is->workers > NUMBER_WORKERS_MAX || is->workers_max > NUMBER_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
+        return TP_EINVAL;
+    return tp_pool_settings_fit(&asked, is);
+}
+
+/* -- 22 Open, join, close -----------------------------------------------------------------------
+ * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void number_worker_init(struct number_pool *pool, uint32_t index)
 {
     struct number_worker *worker = &pool->workers[index];
     memset(worker, 0, offsetof(struct number_worker, queue)); /* the slots stay untouched pages */
+    number_queue_init(&worker->queue);
     worker->base.pool = pool;
     worker->base.index = index;
-    tp_crew_add(&pool->crew, &worker->base, "number", number_worker_main);
     worker->pool = pool;
+    number_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
     worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
-    number_queue_init(&worker->queue);
+    tp_crew_add(&pool->crew, &worker->base, "number", number_worker_main);
 }
 
-static int number_lanes_init(struct number_pool *pool)
+static int number_lanes_open(struct number_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++) {
-        int status = number_lane_init(&pool->lanes[i]);
-        if (status != 0) {
-            while (i > 0)
-                number_lane_free(&pool->lanes[--i]);
-            return status;
-        }
+    for (pool->n_lanes = NUMBER_LANES_MIN; pool->n_lanes < pool->settings.workers && pool->n_lanes < NUMBER_LANES_MAX;)
+        pool->n_lanes *= 2;
+    pool->lanes = aligned_alloc(alignof(struct number_lane), pool->n_lanes * sizeof *pool->lanes);
+    if (!pool->lanes)
+        return TP_ENOMEM;
+    uint32_t n = 0;
+    while (n < pool->n_lanes && number_lane_init(&pool->lanes[n]) == 0)
+        n++;
+    if (n == pool->n_lanes)
+        return 0;
+    while (n > 0)
+        number_lane_free(&pool->lanes[--n]);
+    free(pool->lanes);
+    pool->lanes = NULL;
+    return TP_ENOMEM;
+}
+
+/* Memory for tasks. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int number_tasks_open(struct number_pool *pool)
+{
+    int opened = number_lanes_open(pool);
+    return opened;
+}
+
+static void number_tasks_free(struct number_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        number_lane_free(&pool->lanes[i]);
+    free(pool->lanes);
+}
+
+/* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int number_workers_open(struct number_pool *pool)
+{
+    pool->n_records = pool->settings.workers_max;
+    pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
+    pool->workers = aligned_alloc(alignof(struct number_worker), pool->n_records * sizeof *pool->workers);
+    if (!pool->sleepers || !pool->workers) {
+        free(pool->sleepers);
+        free(pool->workers);
+        return TP_ENOMEM;
     }
+    tp_crew_init(&pool->crew);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        number_worker_init(pool, i);
     return 0;
 }
 
-/* Lets the workers leave when they find nothing more. */
+/* The pool's memory, after its last worker has left, or in a forked process, where there are none. */
+static void number_destroy(void *context)
+{
+    struct number_pool *pool = context;
+    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+        tp_crew_free(&pool->crew);
+    tp_life_free(&pool->life);
+    number_tasks_free(pool);
+    free(pool->sleepers);
+    free(pool->workers);
+    free(pool);
+}
+
+/* Tells the workers to finish what was accepted and to leave. */
 static void number_drain(struct number_pool *pool)
 {
-    tp_store_sc(&pool->life, NUMBER_DRAINING); /* before the wake-up that sends workers to look at it */
+    tp_life_drain(&pool->life);
     tp_idle_wake_all(&pool->idle);
 }
 
-int number_pool_open(struct number_pool **out, const struct number_pool_settings *settings)
+/* Starts the workers and what else runs with the pool. Returns 0, or an error with all of it ended. */
+static int number_start(struct number_pool *pool)
 {
-    uint32_t n_workers = number_workers_wanted(settings);
-    if (n_workers > NUMBER_WORKERS_MAX)
-        return TP_EINVAL;
-    int status = TP_ENOMEM;
+    int status = 0;
+    uint32_t n = pool->settings.workers, n_threads = n;
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    number_workers_use(pool, n);
+    for (uint32_t i = 0; status == 0 && i < n_threads; i++)
+        status = tp_idle_grow(&pool->idle, &pool->workers[i].base);
+    for (uint32_t i = n_threads; status == 0 && i < n; i++)
+        tp_idle_add_vacant(&pool->idle, &pool->workers[i].base);
+    if (status == 0) {
+        tp_life_open(&pool->life);
+        return 0;
+    }
+    uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    number_drain(pool);
+    tp_crew_wait(&pool->crew, TP_FOREVER);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        tp_crew_reap(&pool->workers[i].base);
+    tp_life_end(&pool->life, generation);
+    return status;
+}
+
+int number_pool_open(struct number_pool **out, const struct tp_pool_settings *settings)
+{
     struct number_pool *pool = aligned_alloc(alignof(struct number_pool), sizeof *pool);
     if (!pool)
-        return status;
+        return TP_ENOMEM;
     memset(pool, 0, sizeof *pool);
-    pool->n_workers = n_workers;
-    for (pool->n_lanes = NUMBER_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < NUMBER_LANES_MAX;)
-        pool->n_lanes *= 2;
-    tp_atomic_init(&pool->life, NUMBER_OPEN);
-    tp_waitlist_init(&pool->quiet);
-    pool->capacity = settings && settings->capacity > 0 ? settings->capacity : 1024;
-    tp_spin_init(&pool->room_lock);
-    tp_waitlist_init(&pool->room);
-    pool->lanes = aligned_alloc(alignof(struct number_lane), pool->n_lanes * sizeof *pool->lanes);
-    if (!pool->lanes)
+    int status = number_settings_resolve(settings, &pool->settings);
+    if (status != 0)
         goto fail_pool;
-    status = number_lanes_init(pool);
+    status = tp_life_init(&pool->life);
     if (status != 0)
-        goto fail_lanes_memory;
-    status = TP_ENOMEM;
-    pool->workers = aligned_alloc(alignof(struct number_worker), n_workers * sizeof *pool->workers);
-    if (!pool->workers)
-        goto fail_lanes;
-    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
-    if (!pool->sleepers)
-        goto fail_workers_memory;
-    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
-    for (uint32_t i = 0; i < n_workers; i++)
-        number_worker_init(pool, i);
-
-    tp_crew_init(&pool->crew);
-    uint32_t n_started = 0;
-    do
-        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
-    while (status == 0 && ++n_started < n_workers);
+        goto fail_pool;
+    status = number_tasks_open(pool);
     if (status != 0)
-        goto fail_workers;
+        goto fail_life;
+    status = number_workers_open(pool);
+    if (status != 0)
+        goto fail_tasks;
+    tp_waitlist_init(&pool->quiet);
+    pthread_mutex_init(&pool->control, NULL);
+    tp_spin_init(&pool->room_lock);
+    tp_atomic_init(&pool->capacity, pool->settings.capacity);
+    for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+        tp_waitlist_init(&pool->room[i]);
+    status = number_start(pool);
+    if (status != 0) {
+        number_destroy(pool);
+        return status;
+    }
     *out = pool;
     return 0;
 
-fail_workers:
-    number_drain(pool);
-    tp_crew_wait(&pool->crew, TP_FOREVER);
-    while (n_started > 0)
-        tp_crew_reap(&pool->workers[--n_started].base);
-    tp_crew_free(&pool->crew);
-    free(pool->sleepers);
-fail_workers_memory:
-    free(pool->workers);
-fail_lanes:
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        number_lane_free(&pool->lanes[i]);
-fail_lanes_memory:
-    free(pool->lanes);
+fail_tasks:
+    number_tasks_free(pool);
+fail_life:
+    tp_life_free(&pool->life);
 fail_pool:
     free(pool);
     return status;
 }
 
-int number_join_all(struct number_pool *pool, uint64_t deadline_ns)
+/* Waits until nothing is in flight. */
+static int number_await_quiet(struct number_pool *pool, uint64_t deadline_ns)
 {
-    if (number_self(pool))
-        return TP_EDEADLK;
     struct tp_waiter waiter;
     int status = 0;
     while (status == 0 && !number_is_quiet(pool)) {
@@ -937,26 +1361,91 @@ int number_join_all(struct number_pool *pool, uint64_t deadline_ns)
     return status;
 }
 
-int number_pool_close(struct number_pool *pool, uint64_t deadline_ns)
+int number_join_all(struct number_pool *pool, uint64_t deadline_ns)
 {
     if (number_self(pool))
         return TP_EDEADLK;
-    uint32_t life = NUMBER_OPEN;
-    /* Losing means that another thread closes: wait with it. */
-    if (tp_cas_sc(&pool->life, &life, NUMBER_CLOSING)) {
-        for (uint32_t i = 0; i < pool->n_lanes; i++) { /* [LIFE-2] the last submitters are through */
-            tp_spin_lock(&pool->lanes[i].lock);
-            tp_spin_unlock(&pool->lanes[i].lock);
-        }
-        tp_waitlist_notify(&pool->room, UINT32_MAX); /* waiting submitters learn of the close */
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+        return TP_EFORKED;
+    return number_await_quiet(pool, deadline_ns);
+}
+
+/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+static void number_pass_locks(struct number_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        tp_spin_unlock(&pool->lanes[i].lock);
+    }
+}
+
+/* Takes the steps of closing, if this call is the first. Returns false if there is nothing to wait for. */
+static bool number_begin_close(struct number_pool *pool, bool cancel, uint32_t *generation)
+{
+    enum tp_life_outcome outcome = tp_life_close(&pool->life, cancel, generation);
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
+        tp_store_sc(&pool->stop, 1); /* before the wake-ups that send workers to look at it */
+    if (outcome == TP_LIFE_FIRST) {
+        number_pass_locks(pool);
+        number_tell_room(pool, UINT32_MAX); /* waiting submitters learn of the close */
         number_drain(pool);
     }
-    int status = tp_crew_wait(&pool->crew, deadline_ns);
+    return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
+}
+
+static int number_close(struct number_pool *pool, bool cancel, uint64_t deadline_ns)
+{
+    uint32_t generation;
+    if (number_self(pool))
+        return TP_EDEADLK;
+    tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see number_pool_reopen */
+    int status = 0;
+    if (number_begin_close(pool, cancel, &generation)) {
+        status = tp_crew_wait(&pool->crew, deadline_ns);
+        if (status == 0) {
+            for (uint32_t i = 0; i < pool->n_records; i++)
+                tp_crew_reap(&pool->workers[i].base);
+        }
+        if (status == 0)
+            tp_life_end(&pool->life, generation);
+    }
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    return status;
+}
+
+int number_pool_close(struct number_pool *pool, uint64_t deadline_ns)
+{
+    return number_close(pool, false, deadline_ns);
+}
+
+int number_pool_cancel(struct number_pool *pool, uint64_t deadline_ns)
+{
+    return number_close(pool, true, deadline_ns);
+}
+
+void number_pool_abandon(struct number_pool *pool)
+{
+    if (!pool)
+        return;
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+        number_destroy(pool);
+        return;
+    }
+    number_begin_close(pool, true, NULL);
+    tp_crew_abandon(&pool->crew, number_destroy, pool);
+}
+
+int number_pool_reopen(struct number_pool *pool)
+{
+    int status = tp_life_reopen(&pool->life);
     if (status != 0)
         return status;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        tp_crew_reap(&pool->workers[i].base);
-    return 0;
+    /* One order with the additions in number_close [LIFE-5]: the last closers leave. */
+    while (tp_load_sc(&pool->n_closing) != 0)
+        sched_yield();
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_store_rlx(&pool->capacity, pool->settings.capacity);
+    return number_start(pool);
 }
 
 void number_pool_free(struct number_pool *pool)
@@ -966,11 +1455,5 @@ void number_pool_free(struct number_pool *pool)
     int status = number_pool_close(pool, TP_FOREVER);
     tp_assert(status == 0); /* else a task of this pool frees it */
     (void)status;
-    tp_crew_free(&pool->crew);
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        number_lane_free(&pool->lanes[i]);
-    free(pool->lanes);
-    free(pool->sleepers);
-    free(pool->workers);
-    free(pool);
+    number_destroy(pool);
 }

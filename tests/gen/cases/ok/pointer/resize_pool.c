@@ -22,6 +22,8 @@
 
 #include <tidepool_kit.h>
 
+#include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,102 +35,43 @@
 
 enum {
     RESIZE_WORKERS_MAX = 4096,
+    RESIZE_SEGMENT = 64,                   /* slots of one segment of a chain */
+    RESIZE_SPARES = 64,                    /* empty segments that are kept, at most */
     RESIZE_QUEUE = 64,                     /* slots of a worker's own queue; a power of two */
-    RESIZE_SEGMENT = 64,                   /* slots of one segment of a lane */
-    RESIZE_SPARES = 64,                    /* empty segments that workers give back to a lane, at most */
+    RESIZE_FAIRNESS = 61,                  /* after so many of its own a worker looks elsewhere first */
+    RESIZE_BATCH = 32,                     /* tasks a worker takes into its queue at once, at most */
+    RESIZE_STEAL_FIRST = RESIZE_QUEUE / 2, /* tasks worth a theft in the first round of a search */
     RESIZE_LANES_MIN = 4,                  /* lanes at least; a power of two */
     RESIZE_LANES_MAX = 64,                 /* lanes at most; a power of two */
-    RESIZE_BATCH = 32,                     /* tasks a worker takes from a lane at once, at most */
-    RESIZE_FAIRNESS = 61,                  /* after so many of its own a worker looks at the lanes first */
+    RESIZE_CREDIT = 64,                    /* room a lane is given at once */
+    RESIZE_SAMPLE = 16,                    /* while tasks are many and short, one in so many is timed and stands for all */
+    RESIZE_SHORT_NS = 2000,                /* a task is short below this */
     RESIZE_LOOKS = 5,                      /* rounds a searching worker looks, some 25 us, before it sleeps */
-    RESIZE_PAUSES = 16,                    /* pauses after the first round; twice as many after each further one */
-    RESIZE_STEAL_FIRST = RESIZE_QUEUE / 2, /* tasks worth a theft in the first round */
-    RESIZE_CREDIT = 64                     /* room a lane is given at once */
+    RESIZE_PAUSES = 16                     /* pauses after the first round; twice as many after each further one */
 };
 
-_Static_assert(RESIZE_BATCH < RESIZE_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(RESIZE_BATCH < RESIZE_FAIRNESS, "a batch is used up before the others come first");
 _Static_assert(RESIZE_BATCH <= RESIZE_SEGMENT, "a batch empties one segment at most");
 _Static_assert((RESIZE_QUEUE & (RESIZE_QUEUE - 1)) == 0 && RESIZE_QUEUE >= 2 && RESIZE_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
 struct resize_slot {
     struct image *payload;
+    uint64_t stamp; /* when it was accepted, if it is timed; the lowest bit: it stands for itself only */
 };
 
-/* The one way through a pool's life: open -> closing -> draining [LIFE-1]. */
-enum resize_life {
-    RESIZE_OPEN,    /* tasks are accepted */
-    RESIZE_CLOSING, /* tasks are refused, but a submitter may still be putting one down */
-    RESIZE_DRAINING /* every accepted task is visible; a worker that finds none leaves */
-};
-
-/* A worker's own queue: filled and emptied by its owner. */
-struct resize_queue {
-    tp_atomic(uint64_t) cursors; /* done, head and tail in one word; written by owner and thieves */
-    tp_line_aligned struct resize_slot slots[RESIZE_QUEUE];
+/* Tasks on their way in: n payloads, of which the first i have been accepted. */
+struct resize_load {
+    struct image *const *payloads;
+    size_t n, i;
+    uint64_t life;            /* the word of the pool's life that its submitter saw first [LIFE-3] */
+    struct resize_lane *lane; /* the submitting thread's */
+    uint64_t deadline_ns;     /* of waiting for room; 0: has not waited yet */
+    uint64_t stamp;           /* for the slots that get one; 0: none does */
 };
 
 struct resize_segment {
     struct resize_segment *next;
     struct resize_slot slots[RESIZE_SEGMENT];
-};
-
-/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
-struct resize_lane {
-    /* The submitters' side, guarded by `lock`. */
-    tp_line_aligned struct tp_spin lock;
-    uint32_t put_at; /* next free slot of `put` */
-    struct resize_segment *put;
-    struct resize_segment *spares; /* empty segments, kept */
-    tp_atomic(uint64_t) n_put;     /* tasks ever put; publishes their slots */
-    uint64_t credit;               /* tasks this lane may still accept [ROOM-1] */
-    tp_atomic(uint64_t) n_rejected;
-    /* The workers' side. */
-    tp_line_aligned tp_atomic(uint64_t) n_taken; /* tasks ever taken; publishes their slots' reuse */
-    struct tp_spin take_lock;                    /* guards this side */
-    uint32_t take_at;                            /* next full slot of `take` */
-    struct resize_segment *take;
-    uint32_t n_returned;                         /* segments pushed on `returned` since it was last empty */
-    tp_atomic(struct resize_segment *) returned; /* pushed by takers, taken whole by submitters */
-};
-
-struct resize_worker {
-    struct tp_worker base; /* first: a tp_worker of this pool is a resize_worker */
-    struct resize_pool *pool;
-    struct resize_lane *lane; /* for what does not fit into `queue` */
-    uint32_t tick;            /* tasks looked for */
-    uint32_t next_lane;       /* where the next look at the lanes begins */
-    uint32_t random;          /* state of the victim order */
-    uint32_t nested;          /* tasks run inside tasks, now */
-    /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
-    tp_line_aligned tp_atomic(uint64_t) n_pushed; /* tasks put into `queue` by its owner's tasks */
-    tp_atomic(uint64_t) n_finished;               /* tasks run to their end */
-    tp_atomic(uint64_t) n_started;
-    tp_atomic(uint64_t) n_failed;
-    tp_atomic(uint64_t) n_parks;
-    tp_atomic(uint64_t) n_steal_attempts;
-    tp_atomic(uint64_t) n_steals;
-    tp_atomic(uint64_t) n_stolen;
-    tp_atomic(uint64_t) n_rejected;
-    tp_atomic(uint64_t) n_nested; /* tasks run inside their submitter; not in the counts above */
-    tp_line_aligned struct resize_queue queue;
-};
-
-struct resize_pool {
-    /* Read by everyone, written when the pool is opened or closed. */
-    tp_line_aligned tp_atomic(uint32_t) life; /* enum resize_life; written by the closing thread */
-    uint32_t n_workers;
-    uint32_t n_lanes; /* a power of two */
-    struct resize_worker *workers;
-    struct resize_lane *lanes;
-    struct tp_crew crew;
-    struct tp_idle idle;
-    struct tp_worker **sleepers;              /* the stack of `idle` */
-    tp_line_aligned struct tp_waitlist quiet; /* who waits in resize_join_all */
-    uint64_t capacity;
-    tp_line_aligned struct tp_spin room_lock; /* taken before any lane's lock, never after */
-    uint64_t granted;                         /* room ever given to lanes; guarded by room_lock */
-    struct tp_waitlist room;                  /* submitters that wait for room */
-    tp_atomic(uint32_t) n_blocked;            /* submitters in resize_room_wait */
 };
 
 /* Adds to a counter that only the calling thread, or the holder of its lock, writes.
@@ -138,11 +81,18 @@ static inline void resize_count(tp_atomic(uint64_t) *counter, uint64_t n)
     tp_store_rel(counter, tp_load_rlx(counter) + n); /* relaxed: our own writes */
 }
 
-/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
-static inline uint32_t resize_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+/* Fills the slot of the load's next task but `ahead`. serial: the task's number where it is put. */
+static inline void resize_load_fill(const struct resize_load *load, size_t ahead, uint64_t serial, struct resize_slot *slot)
 {
-    uint64_t share = n_there / n_workers;
-    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+    slot->payload = load->payloads[load->i + ahead];
+    slot->stamp = (load->stamp & 1) != 0 || serial % RESIZE_SAMPLE == 0 ? load->stamp : 0;
+}
+
+/* Tasks have no classes. */
+static inline unsigned resize_load_class(const struct resize_load *load)
+{
+    (void)load;
+    return 0;
 }
 
 /* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
@@ -168,6 +118,12 @@ static void resize_segments_free(struct resize_segment *segment)
  * it: [head, tail) holds tasks, [done, head) is being copied out by one thief. Claim, then copy:
  * a slot belongs to whoever moved a cursor over it, until `done` has passed it. Only the owner
  * writes slots and moves `tail`. The argument is in docs/memory-model.md [RING-1..4]. */
+
+/* A worker's own queue: filled and emptied by its owner. */
+struct resize_queue {
+    tp_atomic(uint64_t) cursors; /* done, head and tail in one word; written by owner and thieves */
+    tp_line_aligned struct resize_slot slots[RESIZE_QUEUE];
+};
 
 struct resize_cursors {
     uint16_t done, head, tail; /* count up and wrap; differences are what counts */
@@ -252,6 +208,31 @@ static inline bool resize_queue_pop(struct resize_queue *queue, struct resize_sl
  * hands the filled slots over [LANE-1]. Tasks of one lane start in the order they were put; a
  * thread keeps its lane, so its own tasks do. Between lanes there is no order. */
 
+/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
+struct resize_lane {
+    /* The submitters' side, guarded by `lock`. */
+    tp_line_aligned struct tp_spin lock;
+    uint32_t put_at; /* next free slot of `put` */
+    struct resize_segment *put;
+    struct resize_segment *spares; /* empty segments, kept */
+    tp_atomic(uint64_t) n_put;     /* tasks ever put; publishes their slots */
+    uint64_t credit;               /* tasks this lane may still accept [ROOM-1] */
+    /* The workers' side. */
+    tp_line_aligned tp_atomic(uint64_t) n_taken; /* tasks ever taken; publishes their slots' reuse */
+    struct tp_spin take_lock;                    /* guards this side */
+    uint32_t take_at;                            /* next full slot of `take` */
+    struct resize_segment *take;
+    uint32_t n_returned;                         /* segments pushed on `returned` since it was last empty */
+    tp_atomic(struct resize_segment *) returned; /* pushed by takers, taken whole by submitters */
+};
+
+/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
+static inline uint32_t resize_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+{
+    uint64_t share = n_there / n_workers;
+    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+}
+
 static int resize_lane_init(struct resize_lane *lane)
 {
     struct resize_segment *segment = resize_segment_new();
@@ -266,7 +247,6 @@ static int resize_lane_init(struct resize_lane *lane)
     tp_atomic_init(&lane->n_put, 0);
     tp_atomic_init(&lane->n_taken, 0);
     lane->credit = 0;
-    tp_atomic_init(&lane->n_rejected, 0);
     return 0;
 }
 
@@ -302,15 +282,16 @@ static bool resize_lane_grow(struct resize_lane *lane)
     return true;
 }
 
-/* Puts n tasks down and publishes them. The lane's lock is held.
+/* Puts the next n tasks of a load down and publishes them. The lane's lock is held.
  * Returns how many; fewer only if the lane has no segment left, see resize_lane_stock. */
-static inline size_t resize_lane_put(struct resize_lane *lane, struct image *const *payloads, size_t n)
+static inline size_t resize_lane_put(struct resize_lane *lane, const struct resize_load *load, size_t n)
 {
+    uint64_t n_put = tp_load_rlx(&lane->n_put); /* relaxed: written under the lock */
     size_t i;
     for (i = 0; i < n; i++) {
         if (lane->put_at == RESIZE_SEGMENT && !resize_lane_grow(lane))
             break;
-        lane->put->slots[lane->put_at++].payload = payloads[i];
+        resize_load_fill(load, i, n_put + i, &lane->put->slots[lane->put_at++]);
     }
     resize_count(&lane->n_put, i); /* release: pairs with the acquire in resize_lane_take [LANE-1] */
     return i;
@@ -331,16 +312,16 @@ static struct resize_segment *resize_lane_return(struct resize_lane *lane, struc
     return NULL;
 }
 
-/* Takes the oldest tasks, a fair share of up to `most`: the first to *task, the rest into the worker's
- * own queue. Returns how many; 0 also if another worker is taking. */
-static uint32_t resize_lane_take(struct resize_lane *lane, struct resize_worker *self, struct resize_slot *task, uint32_t most)
+/* Takes the oldest tasks, one of `n_sharers` shares but at most `most`: the first to *task, the
+ * rest into the taker's own queue; NULL for a single task. Returns how many; 0 also if another worker is taking. */
+static uint32_t resize_lane_take(struct resize_lane *lane, struct resize_queue *own, uint32_t n_sharers, struct resize_slot *task, uint32_t most)
 {
     if (!tp_spin_try_lock(&lane->take_lock))
         return 0;
     uint64_t n_taken = tp_load_rlx(&lane->n_taken);         /* relaxed: written under this lock */
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in resize_lane_put */
-    uint32_t room = 1 + resize_queue_room(&self->queue);
-    uint32_t n = resize_share(n_there, self->pool->n_workers, most < room ? most : room);
+    uint32_t room = 1 + (own ? resize_queue_room(own) : 0);
+    uint32_t n = resize_share(n_there, n_sharers, most < room ? most : room);
     struct resize_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
         if (lane->take_at == RESIZE_SEGMENT) {
@@ -349,28 +330,133 @@ static uint32_t resize_lane_take(struct resize_lane *lane, struct resize_worker 
             lane->take_at = 0;
             surplus = resize_lane_return(lane, empty);
         }
-        *(i == 0 ? task : resize_queue_ahead(&self->queue, i - 1)) = lane->take->slots[lane->take_at++];
+        *(i == 0 ? task : resize_queue_ahead(own, i - 1)) = lane->take->slots[lane->take_at++];
     }
     if (n > 1)
-        resize_queue_publish(&self->queue, n - 1);
+        resize_queue_publish(own, n - 1);
     resize_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->take_lock);
     free(surplus);
     return n;
 }
 
-/* -- 4 Counts -----------------------------------------------------------------------------------
- * How many tasks came and how many are done, as sums of counters with one writer each: no task
- * touches a line that two threads write. Whoever sums reads what is finished before what is
+/* -- 4 Workers and pool ------------------------------------------------------------------------
+ * What a worker and the pool remember. Every field says who writes it; what several threads write
+ * stands on lines of its own. */
+
+struct resize_worker {
+    struct tp_worker base; /* first: a tp_worker of this pool is a resize_worker */
+    struct tp_run run;     /* the task it runs, as tp_panic and tp_task_check see it */
+    struct resize_pool *pool;
+    struct resize_slot task;  /* the task it runs, or ran last */
+    uint32_t tick;            /* tasks looked for */
+    uint32_t next_lane;       /* where the next look at the lanes begins */
+    struct resize_lane *lane; /* for what does not fit into `queue` */
+    uint32_t random;          /* state of the victim order */
+    uint32_t stride;          /* one task in so many is timed */
+    uint64_t started_ns;      /* when the task started, if it is timed */
+    bool is_timed;            /* its end is timed too */
+    bool is_busy;             /* counted in n_busy */
+    /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
+    tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */
+    tp_atomic(uint64_t) n_pushed;                   /* tasks put into `queue` by its owner's tasks */
+    tp_atomic(uint64_t) n_failed;
+    tp_atomic(uint64_t) n_panicked;
+    tp_atomic(uint64_t) n_timed_out;
+    tp_atomic(uint64_t) n_parks;
+    tp_atomic(uint64_t) task_ns;
+    struct tp_histogram_live latency;
+    tp_atomic(uint64_t) n_steal_attempts;
+    tp_atomic(uint64_t) n_steals;
+    tp_atomic(uint64_t) n_stolen;
+    tp_line_aligned struct resize_queue queue;
+};
+
+struct resize_pool {
+    /* Read by everyone, written when the pool is opened, tuned or closed. */
+    tp_line_aligned struct tp_life life;
+    tp_atomic(uint32_t) stop;      /* non-zero: tasks are to end, see tp_task_check; by who cancels */
+    tp_atomic(uint32_t) n_workers; /* worker records in use; only grows; by open and tune */
+    uint32_t n_records;            /* worker records there are */
+    struct resize_worker *workers;
+    struct tp_worker **sleepers; /* room for all of them, for `idle` */
+    uint32_t n_lanes;            /* a power of two */
+    struct resize_lane *lanes;
+    struct tp_pool_settings settings; /* as opened */
+    tp_atomic(uint64_t) capacity;     /* by open and tune, under room_lock */
+    struct tp_crew crew;
+    struct tp_idle idle;
+    tp_line_aligned struct tp_waitlist quiet; /* who waits in resize_join_all */
+    pthread_mutex_t control;                  /* taken by open, reopen, tune and close's last steps */
+    tp_atomic(uint32_t) n_closing;            /* threads in resize_close, any number */
+    /* Tasks that were not run by a worker of this pool, but by who submitted or cleaned up. */
+    tp_atomic(uint64_t) n_here;               /* never in flight: the submitter ran them */
+    tp_atomic(uint64_t) n_gone;               /* accepted, then dropped or cleaned up: over */
+    tp_line_aligned struct tp_spin room_lock; /* taken before any lane's lock, never after */
+    uint64_t granted;                         /* room ever given to lanes; guarded by room_lock */
+    struct tp_waitlist room[1];               /* submitters that wait for room */
+    tp_atomic(uint32_t) n_blocked;            /* submitters in resize_room_wait */
+    tp_atomic(uint64_t) n_rejected;
+    tp_atomic(uint64_t) n_dropped;
+    tp_atomic(uint64_t) n_helped;
+    tp_atomic(uint64_t) n_here_failed;
+    tp_atomic(uint64_t) n_here_panicked;
+    tp_atomic(uint32_t) n_busy, most_busy; /* workers that run tasks; by workers as that changes */
+    uint64_t gone_before, run_before;      /* tasks over when the pool was last reopened; by reopen */
+    uint64_t opened_ns;
+};
+
+/* Makes the first n worker records known to everyone who counts. By open and tune. */
+static void resize_workers_use(struct resize_pool *pool, uint32_t n)
+{
+    if (n > tp_load_rlx(&pool->n_workers)) /* relaxed: our own */
+        tp_store_rel(&pool->n_workers, n); /* pairs with the acquire in resize_n_workers */
+}
+
+/* The worker records in use. */
+static inline uint32_t resize_n_workers(struct resize_pool *pool)
+{
+    return tp_load_acq(&pool->n_workers); /* pairs with the release in resize_workers_use: they are filled */
+}
+
+/* Reads the clock if one of the load's tasks is to be timed: each one while a worker sleeps, since
+ * then tasks are few; else one in RESIZE_SAMPLE. */
+static inline void resize_load_stamp(struct resize_pool *pool, struct resize_load *load, uint64_t serial)
+{
+    bool few = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)) > 0; /* relaxed: a hint */
+    bool timed = few || serial % RESIZE_SAMPLE == 0 || serial % RESIZE_SAMPLE + (load->n - load->i) > RESIZE_SAMPLE;
+    load->stamp = timed ? (tp_clock_now_ns() & ~(uint64_t)1) | few : 0;
+}
+
+/* Tells submitters that wait for room that there is some: up to n of each class. */
+static inline void resize_tell_room(struct resize_pool *pool, uint32_t n)
+{
+    tp_fence_sc(); /* [PARK-1] what the caller counted as over comes before this look at the waiters */
+    for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+        if (tp_load_rlx(&pool->room[i].n_waiting) != 0) /* relaxed: ordered by the fence */
+            tp_waitlist_wake(&pool->room[i], n);
+}
+
+/* -- 5 Counts -----------------------------------------------------------------------------------
+ * How many tasks came and how many are over, as sums of counters with one writer each: no task
+ * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
  * which nothing was in flight [COUNT-1] (docs/memory-model.md). */
 
-static uint64_t resize_sum_finished(struct resize_pool *pool)
+/* Tasks that workers ran. */
+static uint64_t resize_sum_run(struct resize_pool *pool)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
+    uint32_t n_workers = resize_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
         n += tp_load_acq(&pool->workers[i].n_finished); /* pairs with the release in resize_count */
     return n;
+}
+
+static uint64_t resize_sum_finished(struct resize_pool *pool)
+{
+    uint64_t n_gone = tp_load_acq(&pool->n_gone); /* pairs with the addition in resize_gone */
+    return n_gone + resize_sum_run(pool);
 }
 
 static uint64_t resize_sum_accepted(struct resize_pool *pool)
@@ -378,7 +464,8 @@ static uint64_t resize_sum_accepted(struct resize_pool *pool)
     uint64_t n = 0;
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         n += tp_load_acq(&pool->lanes[i].n_put); /* pairs with the release in resize_count */
-    for (uint32_t i = 0; i < pool->n_workers; i++)
+    uint32_t n_workers = resize_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
         n += tp_load_acq(&pool->workers[i].n_pushed);
     return n;
 }
@@ -390,19 +477,53 @@ static bool resize_is_quiet(struct resize_pool *pool)
     return resize_sum_accepted(pool) == n_finished;
 }
 
+/* Tasks that wait in a worker's own queue. */
+static inline uint64_t resize_worker_pending(struct resize_worker *worker)
+{
+    uint64_t n = 0;
+    n += resize_queue_length(&worker->queue);
+    return n;
+}
+
+/* Tasks that wait where any worker finds them. */
+static inline uint64_t resize_shared_pending(struct resize_pool *pool)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        n += resize_lane_length(&pool->lanes[i]);
+    return n;
+}
+
 /* Is there a task that a worker with an empty queue could take? */
 static bool resize_is_work_visible(struct resize_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (resize_lane_length(&pool->lanes[i]) > 0)
-            return true;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        if (resize_queue_length(&pool->workers[i].queue) > 0)
+    if (resize_shared_pending(pool) > 0)
+        return true;
+    uint32_t n_workers = resize_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        if (resize_worker_pending(&pool->workers[i]) > 0)
             return true;
     return false;
 }
 
-/* -- 5 Room -------------------------------------------------------------------------------------
+/* Wakes whoever waits in resize_join_all, if nothing is in flight. */
+static void resize_tell_quiet(struct resize_pool *pool)
+{
+    tp_fence_sc(); /* [PARK-1] what the caller counted as over comes before this look at the waiters */
+    /* Relaxed: ordered by the fence. */
+    if (tp_load_rlx(&pool->quiet.n_waiting) > 0 && resize_is_quiet(pool))
+        tp_waitlist_wake(&pool->quiet, UINT32_MAX);
+}
+
+/* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
+static void resize_gone(struct resize_pool *pool, uint64_t n)
+{
+    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in resize_sum_finished */
+    resize_tell_room(pool, n > 1 ? UINT32_MAX : 1);
+    resize_tell_quiet(pool);
+}
+
+/* -- 6 Room -------------------------------------------------------------------------------------
  * The capacity, without a counter that every task writes. Room is given to lanes some at a time,
  * and a lane's credit pays for the tasks it accepts. Invariant [ROOM-1]: tasks in flight plus all
  * credit = granted - finished <= capacity. When nothing is left, unused credit is taken back from
@@ -420,10 +541,20 @@ static void resize_room_reclaim(struct resize_pool *pool)
     }
 }
 
+/* Room that is not granted. The room lock is held. */
 static uint64_t resize_room_left(struct resize_pool *pool)
 {
     uint64_t in_use = pool->granted - resize_sum_finished(pool);
-    return in_use < pool->capacity ? pool->capacity - in_use : 0;
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: written under the room lock */
+    return in_use < capacity ? capacity - in_use : 0;
+}
+
+static void resize_room_give(struct resize_pool *pool, struct resize_lane *lane, uint64_t n)
+{
+    pool->granted += n;
+    tp_spin_lock(&lane->lock);
+    lane->credit += n;
+    tp_spin_unlock(&lane->lock);
 }
 
 /* Gives the lane up to `want` credit. Returns false if the pool is full. */
@@ -436,94 +567,221 @@ static bool resize_room_grant(struct resize_pool *pool, struct resize_lane *lane
         left = resize_room_left(pool);
     }
     uint64_t n = left < want ? left : want;
-    pool->granted += n;
-    tp_spin_lock(&lane->lock);
-    lane->credit += n;
-    tp_spin_unlock(&lane->lock);
+    resize_room_give(pool, lane, n);
     tp_spin_unlock(&pool->room_lock);
     return n > 0;
 }
 
-/* How much room to ask for when the lane needs n: some ahead, to come here rarely. */
-static inline uint64_t resize_room_wanted(struct resize_pool *pool, uint64_t n)
+/* Finds room for the load's next tasks. Some ahead, to come here rarely. Returns false if the pool
+ * is full. */
+static bool resize_room_find(struct resize_pool *pool, const struct resize_load *load)
 {
+    uint64_t want = load->n - load->i;
     /* Relaxed: a hint. While others wait, nobody takes room ahead; a stale look is put right by
      * the next waiter, which takes unused credit back. */
-    if (tp_load_rlx(&pool->room.n_waiting) > 0)
-        return 1;
-    return n > RESIZE_CREDIT ? n : RESIZE_CREDIT;
+    if (tp_load_rlx(&pool->room[0].n_waiting) > 0)
+        return resize_room_grant(pool, load->lane, 1);
+    return resize_room_grant(pool, load->lane, want > RESIZE_CREDIT ? want : RESIZE_CREDIT);
 }
 
-/* Pays for one task of the worker's own. Returns false if the pool is full. */
-static inline bool resize_room_pay(struct resize_worker *self)
+/* Pays for one task of the worker's own. Returns false if there is no credit. */
+static inline bool resize_room_pay(struct resize_lane *lane)
 {
-    struct resize_pool *pool = self->pool;
-    for (;;) {
-        tp_spin_lock(&self->lane->lock);
-        bool paid = self->lane->credit > 0;
-        self->lane->credit -= paid;
-        tp_spin_unlock(&self->lane->lock);
-        if (paid || !resize_room_grant(pool, self->lane, resize_room_wanted(pool, 1)))
-            return paid;
-    }
+    tp_spin_lock(&lane->lock);
+    bool paid = lane->credit > 0;
+    lane->credit -= paid;
+    tp_spin_unlock(&lane->lock);
+    return paid;
 }
 
-/* -- 6 Waiting for room -------------------------------------------------------------------------
- * The submitter waits. Each finished task wakes one waiter, closing wakes all [ROOM-3]. */
+/* -- 7 Waiting for room -------------------------------------------------------------------------
+ * The submitter waits. Each task that is over wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { RESIZE_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */
 
-/* Sleeps until the lane has credit. Returns 0, TP_ECLOSED, or TP_ETIMEDOUT. */
-static int resize_room_sleep(struct resize_pool *pool, struct resize_lane *lane)
+/* Sleeps until there is room for the load's next task. Returns 0, or an error as resize_submit says. */
+static int resize_room_sleep(struct resize_pool *pool, const struct resize_load *load)
 {
-    uint64_t deadline_ns = tp_deadline_in_ns(RESIZE_DEADLINE_NS);
+    struct tp_waitlist *list = &pool->room[resize_load_class(load)];
     struct tp_waiter waiter;
     for (;;) {
         /* Prepare, look again, sleep [PARK-1]: workers look for waiters after each task. */
-        tp_waitlist_prepare(&pool->room, &waiter);
-        int status = TP_ECLOSED;
-        bool stays = true;
-        if (tp_load_acq(&pool->life) == RESIZE_OPEN) { /* pairs with the exchange in resize_pool_close */
-            status = 0;
-            stays = resize_room_grant(pool, lane, 1);
-        }
-        if (stays) {
+        tp_waitlist_prepare(list, &waiter);
+        uint64_t life = tp_load_acq(&pool->life.word); /* pairs with the transitions: closing wakes */
+        int status = life == load->life ? 0 : tp_life_refusal(life);
+        if (status != 0 || resize_room_find(pool, load)) {
             /* A wake-up that came meanwhile belongs to the next in line. */
-            if (tp_waitlist_cancel(&pool->room, &waiter))
-                tp_waitlist_notify(&pool->room, 1);
+            if (tp_waitlist_cancel(list, &waiter))
+                tp_waitlist_notify(list, 1);
             return status;
         }
-        status = tp_waitlist_wait(&pool->room, &waiter, deadline_ns);
+        status = tp_waitlist_wait(list, &waiter, load->deadline_ns);
         if (status != 0)
             return status;
     }
 }
 
-/* Gets credit for the lane, waiting if need be. Returns 0 or an error as resize_submit says. */
-static int resize_room_wait(struct resize_pool *pool, struct resize_lane *lane, uint64_t n)
+/* Waits until there is room for the load's next task. Returns 0 or an error as resize_submit says. */
+static int resize_room_wait(struct resize_pool *pool, struct resize_load *load)
 {
     for (int i = 0; i < RESIZE_YIELDS; i++) {
-        if (tp_load_acq(&pool->life) != RESIZE_OPEN) /* pairs with the exchange in resize_pool_close */
-            return TP_ECLOSED;
-        if (resize_room_grant(pool, lane, resize_room_wanted(pool, n)))
+        if (!tp_life_same(&pool->life, load->life))
+            return tp_life_refusal(tp_life_look(&pool->life));
+        if (resize_room_find(pool, load))
             return 0;
         sched_yield();
     }
+    if (load->deadline_ns == 0)
+        load->deadline_ns = tp_deadline_in_ns(pool->settings.deadline_ns);
     /* Sequentially consistent: the limit holds among submitters that arrive together. */
-    if (tp_add_sc(&pool->n_blocked, 1) >= RESIZE_WAITING_MAX) {
+    if (tp_add_sc(&pool->n_blocked, 1) >= pool->settings.waiting_max) {
         tp_add_sc(&pool->n_blocked, (uint32_t)-1);
         return TP_EFULL;
     }
-    int status = resize_room_sleep(pool, lane);
+    int status = resize_room_sleep(pool, load);
     tp_add_sc(&pool->n_blocked, (uint32_t)-1); /* in one order, as above */
     return status;
 }
 
-/* -- 7 Stealing ---------------------------------------------------------------------------------
+/* -- 8 Running a task ---------------------------------------------------------------------------
+ * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
+ * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
+
+static inline struct resize_worker *resize_self(struct resize_pool *pool)
+{
+    struct tp_worker *self = tp_worker_self();
+    return self && self->pool == pool ? (struct resize_worker *)self : NULL;
+}
+
+static void resize_run_init(struct resize_pool *pool, struct tp_run *run, unsigned worker)
+{
+    memset(run, 0, sizeof *run);
+    run->owner = pool;
+    run->pool = "resize";
+    run->worker = worker;
+    run->stop = &pool->stop;
+    run->on_panic = pool->settings.on_panic;
+    run->context = pool->settings.context;
+}
+
+/* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
+static void resize_discard(struct resize_pool *pool, struct resize_slot *task, enum tp_task_state state)
+{
+    if (state == TP_TASK_DROPPED)
+        tp_add_rlx(&pool->n_dropped, 1); /* relaxed: resize_gone publishes it */
+    (void)pool;
+    (void)task;
+    (void)state;
+}
+
+/* How a task ended that returned `code`. */
+static inline struct tp_task_result resize_returned(int code)
+{
+    return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
+}
+
+/* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */
+static void resize_set_busy(struct resize_worker *self, bool is_busy)
+{
+    struct resize_pool *pool = self->pool;
+    if (self->is_busy == is_busy)
+        return;
+    self->is_busy = is_busy;
+    /* One order of all changes: the sum after each is how many there were. */
+    uint32_t n = tp_add_sc(&pool->n_busy, is_busy ? 1 : (uint32_t)-1) + 1;
+    uint32_t most = tp_load_rlx(&pool->most_busy); /* relaxed: the exchange decides */
+    while (is_busy && most < n && !tp_cas_sc(&pool->most_busy, &most, n))
+        ; /* losing means that another worker raised it: look again */
+}
+
+/* Reads the clock if this task is to be timed: each one while tasks are long, else one in RESIZE_SAMPLE. */
+static inline void resize_time_begin(struct resize_worker *self)
+{
+    uint64_t stamp = self->task.stamp;
+    bool is_timed = self->stride == 1 || tp_load_rlx(&self->n_finished) % RESIZE_SAMPLE == 0; /* relaxed: our own */
+    self->started_ns = stamp != 0 || is_timed ? tp_clock_now_ns() : 0;
+    if (stamp != 0)
+        tp_histogram_add(&self->latency, self->started_ns > stamp ? self->started_ns - stamp : 0, stamp & 1 ? 1 : RESIZE_SAMPLE);
+    self->is_timed = is_timed;
+}
+
+static inline void resize_time_end(struct resize_worker *self)
+{
+    if (!self->is_timed)
+        return;
+    uint64_t ns = tp_clock_now_ns() - self->started_ns;
+    resize_count(&self->task_ns, ns * self->stride);
+    self->stride = ns < RESIZE_SHORT_NS ? RESIZE_SAMPLE : 1;
+}
+
+/* The worker's task is over, in whatever way. */
+static inline void resize_over(struct resize_worker *self)
+{
+    resize_count(&self->n_finished, 1);
+    resize_tell_room(self->pool, 1); /* one task less, room for one more */
+}
+
+/* Prepares the worker's task. Returns false if it must not run any more; then it is over. */
+static inline bool resize_begin(struct resize_worker *self)
+{
+    struct resize_pool *pool = self->pool;
+    if (tp_load_rlx(&pool->stop) != 0) { /* relaxed: a task may still start while another thread cancels */
+        resize_discard(pool, &self->task, TP_TASK_CANCELLED);
+        resize_gone(pool, 1);
+        return false;
+    }
+    if (!self->is_busy)
+        resize_set_busy(self, true);
+    resize_time_begin(self);
+    return true;
+}
+
+/* The worker's task has ended. */
+static inline void resize_end(struct resize_worker *self, struct tp_task_result result)
+{
+    resize_time_end(self);
+    if (result.state != TP_TASK_RETURNED)
+        resize_count(&self->n_failed, 1);
+    if (result.state == TP_TASK_PANICKED)
+        resize_count(&self->n_panicked, 1);
+    (void)result;
+    resize_over(self);
+}
+
+/* Runs the worker's task. */
+static inline void resize_execute(struct resize_worker *self)
+{
+    if (resize_begin(self))
+        resize_end(self, resize_returned(resize_image(self->task.payload)));
+}
+
+/* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
+ * false if it was cancelled meanwhile. */
+static bool resize_run_here(struct resize_pool *pool, struct resize_slot *task)
+{
+    struct tp_run run;
+    resize_run_init(pool, &run, UINT_MAX);
+    struct tp_task_result result;
+    tp_run_enter(&run);
+    if (setjmp(run.point) == 0)
+        result = resize_returned(resize_image(task->payload));
+    else
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+    return true;
+}
+
+/* -- 10 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
-/* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
+/* Moves tasks from another worker's queue: the first to *task, the rest into the
+ * thief's own, or NULL for a single task.
  * Returns how many, 0 if there are fewer than `least` or another thief is at work. */
 static uint32_t resize_queue_steal(struct resize_queue *from, struct resize_queue *own, struct resize_slot *task, uint32_t least)
 {
@@ -557,19 +815,20 @@ static uint32_t resize_queue_steal(struct resize_queue *from, struct resize_queu
     return n;
 }
 
-/* Tries every other worker once, from a random one on. Returns false if none had `least` tasks. */
+/* Tries every other worker once, from a random one or the next one on. Returns false if none had `least` tasks. */
 static bool resize_steal(struct resize_worker *self, struct resize_slot *task, uint32_t least)
 {
     struct resize_pool *pool = self->pool;
+    uint32_t n_workers = resize_n_workers(pool);
     self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
     self->random ^= self->random >> 17;
     self->random ^= self->random << 5;
-    uint32_t start = self->random % pool->n_workers;
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
-        if (&pool->workers[victim] == self)
+    uint32_t start = self->random % n_workers;
+    for (uint32_t i = 0; i < n_workers; i++) {
+        struct resize_worker *victim = &pool->workers[(start + i) % n_workers];
+        if (victim == self)
             continue;
-        uint32_t n = resize_queue_steal(&pool->workers[victim].queue, &self->queue, task, least);
+        uint32_t n = resize_queue_steal(&victim->queue, &self->queue, task, least);
         resize_count(&self->n_steal_attempts, 1);
         if (n > 0)
             resize_count(&self->n_steals, 1);
@@ -580,40 +839,24 @@ static bool resize_steal(struct resize_worker *self, struct resize_slot *task, u
     return false;
 }
 
-/* -- 8 Worker loop ------------------------------------------------------------------------------
- * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
- * RESIZE_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * does not starve those from outside. */
-
-static inline struct resize_worker *resize_self(struct resize_pool *pool)
-{
-    struct tp_worker *self = tp_worker_self();
-    return self && self->pool == pool ? (struct resize_worker *)self : NULL;
-}
-
-/* Runs one task and counts it. */
-static void resize_execute(struct resize_worker *self, struct resize_slot *task)
-{
-    resize_count(&self->n_started, 1);
-    if (resize_image(task->payload) < 0)
-        resize_count(&self->n_failed, 1);
-    resize_count(&self->n_finished, 1);
-    tp_waitlist_notify(&self->pool->room, 1); /* one task less, room for one more [PARK-1] */
-}
-
-/* Takes up to `most` tasks from the lanes, each lane in turn. */
+/* Takes up to `most` tasks from the lanes, each lane in turn: one to *task, the rest into the
+ * worker's queue. */
 static bool resize_take(struct resize_worker *self, struct resize_slot *task, uint32_t most)
 {
     struct resize_pool *pool = self->pool;
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
         struct resize_lane *lane = &pool->lanes[self->next_lane++ & (pool->n_lanes - 1)];
-        if (resize_lane_length(lane) > 0 && resize_lane_take(lane, self, task, most) > 0) {
+        if (resize_lane_length(lane) > 0 && resize_lane_take(lane, &self->queue, resize_n_workers(pool), task, most) > 0) {
             self->tick = 0;
             return true;
         }
     }
     return false;
 }
+
+/* -- 12 Worker loop -----------------------------------------------------------------------------
+ * Own tasks first, then what is there for any worker, then the queues of others, then a short
+ * search, then sleep. */
 
 /* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
  * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
@@ -631,32 +874,30 @@ static bool resize_search(struct resize_worker *self, struct resize_slot *task)
     return false;
 }
 
-/* Wakes whoever waits in resize_join_all, if nothing is in flight. */
-static void resize_tell_quiet(struct resize_pool *pool)
+/* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
+static void resize_end_search(struct resize_pool *pool)
 {
-    tp_fence_sc(); /* [PARK-1] our n_finished comes before this look at the waiters */
-    /* Relaxed: ordered by the fence. */
-    if (tp_load_rlx(&pool->quiet.n_waiting) > 0 && resize_is_quiet(pool))
-        tp_waitlist_wake(&pool->quiet, UINT32_MAX);
+    if (tp_idle_end_search(&pool->idle) && resize_is_work_visible(pool))
+        tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave.
- * searching: whether it is counted so. */
-static bool resize_wait(struct resize_worker *self, struct resize_slot *task, bool searching)
+/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
+static bool resize_await(struct resize_worker *self, struct resize_slot *task)
 {
     struct resize_pool *pool = self->pool;
+    resize_set_busy(self, false);
+    bool searching = tp_idle_begin_search(&pool->idle);
     for (;;) {
         resize_tell_quiet(pool);
         if (searching && resize_search(self, task)) {
-            if (tp_idle_end_search(&pool->idle) && resize_is_work_visible(pool))
-                tp_idle_notify(&pool->idle); /* the last searcher hands the search on [IDLE-3] */
+            resize_end_search(pool);
             return true;
         }
         tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
-        /* Acquire: pairs with resize_drain. Before the look at the queues: what was accepted until
-         * the pool is draining is seen by a look that comes after [LIFE-2]. */
-        bool is_draining = tp_load_acq(&pool->life) == RESIZE_DRAINING;
+        /* Before the look at the queues: what was accepted until the pool is draining is seen by a
+         * look that comes after [LIFE-2]. */
+        bool is_draining = tp_life_is_draining(tp_life_look(&pool->life));
         if (resize_is_work_visible(pool)) {
             tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
@@ -670,46 +911,70 @@ static bool resize_wait(struct resize_worker *self, struct resize_slot *task, bo
     }
 }
 
-/* The next task to run. A batch is taken only when the queue is empty and is used up before the
- * lanes come first again (RESIZE_BATCH < RESIZE_FAIRNESS), so the order of a lane holds. */
-static bool resize_next(struct resize_worker *self, struct resize_slot *task)
+/* A task of the worker's own. */
+static inline bool resize_own(struct resize_worker *self, struct resize_slot *task)
+{
+    return resize_queue_pop(&self->queue, task);
+}
+
+/* The next task to run. Every RESIZE_FAIRNESS tasks of its own a worker looks elsewhere first, so that
+ * a task which feeds itself does not starve others. A batch is taken only when the queue is empty
+ * and is used up before that (RESIZE_BATCH < RESIZE_FAIRNESS), so the order of a lane holds. */
+static inline bool resize_next(struct resize_worker *self, struct resize_slot *task)
 {
     if (++self->tick % RESIZE_FAIRNESS == 0 && resize_take(self, task, 1))
         return true;
-    return resize_queue_pop(&self->queue, task) ||
+    return resize_own(self, task) ||
            resize_take(self, task, RESIZE_BATCH) ||
-           resize_wait(self, task, tp_idle_begin_search(&self->pool->idle));
+           resize_await(self, task);
 }
 
 static void resize_worker_main(struct tp_worker *worker)
 {
     struct resize_worker *self = (struct resize_worker *)worker;
-    struct resize_slot task;
-    /* It was counted as searching by whoever started it. */
-    for (bool more = resize_wait(self, &task, true); more; more = resize_next(self, &task))
-        resize_execute(self, &task);
+    resize_end_search(self->pool);
+    tp_run_enter(&self->run);
+    if (setjmp(self->run.point) != 0) /* its task panicked */
+        resize_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    while (resize_next(self, &self->task))
+        resize_execute(self);
+    tp_run_leave(&self->run);
 }
 
-/* -- 9 Tasks inside tasks -----------------------------------------------------------------------
- * The pool is full and a task of its own submits: waiting for room could be waiting for itself,
- * so the new task is run here, in its submitter. It is never in flight, so neither room nor quiet
- * counts it. */
+/* -- 10 Overload --------------------------------------------------------------------------------
+ * What happens to a task when the pool is full. Each function deals with the load's next task and
+ * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
+ * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
 
-static int resize_run_nested(struct resize_worker *self, struct image *const *payload)
+/* The submitter runs the task. It is never in flight, so neither room nor quiet counts it. */
+static int resize_full_run(struct resize_pool *pool, struct resize_load *load)
 {
-    if (self->nested == RESIZE_NESTED_MAX)
+    if (tp_run_depth(pool) >= RESIZE_NESTED_MAX + (resize_self(pool) != NULL))
         return TP_EFULL;
-    self->nested++;
-    if (resize_image(*payload) < 0)
-        resize_count(&self->n_failed, 1);
-    resize_count(&self->n_nested, 1);
-    self->nested--;
+    struct resize_slot task;
+    resize_load_fill(load, 0, 0, &task);
+    load->i++;
+    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
+    resize_run_here(pool, &task);
     return 0;
 }
 
-/* -- 10 Submit ----------------------------------------------------------------------------------
+/* The submitter waits; a task of the pool does not, since it could wait for itself: it runs the task. */
+static int resize_full_block(struct resize_pool *pool, struct resize_load *load)
+{
+    return tp_run_depth(pool) > 0 ? resize_full_run(pool, load) : resize_room_wait(pool, load);
+}
+
+/* The pool is full: deals with the load's next task as configured. */
+static int resize_full(struct resize_pool *pool, struct resize_load *load)
+{
+    return resize_full_block(pool, load);
+}
+
+/* -- 13 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
- * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
+ * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
+ * saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the lane another segment. Returns false if there is no memory. */
 static bool resize_lane_stock(struct resize_lane *lane)
@@ -724,68 +989,73 @@ static bool resize_lane_stock(struct resize_lane *lane)
     return true;
 }
 
-/* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
-static inline int resize_lane_accept(struct resize_pool *pool, struct resize_lane *lane, struct image *const *payloads, size_t n, size_t *n_put)
+/* Puts down as many of the load's tasks as its lane may accept now, and passes them in the load.
+ * Returns 0 also if not all went in, or TP_ECLOSED, or TP_ENOMEM if the lane lacks a segment. */
+static inline int resize_lane_accept(struct resize_pool *pool, struct resize_load *load)
 {
+    struct resize_lane *lane = load->lane;
     int status = 0;
-    *n_put = 0;
+    size_t n_put = 0;
+    resize_load_stamp(pool, load, tp_load_rlx(&lane->n_put)); /* relaxed: a hint */
     tp_spin_lock(&lane->lock);
-    if (tp_load_rlx(&pool->life) != RESIZE_OPEN) { /* relaxed: ordered by the lane's lock [LIFE-2] */
-        status = TP_ECLOSED;
+    if (!tp_life_same(&pool->life, load->life)) {
+        status = tp_life_refusal(tp_life_look(&pool->life));
     } else {
+        size_t n = load->n - load->i;
         n = n < lane->credit ? n : (size_t)lane->credit;
-        *n_put = resize_lane_put(lane, payloads, n);
-        lane->credit -= *n_put;
-        if (*n_put < n)
+        n_put = resize_lane_put(lane, load, n);
+        lane->credit -= n_put;
+        if (n_put < n)
             status = TP_ENOMEM;
     }
     tp_spin_unlock(&lane->lock);
-    if (*n_put > 0)
+    load->i += n_put;
+    if (n_put > 0)
         tp_idle_notify(&pool->idle);
     return status;
 }
 
-static inline int resize_submit_outside(struct resize_pool *pool, struct image *const *payloads, size_t n, size_t *n_accepted)
+static inline int resize_submit_outside(struct resize_pool *pool, struct resize_load *load)
 {
     /* From the last lane down: the first ones are the workers' own. */
-    struct resize_lane *lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
+    load->lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
     int status = 0;
-    size_t n_put;
-    *n_accepted = 0;
-    while (*n_accepted < n && status == 0) {
-        status = resize_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
-        *n_accepted += n_put;
-        if (status == TP_ENOMEM && resize_lane_stock(lane)) {
+    while (load->i < load->n && status == 0) {
+        status = resize_lane_accept(pool, load);
+        if (status == TP_ENOMEM && resize_lane_stock(load->lane)) {
             status = 0;
             continue;
         }
-        if (status == 0 && *n_accepted < n)
-            status = resize_room_wait(pool, lane, n - *n_accepted);
+        if (status == 0 && load->i < load->n && !resize_room_find(pool, load))
+            status = resize_full(pool, load);
     }
     if (status == TP_ENOMEM)
-        tp_waitlist_notify(&pool->room, 1); /* the credit we could not use is there for another */
-    if (status == TP_EFULL || status == TP_ETIMEDOUT) {
-        tp_spin_lock(&lane->lock);
-        resize_count(&lane->n_rejected, n - *n_accepted);
-        tp_spin_unlock(&lane->lock);
-    }
+        resize_tell_room(pool, 1); /* the credit we could not use is there for another */
     return status;
 }
 
-/* Puts one task into the worker's queue, or into its lane if the queue is full. */
-static inline int resize_inside_put(struct resize_worker *self, struct image *const *payload)
+/* Puts the load's next task into the worker's queue. Returns false if that is full. */
+static inline bool resize_inside_keep(struct resize_worker *self, struct resize_load *load)
 {
     struct resize_queue *queue = &self->queue;
-    if (resize_queue_room(queue) > 0) {
-        resize_queue_ahead(queue, 0)->payload = *payload;
-        resize_count(&self->n_pushed, 1); /* before a thief can finish it [COUNT-1] */
-        resize_queue_publish(queue, 1);
+    if (resize_queue_room(queue) == 0)
+        return false;
+    resize_load_stamp(self->pool, load, tp_load_rlx(&self->n_pushed)); /* relaxed: our own */
+    uint64_t serial = tp_load_rlx(&self->n_pushed);                    /* relaxed: our own */
+    resize_count(&self->n_pushed, 1);                                  /* before a thief can finish it [COUNT-1] */
+    resize_load_fill(load, 0, serial, resize_queue_ahead(queue, 0));
+    resize_queue_publish(queue, 1);
+    return true;
+}
+
+/* Puts the load's next task into the worker's queue, or into its lane if the queue is full. */
+static inline int resize_inside_put(struct resize_worker *self, struct resize_load *load)
+{
+    if (resize_inside_keep(self, load))
         return 0;
-    }
     do {
         tp_spin_lock(&self->lane->lock);
-        size_t n_put = resize_lane_put(self->lane, payload, 1);
+        size_t n_put = resize_lane_put(self->lane, load, 1);
         tp_spin_unlock(&self->lane->lock);
         if (n_put == 1)
             return 0;
@@ -793,165 +1063,469 @@ static inline int resize_inside_put(struct resize_worker *self, struct image *co
     tp_spin_lock(&self->lane->lock);
     self->lane->credit++; /* paid for what was not put down [ROOM-1] */
     tp_spin_unlock(&self->lane->lock);
-    tp_waitlist_notify(&self->pool->room, 1); /* it is there for another */
+    resize_tell_room(self->pool, 1); /* it is there for another */
     return TP_ENOMEM;
 }
 
-static inline int resize_submit_inside(struct resize_worker *self, struct image *const *payloads, size_t n, size_t *n_accepted)
+static inline int resize_submit_inside(struct resize_worker *self, struct resize_load *load)
 {
     struct resize_pool *pool = self->pool;
+    size_t n_put = 0;
     int status = 0;
-    size_t i = 0;
-    while (i < n && status == 0) {
-        /* Relaxed: this worker drains what it accepts; it need not see the close at once. */
-        if (tp_load_rlx(&pool->life) != RESIZE_OPEN)
-            status = TP_ECLOSED;
-        else if (!resize_room_pay(self))
-            status = resize_run_nested(self, &payloads[i]);
-        else
-            status = resize_inside_put(self, &payloads[i]);
-        i += status == 0;
+    load->lane = self->lane;
+    while (load->i < load->n && status == 0) {
+        /* This worker drains what it accepts; it need not see the close at once. */
+        if (!tp_life_same(&pool->life, load->life)) {
+            status = tp_life_refusal(tp_life_look(&pool->life));
+            break;
+        }
+        if (!resize_room_pay(self->lane)) {
+            if (!resize_room_find(pool, load))
+                status = resize_full(pool, load);
+            continue;
+        }
+        status = resize_inside_put(self, load);
+        n_put += status == 0;
+        load->i += status == 0;
     }
-    *n_accepted = i;
-    if (status == TP_EFULL)
-        resize_count(&self->n_rejected, n - i);
-    if (i > 0)
+    if (n_put > 0)
         tp_idle_notify(&pool->idle);
     return status;
 }
 
+/* Hands a load to the pool. Returns as resize_submit; load->i is how many were accepted. */
+static inline int resize_load_put(struct resize_pool *pool, struct resize_load *load)
+{
+    struct resize_worker *self = resize_self(pool);
+    return self ? resize_submit_inside(self, load) : resize_submit_outside(pool, load);
+}
+
+/* -- 14 Submit ----------------------------------------------------------------------------------
+ * The calls of submitters. */
+
+static inline struct resize_load resize_load_of(struct resize_pool *pool, struct image *const *payloads, size_t n)
+{
+    struct resize_load load;
+    memset(&load, 0, sizeof load);
+    load.payloads = payloads;
+    load.n = n;
+    load.life = tp_life_look(&pool->life);
+    return load;
+}
+
+/* Hands a load to the pool, and counts what it refuses for want of room. */
+static inline int resize_load_count(struct resize_pool *pool, struct resize_load *load)
+{
+    int status = resize_load_put(pool, load);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
+}
+
+/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+ * them. Returns as resize_submit_batch. */
+static inline int resize_load_submit(struct resize_pool *pool, struct resize_load *load, uint64_t *ids)
+{
+    if (!tp_life_is_open(load->life))
+        return tp_life_refusal(load->life);
+    (void)ids;
+    return resize_load_count(pool, load);
+}
+
 int resize_submit(struct resize_pool *pool, struct image *payload)
 {
-    size_t n_accepted;
-    struct resize_worker *self = resize_self(pool);
-    return self ? resize_submit_inside(self, &payload, 1, &n_accepted) : resize_submit_outside(pool, &payload, 1, &n_accepted);
+    struct resize_load load = resize_load_of(pool, &payload, 1);
+    return resize_load_submit(pool, &load, NULL);
 }
 
 int resize_submit_batch(struct resize_pool *pool, struct image *const *payloads, size_t n, size_t *n_accepted)
 {
-    size_t n_done = 0;
-    struct resize_worker *self = resize_self(pool);
-    int status = self ? resize_submit_inside(self, payloads, n, &n_done) : resize_submit_outside(pool, payloads, n, &n_done);
+    struct resize_load load = resize_load_of(pool, payloads, n);
+    int status = resize_load_submit(pool, &load, NULL);
     if (n_accepted)
-        *n_accepted = n_done;
+        *n_accepted = load.i;
     return status;
 }
 
-/* -- 11 Open, join, close -----------------------------------------------------------------------
- * Open -> closing -> draining, one way, by whoever calls first [LIFE-1]. Two steps, because a
- * submitter may have seen the pool open and be about to put a task down: closing refuses, then
- * every lane's lock is passed once; after that all that was accepted is visible, and a worker that
- * finds nothing may leave [LIFE-2] (docs/shutdown.md). */
+/* -- 16 Clean-up --------------------------------------------------------------------------------
+ * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
-static uint32_t resize_workers_wanted(const struct resize_pool_settings *settings)
+/* Takes a task from anywhere it can be taken. Returns false if there is none. */
+static bool resize_cleanup_take(struct resize_pool *pool, struct resize_slot *task)
 {
-    if (settings && settings->workers > 0)
-        return settings->workers;
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        if (resize_lane_take(&pool->lanes[i], NULL, 1, task, 1) > 0)
+            return true;
+    uint32_t n_workers = resize_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        if (resize_queue_steal(&pool->workers[i].queue, NULL, task, 1) > 0)
+            return true;
+    return false;
+}
+
+size_t resize_pool_cleanup(struct resize_pool *pool)
+{
+    size_t n = 0;
+    struct resize_slot task;
+    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && resize_cleanup_take(pool, &task)) {
+        resize_discard(pool, &task, TP_TASK_CANCELLED);
+        resize_gone(pool, 1);
+        n++;
+    }
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        struct resize_segment *spares = pool->lanes[i].spares;
+        pool->lanes[i].spares = NULL;
+        tp_spin_unlock(&pool->lanes[i].lock);
+        resize_segments_free(spares);
+    }
+    return n;
+}
+
+/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+
+/* Tasks that are accepted and have not started. */
+static uint64_t resize_sum_pending(struct resize_pool *pool)
+{
+    uint64_t n = resize_shared_pending(pool);
+    uint32_t n_workers = resize_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        n += resize_worker_pending(&pool->workers[i]);
+    return n;
+}
+
+/* What is in flight, looked at in one go. */
+struct resize_look {
+    uint64_t n_gone, n_run, n_accepted; /* ever */
+    uint64_t pending, running;
+};
+
+/* Reads what is over first and what is accepted last, so nothing is negative; and again if tasks came
+ * or went meanwhile, for as long as that is reasonable. */
+static struct resize_look resize_look(struct resize_pool *pool)
+{
+    struct resize_look look;
+    uint64_t pending;
+    int tries = 8;
+    do {
+        look.n_gone = tp_load_acq(&pool->n_gone); /* pairs with the addition in resize_gone */
+        look.n_run = resize_sum_run(pool);
+        pending = resize_sum_pending(pool);
+        look.n_accepted = resize_sum_accepted(pool);
+    } while (--tries > 0 && look.n_gone + look.n_run != resize_sum_finished(pool));
+    uint64_t in_flight = look.n_accepted - look.n_gone - look.n_run;
+    if (in_flight > pool->settings.capacity) { /* some have gone since */
+        look.n_run += in_flight - pool->settings.capacity;
+        in_flight = pool->settings.capacity;
+    }
+    uint32_t n_workers = resize_n_workers(pool);
+    look.running = in_flight > pending ? in_flight - pending : 0;
+    look.running = look.running < n_workers ? look.running : n_workers;
+    look.pending = in_flight - look.running;
+    return look;
+}
+
+static void resize_counts_fill(struct resize_pool *pool, const struct resize_look *look, struct tp_pool_counts *out)
+{
+    struct tp_pool_counts now = {.capacity = UINT64_MAX, .free = UINT64_MAX, .pending = look->pending, .running = look->running};
+    uint64_t in_flight = look->pending + look->running;
+    now.capacity = tp_load_rlx(&pool->capacity); /* relaxed: a number on its own */
+    now.free = now.capacity > in_flight ? now.capacity - in_flight : 0;
+    for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+        now.waiting += tp_load_rlx(&pool->room[i].n_waiting); /* relaxed: as above */
+    (void)pool;
+    *out = now;
+}
+
+void resize_pool_counts(struct resize_pool *pool, struct tp_pool_counts *out)
+{
+    struct resize_look look = resize_look(pool);
+    resize_counts_fill(pool, &look, out);
+}
+
+void resize_pool_settings(struct resize_pool *pool, struct tp_pool_settings *out)
+{
+    *out = pool->settings;
+}
+
+/* -- 20 Statistics ------------------------------------------------------------------------------
+ * Sums over counters with one writer each; what cannot be read in one moment is made to fit: the
+ * identity of struct tp_pool_stats holds in every snapshot. */
+
+/* Adds one worker's counters. Relaxed: single numbers, no order between them is promised. */
+static void resize_stats_add(struct resize_worker *worker, struct tp_pool_stats *sum)
+{
+    sum->failed += tp_load_rlx(&worker->n_failed);
+    sum->panicked += tp_load_rlx(&worker->n_panicked);
+    sum->timed_out += tp_load_rlx(&worker->n_timed_out);
+    sum->parks += tp_load_rlx(&worker->n_parks);
+    sum->task_ns += tp_load_rlx(&worker->task_ns);
+    sum->steal_attempts += tp_load_rlx(&worker->n_steal_attempts); /* relaxed: as above */
+    sum->steals += tp_load_rlx(&worker->n_steals);                 /* relaxed: as above */
+    sum->stolen += tp_load_rlx(&worker->n_stolen);                 /* relaxed: as above */
+    tp_histogram_read(&worker->latency, &sum->latency);
+}
+
+void resize_pool_stats(struct resize_pool *pool, struct tp_pool_stats *out)
+{
+    struct tp_pool_stats sum;
+    memset(&sum, 0, sizeof sum);
+    struct resize_look look = resize_look(pool);
+    resize_counts_fill(pool, &look, &sum.now);
+    /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
+    uint64_t n_gone = look.n_gone - pool->gone_before;
+    uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
+    n_helped = n_helped < n_gone ? n_helped : n_gone;
+    sum.dropped = tp_load_rlx(&pool->n_dropped);
+    sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
+    sum.cancelled = n_gone - n_helped - sum.dropped;
+    sum.completed = look.n_run - pool->run_before + n_helped + n_here;
+    sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
+    uint32_t n_workers = resize_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        resize_stats_add(&pool->workers[i], &sum);
+    sum.failed += tp_load_rlx(&pool->n_here_failed);     /* relaxed: as above */
+    sum.panicked += tp_load_rlx(&pool->n_here_panicked); /* relaxed: as above */
+    sum.rejected = tp_load_rlx(&pool->n_rejected);       /* relaxed: as above */
+    sum.most_running = tp_load_rlx(&pool->most_busy);    /* relaxed: as above */
+    sum.parked = tp_idle_parked(&pool->idle);
+    sum.workers = tp_idle_live(&pool->idle);
+    sum.open_ns = tp_clock_now_ns() - pool->opened_ns;
+    uint64_t n_run = look.n_run - pool->run_before;
+    sum.average_ns = n_run > 0 ? sum.task_ns / n_run : 0;
+    double had_ns = (double)sum.open_ns * (sum.workers > 0 ? sum.workers : 1);
+    sum.utilisation = (double)sum.task_ns < had_ns ? (double)sum.task_ns / had_ns : 1;
+    *out = sum;
+}
+
+/* A life begins anew: so do the counters. Nobody runs; tasks that are over stay counted, for room and
+ * quiet. Relaxed: published by the opening. */
+static void resize_stats_reset(struct resize_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_records; i++) {
+        struct resize_worker *worker = &pool->workers[i];
+        tp_store_rlx(&worker->n_failed, 0);
+        tp_store_rlx(&worker->n_panicked, 0);
+        tp_store_rlx(&worker->n_timed_out, 0);
+        tp_store_rlx(&worker->n_parks, 0);
+        tp_store_rlx(&worker->task_ns, 0);
+        tp_store_rlx(&worker->n_steal_attempts, 0); /* relaxed: as above */
+        tp_store_rlx(&worker->n_steals, 0);         /* relaxed: as above */
+        tp_store_rlx(&worker->n_stolen, 0);         /* relaxed: as above */
+        tp_histogram_live_clear(&worker->latency);
+        worker->stride = 1;
+    }
+    tp_store_rlx(&pool->n_dropped, 0); /* relaxed: as above, to the end */
+    tp_store_rlx(&pool->n_rejected, 0);
+    tp_store_rlx(&pool->n_here, 0);
+    tp_store_rlx(&pool->n_helped, 0);
+    tp_store_rlx(&pool->n_here_failed, 0);
+    tp_store_rlx(&pool->n_here_panicked, 0);
+    tp_store_rlx(&pool->most_busy, 0);
+    pool->gone_before = tp_load_rlx(&pool->n_gone);
+    pool->run_before = resize_sum_run(pool);
+    pool->opened_ns = tp_clock_now_ns();
+}
+
+/* -- 21 Settings --------------------------------------------------------------------------------
+ * What was asked for, completed by what was configured. */
+
+static uint32_t resize_workers_configured(void)
+{
     uint32_t n = tp_cpu_count() * 3 / 2;
     return n < 1 ? 1 : (n < RESIZE_WORKERS_MAX ? n : RESIZE_WORKERS_MAX);
 }
+
+/* Resolves the numbers of workers. */
+static void resize_workers_resolve(const struct tp_pool_settings *asked, struct tp_pool_settings *is)
+{
+    is->workers = asked->workers > 0 ? asked->workers : resize_workers_configured();
+    is->workers_min = is->workers;
+    is->workers_max = is->workers;
+    if (asked->workers_min == 0 && is->workers_min > is->workers)
+        is->workers_min = is->workers;
+}
+
+/* Fills *is with the settings in force. Returns 0 or TP_EINVAL. */
+static int resize_settings_resolve(const struct tp_pool_settings *settings, struct tp_pool_settings *is)
+{
+    struct tp_pool_settings asked;
+    memset(&asked, 0, sizeof asked);
+    if (settings)
+        asked = *settings;
+    memset(is, 0, sizeof *is);
+    resize_workers_resolve(&asked, is);
+    is->on_panic = asked.on_panic;
+    is->context = asked.context;
+    is->capacity = UINT64_MAX;
+    is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
+    is->waiting_max = asked.waiting_max > 0 ? asked.waiting_max : RESIZE_WAITING_MAX;
+    is->deadline_ns = asked.deadline_ns > 0 ? asked.deadline_ns : RESIZE_DEADLINE_NS;
+    is->policy = TP_POLICY_FIFO;
+    is->stealing = TP_STEALING_ONE;
+    is->overload = TP_OVERLOAD_BLOCK;
+    if (is->workers > RESIZE_WORKERS_MAX || is->workers_max > RESIZE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
+        return TP_EINVAL;
+    return tp_pool_settings_fit(&asked, is);
+}
+
+/* -- 22 Open, join, close -----------------------------------------------------------------------
+ * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void resize_worker_init(struct resize_pool *pool, uint32_t index)
 {
     struct resize_worker *worker = &pool->workers[index];
     memset(worker, 0, offsetof(struct resize_worker, queue)); /* the slots stay untouched pages */
+    resize_queue_init(&worker->queue);
     worker->base.pool = pool;
     worker->base.index = index;
-    tp_crew_add(&pool->crew, &worker->base, "resize", resize_worker_main);
     worker->pool = pool;
+    resize_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
     worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
-    resize_queue_init(&worker->queue);
+    worker->stride = 1;
+    tp_crew_add(&pool->crew, &worker->base, "resize", resize_worker_main);
 }
 
-static int resize_lanes_init(struct resize_pool *pool)
+static int resize_lanes_open(struct resize_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++) {
-        int status = resize_lane_init(&pool->lanes[i]);
-        if (status != 0) {
-            while (i > 0)
-                resize_lane_free(&pool->lanes[--i]);
-            return status;
-        }
+    for (pool->n_lanes = RESIZE_LANES_MIN; pool->n_lanes < pool->settings.workers && pool->n_lanes < RESIZE_LANES_MAX;)
+        pool->n_lanes *= 2;
+    pool->lanes = aligned_alloc(alignof(struct resize_lane), pool->n_lanes * sizeof *pool->lanes);
+    if (!pool->lanes)
+        return TP_ENOMEM;
+    uint32_t n = 0;
+    while (n < pool->n_lanes && resize_lane_init(&pool->lanes[n]) == 0)
+        n++;
+    if (n == pool->n_lanes)
+        return 0;
+    while (n > 0)
+        resize_lane_free(&pool->lanes[--n]);
+    free(pool->lanes);
+    pool->lanes = NULL;
+    return TP_ENOMEM;
+}
+
+/* Memory for tasks. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int resize_tasks_open(struct resize_pool *pool)
+{
+    int opened = resize_lanes_open(pool);
+    return opened;
+}
+
+static void resize_tasks_free(struct resize_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        resize_lane_free(&pool->lanes[i]);
+    free(pool->lanes);
+}
+
+/* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int resize_workers_open(struct resize_pool *pool)
+{
+    pool->n_records = pool->settings.workers_max;
+    pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
+    pool->workers = aligned_alloc(alignof(struct resize_worker), pool->n_records * sizeof *pool->workers);
+    if (!pool->sleepers || !pool->workers) {
+        free(pool->sleepers);
+        free(pool->workers);
+        return TP_ENOMEM;
     }
+    tp_crew_init(&pool->crew);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        resize_worker_init(pool, i);
     return 0;
 }
 
-/* Lets the workers leave when they find nothing more. */
+/* The pool's memory, after its last worker has left, or in a forked process, where there are none. */
+static void resize_destroy(void *context)
+{
+    struct resize_pool *pool = context;
+    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+        tp_crew_free(&pool->crew);
+    tp_life_free(&pool->life);
+    resize_tasks_free(pool);
+    free(pool->sleepers);
+    free(pool->workers);
+    free(pool);
+}
+
+/* Tells the workers to finish what was accepted and to leave. */
 static void resize_drain(struct resize_pool *pool)
 {
-    tp_store_sc(&pool->life, RESIZE_DRAINING); /* before the wake-up that sends workers to look at it */
+    tp_life_drain(&pool->life);
     tp_idle_wake_all(&pool->idle);
 }
 
-int resize_pool_open(struct resize_pool **out, const struct resize_pool_settings *settings)
+/* Starts the workers and what else runs with the pool. Returns 0, or an error with all of it ended. */
+static int resize_start(struct resize_pool *pool)
 {
-    uint32_t n_workers = resize_workers_wanted(settings);
-    if (n_workers > RESIZE_WORKERS_MAX)
-        return TP_EINVAL;
-    int status = TP_ENOMEM;
+    int status = 0;
+    uint32_t n = pool->settings.workers, n_threads = n;
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    resize_workers_use(pool, n);
+    for (uint32_t i = 0; status == 0 && i < n_threads; i++)
+        status = tp_idle_grow(&pool->idle, &pool->workers[i].base);
+    for (uint32_t i = n_threads; status == 0 && i < n; i++)
+        tp_idle_add_vacant(&pool->idle, &pool->workers[i].base);
+    if (status == 0) {
+        tp_life_open(&pool->life);
+        return 0;
+    }
+    uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    resize_drain(pool);
+    tp_crew_wait(&pool->crew, TP_FOREVER);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        tp_crew_reap(&pool->workers[i].base);
+    tp_life_end(&pool->life, generation);
+    return status;
+}
+
+int resize_pool_open(struct resize_pool **out, const struct tp_pool_settings *settings)
+{
     struct resize_pool *pool = aligned_alloc(alignof(struct resize_pool), sizeof *pool);
     if (!pool)
-        return status;
+        return TP_ENOMEM;
     memset(pool, 0, sizeof *pool);
-    pool->n_workers = n_workers;
-    for (pool->n_lanes = RESIZE_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < RESIZE_LANES_MAX;)
-        pool->n_lanes *= 2;
-    tp_atomic_init(&pool->life, RESIZE_OPEN);
-    tp_waitlist_init(&pool->quiet);
-    pool->capacity = settings && settings->capacity > 0 ? settings->capacity : 1024;
-    tp_spin_init(&pool->room_lock);
-    tp_waitlist_init(&pool->room);
-    pool->lanes = aligned_alloc(alignof(struct resize_lane), pool->n_lanes * sizeof *pool->lanes);
-    if (!pool->lanes)
+    int status = resize_settings_resolve(settings, &pool->settings);
+    if (status != 0)
         goto fail_pool;
-    status = resize_lanes_init(pool);
+    status = tp_life_init(&pool->life);
     if (status != 0)
-        goto fail_lanes_memory;
-    status = TP_ENOMEM;
-    pool->workers = aligned_alloc(alignof(struct resize_worker), n_workers * sizeof *pool->workers);
-    if (!pool->workers)
-        goto fail_lanes;
-    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
-    if (!pool->sleepers)
-        goto fail_workers_memory;
-    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
-    for (uint32_t i = 0; i < n_workers; i++)
-        resize_worker_init(pool, i);
-
-    tp_crew_init(&pool->crew);
-    uint32_t n_started = 0;
-    do
-        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
-    while (status == 0 && ++n_started < n_workers);
+        goto fail_pool;
+    status = resize_tasks_open(pool);
     if (status != 0)
-        goto fail_workers;
+        goto fail_life;
+    status = resize_workers_open(pool);
+    if (status != 0)
+        goto fail_tasks;
+    tp_waitlist_init(&pool->quiet);
+    pthread_mutex_init(&pool->control, NULL);
+    tp_spin_init(&pool->room_lock);
+    tp_atomic_init(&pool->capacity, pool->settings.capacity);
+    for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+        tp_waitlist_init(&pool->room[i]);
+    pool->opened_ns = tp_clock_now_ns();
+    status = resize_start(pool);
+    if (status != 0) {
+        resize_destroy(pool);
+        return status;
+    }
     *out = pool;
     return 0;
 
-fail_workers:
-    resize_drain(pool);
-    tp_crew_wait(&pool->crew, TP_FOREVER);
-    while (n_started > 0)
-        tp_crew_reap(&pool->workers[--n_started].base);
-    tp_crew_free(&pool->crew);
-    free(pool->sleepers);
-fail_workers_memory:
-    free(pool->workers);
-fail_lanes:
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        resize_lane_free(&pool->lanes[i]);
-fail_lanes_memory:
-    free(pool->lanes);
+fail_tasks:
+    resize_tasks_free(pool);
+fail_life:
+    tp_life_free(&pool->life);
 fail_pool:
     free(pool);
     return status;
 }
 
-int resize_join_all(struct resize_pool *pool, uint64_t deadline_ns)
+/* Waits until nothing is in flight. */
+static int resize_await_quiet(struct resize_pool *pool, uint64_t deadline_ns)
 {
-    if (resize_self(pool))
-        return TP_EDEADLK;
     struct tp_waiter waiter;
     int status = 0;
     while (status == 0 && !resize_is_quiet(pool)) {
@@ -965,26 +1539,92 @@ int resize_join_all(struct resize_pool *pool, uint64_t deadline_ns)
     return status;
 }
 
-int resize_pool_close(struct resize_pool *pool, uint64_t deadline_ns)
+int resize_join_all(struct resize_pool *pool, uint64_t deadline_ns)
 {
     if (resize_self(pool))
         return TP_EDEADLK;
-    uint32_t life = RESIZE_OPEN;
-    /* Losing means that another thread closes: wait with it. */
-    if (tp_cas_sc(&pool->life, &life, RESIZE_CLOSING)) {
-        for (uint32_t i = 0; i < pool->n_lanes; i++) { /* [LIFE-2] the last submitters are through */
-            tp_spin_lock(&pool->lanes[i].lock);
-            tp_spin_unlock(&pool->lanes[i].lock);
-        }
-        tp_waitlist_notify(&pool->room, UINT32_MAX); /* waiting submitters learn of the close */
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+        return TP_EFORKED;
+    return resize_await_quiet(pool, deadline_ns);
+}
+
+/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+static void resize_pass_locks(struct resize_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        tp_spin_unlock(&pool->lanes[i].lock);
+    }
+}
+
+/* Takes the steps of closing, if this call is the first. Returns false if there is nothing to wait for. */
+static bool resize_begin_close(struct resize_pool *pool, bool cancel, uint32_t *generation)
+{
+    enum tp_life_outcome outcome = tp_life_close(&pool->life, cancel, generation);
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
+        tp_store_sc(&pool->stop, 1); /* before the wake-ups that send workers to look at it */
+    if (outcome == TP_LIFE_FIRST) {
+        resize_pass_locks(pool);
+        resize_tell_room(pool, UINT32_MAX); /* waiting submitters learn of the close */
         resize_drain(pool);
     }
-    int status = tp_crew_wait(&pool->crew, deadline_ns);
+    return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
+}
+
+static int resize_close(struct resize_pool *pool, bool cancel, uint64_t deadline_ns)
+{
+    uint32_t generation;
+    if (resize_self(pool))
+        return TP_EDEADLK;
+    tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see resize_pool_reopen */
+    int status = 0;
+    if (resize_begin_close(pool, cancel, &generation)) {
+        status = tp_crew_wait(&pool->crew, deadline_ns);
+        if (status == 0) {
+            for (uint32_t i = 0; i < pool->n_records; i++)
+                tp_crew_reap(&pool->workers[i].base);
+        }
+        if (status == 0)
+            tp_life_end(&pool->life, generation);
+    }
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    return status;
+}
+
+int resize_pool_close(struct resize_pool *pool, uint64_t deadline_ns)
+{
+    return resize_close(pool, false, deadline_ns);
+}
+
+int resize_pool_cancel(struct resize_pool *pool, uint64_t deadline_ns)
+{
+    return resize_close(pool, true, deadline_ns);
+}
+
+void resize_pool_abandon(struct resize_pool *pool)
+{
+    if (!pool)
+        return;
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+        resize_destroy(pool);
+        return;
+    }
+    resize_begin_close(pool, true, NULL);
+    tp_crew_abandon(&pool->crew, resize_destroy, pool);
+}
+
+int resize_pool_reopen(struct resize_pool *pool)
+{
+    int status = tp_life_reopen(&pool->life);
     if (status != 0)
         return status;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        tp_crew_reap(&pool->workers[i].base);
-    return 0;
+    /* One order with the additions in resize_close [LIFE-5]: the last closers leave. */
+    while (tp_load_sc(&pool->n_closing) != 0)
+        sched_yield();
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_store_rlx(&pool->capacity, pool->settings.capacity);
+    resize_stats_reset(pool);
+    return resize_start(pool);
 }
 
 void resize_pool_free(struct resize_pool *pool)
@@ -994,57 +1634,5 @@ void resize_pool_free(struct resize_pool *pool)
     int status = resize_pool_close(pool, TP_FOREVER);
     tp_assert(status == 0); /* else a task of this pool frees it */
     (void)status;
-    tp_crew_free(&pool->crew);
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        resize_lane_free(&pool->lanes[i]);
-    free(pool->lanes);
-    free(pool->sleepers);
-    free(pool->workers);
-    free(pool);
-}
-
-/* -- 12 Statistics ------------------------------------------------------------------------------
- * Sums over counters with one writer each, read in the order finished, started, accepted, so that
- * no difference is negative [COUNT-1]. */
-
-void resize_pool_stats(struct resize_pool *pool, struct resize_stats *out)
-{
-    struct resize_stats sum = {.workers = pool->n_workers};
-    uint64_t n_started = 0;
-    sum.completed = resize_sum_finished(pool);
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        struct resize_worker *worker = &pool->workers[i];
-        uint64_t n_before = tp_load_acq(&worker->n_finished); /* pairs with resize_count, as below */
-        uint64_t n = tp_load_acq(&worker->n_started);
-        sum.running += n != n_before; /* one task at a time, however many went by */
-        n_started += n;
-    }
-    sum.submitted = resize_sum_accepted(pool);
-    sum.pending = sum.submitted - n_started;
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        struct resize_worker *worker = &pool->workers[i];
-        /* Relaxed: single numbers, no order between them is promised. */
-        sum.failed += tp_load_rlx(&worker->n_failed);
-        sum.parks += tp_load_rlx(&worker->n_parks);
-        sum.steal_attempts += tp_load_rlx(&worker->n_steal_attempts);
-        sum.steals += tp_load_rlx(&worker->n_steals);
-        sum.stolen += tp_load_rlx(&worker->n_stolen);
-    }
-    sum.parked = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)); /* relaxed: as above */
-    sum.capacity = UINT64_MAX;
-    sum.capacity = pool->capacity;
-    /* Tasks that came and started between the two sums would count as pending. */
-    uint64_t most = sum.capacity > sum.running ? sum.capacity - sum.running : 0;
-    sum.pending = sum.pending < most ? sum.pending : most;
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        sum.rejected += tp_load_rlx(&pool->lanes[i].n_rejected); /* relaxed: as above */
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        sum.rejected += tp_load_rlx(&pool->workers[i].n_rejected); /* relaxed: as above */
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        uint64_t n_nested = tp_load_rlx(&pool->workers[i].n_nested); /* relaxed: as above */
-        sum.submitted += n_nested;
-        sum.completed += n_nested;
-    }
-    sum.waiting = tp_load_rlx(&pool->room.n_waiting); /* relaxed: as above */
-    *out = sum;
+    resize_destroy(pool);
 }

@@ -21,6 +21,9 @@
 
 #include <tidepool_kit.h>
 
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,19 +34,19 @@
 
 enum {
     NOTE_WORKERS_MAX = 4096,
+    NOTE_SEGMENT = 64,                 /* slots of one segment of a chain */
+    NOTE_SPARES = 64,                  /* empty segments that are kept, at most */
     NOTE_QUEUE = 256,                  /* slots of a worker's own queue; a power of two */
-    NOTE_SEGMENT = 64,                 /* slots of one segment of a lane */
-    NOTE_SPARES = 64,                  /* empty segments that workers give back to a lane, at most */
+    NOTE_FAIRNESS = 61,                /* after so many of its own a worker looks elsewhere first */
+    NOTE_BATCH = 32,                   /* tasks a worker takes into its queue at once, at most */
+    NOTE_STEAL_FIRST = NOTE_QUEUE / 2, /* tasks worth a theft in the first round of a search */
     NOTE_LANES_MIN = 4,                /* lanes at least; a power of two */
     NOTE_LANES_MAX = 64,               /* lanes at most; a power of two */
-    NOTE_BATCH = 32,                   /* tasks a worker takes from a lane at once, at most */
-    NOTE_FAIRNESS = 61,                /* after so many of its own a worker looks at the lanes first */
     NOTE_LOOKS = 5,                    /* rounds a searching worker looks, some 25 us, before it sleeps */
-    NOTE_PAUSES = 16,                  /* pauses after the first round; twice as many after each further one */
-    NOTE_STEAL_FIRST = NOTE_QUEUE / 2, /* tasks worth a theft in the first round */
+    NOTE_PAUSES = 16                   /* pauses after the first round; twice as many after each further one */
 };
 
-_Static_assert(NOTE_BATCH < NOTE_FAIRNESS, "a batch is used up before the lanes come first");
+_Static_assert(NOTE_BATCH < NOTE_FAIRNESS, "a batch is used up before the others come first");
 _Static_assert(NOTE_BATCH <= NOTE_SEGMENT, "a batch empties one segment at most");
 _Static_assert((NOTE_QUEUE & (NOTE_QUEUE - 1)) == 0 && NOTE_QUEUE >= 2 && NOTE_QUEUE <= 16384, "queue: a power of two, 2 to 16384");
 
@@ -51,65 +54,17 @@ struct note_slot {
     const char *payload;
 };
 
-/* The one way through a pool's life: open -> closing -> draining [LIFE-1]. */
-enum note_life {
-    NOTE_OPEN,    /* tasks are accepted */
-    NOTE_CLOSING, /* tasks are refused, but a submitter may still be putting one down */
-    NOTE_DRAINING /* every accepted task is visible; a worker that finds none leaves */
-};
-
-/* A worker's own queue: filled and emptied by its owner. */
-struct note_queue {
-    tp_atomic(uint64_t) cursors; /* done, head and tail in one word; written by owner and thieves */
-    tp_line_aligned struct note_slot slots[NOTE_QUEUE];
+/* Tasks on their way in: n payloads, of which the first i have been accepted. */
+struct note_load {
+    const char *const *payloads;
+    size_t n, i;
+    uint64_t life;          /* the word of the pool's life that its submitter saw first [LIFE-3] */
+    struct note_lane *lane; /* the submitting thread's */
 };
 
 struct note_segment {
     struct note_segment *next;
     struct note_slot slots[NOTE_SEGMENT];
-};
-
-/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
-struct note_lane {
-    /* The submitters' side, guarded by `lock`. */
-    tp_line_aligned struct tp_spin lock;
-    uint32_t put_at; /* next free slot of `put` */
-    struct note_segment *put;
-    struct note_segment *spares; /* empty segments, kept */
-    tp_atomic(uint64_t) n_put;   /* tasks ever put; publishes their slots */
-    /* The workers' side. */
-    tp_line_aligned tp_atomic(uint64_t) n_taken; /* tasks ever taken; publishes their slots' reuse */
-    struct tp_spin take_lock;                    /* guards this side */
-    uint32_t take_at;                            /* next full slot of `take` */
-    struct note_segment *take;
-    uint32_t n_returned;                       /* segments pushed on `returned` since it was last empty */
-    tp_atomic(struct note_segment *) returned; /* pushed by takers, taken whole by submitters */
-};
-
-struct note_worker {
-    struct tp_worker base; /* first: a tp_worker of this pool is a note_worker */
-    struct note_pool *pool;
-    struct note_lane *lane; /* for what does not fit into `queue` */
-    uint32_t tick;          /* tasks looked for */
-    uint32_t next_lane;     /* where the next look at the lanes begins */
-    uint32_t random;        /* state of the victim order */
-    /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
-    tp_line_aligned tp_atomic(uint64_t) n_pushed; /* tasks put into `queue` by its owner's tasks */
-    tp_atomic(uint64_t) n_finished;               /* tasks run to their end */
-    tp_line_aligned struct note_queue queue;
-};
-
-struct note_pool {
-    /* Read by everyone, written when the pool is opened or closed. */
-    tp_line_aligned tp_atomic(uint32_t) life; /* enum note_life; written by the closing thread */
-    uint32_t n_workers;
-    uint32_t n_lanes; /* a power of two */
-    struct note_worker *workers;
-    struct note_lane *lanes;
-    struct tp_crew crew;
-    struct tp_idle idle;
-    struct tp_worker **sleepers;              /* the stack of `idle` */
-    tp_line_aligned struct tp_waitlist quiet; /* who waits in note_join_all */
 };
 
 /* Adds to a counter that only the calling thread, or the holder of its lock, writes.
@@ -119,11 +74,11 @@ static inline void note_count(tp_atomic(uint64_t) *counter, uint64_t n)
     tp_store_rel(counter, tp_load_rlx(counter) + n); /* relaxed: our own writes */
 }
 
-/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
-static inline uint32_t note_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+/* Fills the slot of the load's next task but `ahead`. serial: the task's number where it is put. */
+static inline void note_load_fill(const struct note_load *load, size_t ahead, uint64_t serial, struct note_slot *slot)
 {
-    uint64_t share = n_there / n_workers;
-    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+    slot->payload = load->payloads[load->i + ahead];
+    (void)serial;
 }
 
 /* Segments are aligned for any payload. Memory is asked for and given back outside of all locks. */
@@ -149,6 +104,12 @@ static void note_segments_free(struct note_segment *segment)
  * it: [head, tail) holds tasks, [done, head) is being copied out by one thief. Claim, then copy:
  * a slot belongs to whoever moved a cursor over it, until `done` has passed it. Only the owner
  * writes slots and moves `tail`. The argument is in docs/memory-model.md [RING-1..4]. */
+
+/* A worker's own queue: filled and emptied by its owner. */
+struct note_queue {
+    tp_atomic(uint64_t) cursors; /* done, head and tail in one word; written by owner and thieves */
+    tp_line_aligned struct note_slot slots[NOTE_QUEUE];
+};
 
 struct note_cursors {
     uint16_t done, head, tail; /* count up and wrap; differences are what counts */
@@ -233,6 +194,30 @@ static inline bool note_queue_pop(struct note_queue *queue, struct note_slot *ta
  * hands the filled slots over [LANE-1]. Tasks of one lane start in the order they were put; a
  * thread keeps its lane, so its own tasks do. Between lanes there is no order. */
 
+/* Where submitters put tasks and workers take them; a thread always uses the same lane. */
+struct note_lane {
+    /* The submitters' side, guarded by `lock`. */
+    tp_line_aligned struct tp_spin lock;
+    uint32_t put_at; /* next free slot of `put` */
+    struct note_segment *put;
+    struct note_segment *spares; /* empty segments, kept */
+    tp_atomic(uint64_t) n_put;   /* tasks ever put; publishes their slots */
+    /* The workers' side. */
+    tp_line_aligned tp_atomic(uint64_t) n_taken; /* tasks ever taken; publishes their slots' reuse */
+    struct tp_spin take_lock;                    /* guards this side */
+    uint32_t take_at;                            /* next full slot of `take` */
+    struct note_segment *take;
+    uint32_t n_returned;                       /* segments pushed on `returned` since it was last empty */
+    tp_atomic(struct note_segment *) returned; /* pushed by takers, taken whole by submitters */
+};
+
+/* How many of the tasks in a lane one worker takes: its share, so that the others find some too. */
+static inline uint32_t note_share(uint64_t n_there, uint32_t n_workers, uint32_t most)
+{
+    uint64_t share = n_there / n_workers;
+    return n_there > 0 && share == 0 ? 1 : (share < most ? (uint32_t)share : most);
+}
+
 static int note_lane_init(struct note_lane *lane)
 {
     struct note_segment *segment = note_segment_new();
@@ -281,15 +266,16 @@ static bool note_lane_grow(struct note_lane *lane)
     return true;
 }
 
-/* Puts n tasks down and publishes them. The lane's lock is held.
+/* Puts the next n tasks of a load down and publishes them. The lane's lock is held.
  * Returns how many; fewer only if the lane has no segment left, see note_lane_stock. */
-static inline size_t note_lane_put(struct note_lane *lane, const char *const *payloads, size_t n)
+static inline size_t note_lane_put(struct note_lane *lane, const struct note_load *load, size_t n)
 {
+    uint64_t n_put = tp_load_rlx(&lane->n_put); /* relaxed: written under the lock */
     size_t i;
     for (i = 0; i < n; i++) {
         if (lane->put_at == NOTE_SEGMENT && !note_lane_grow(lane))
             break;
-        lane->put->slots[lane->put_at++].payload = payloads[i];
+        note_load_fill(load, i, n_put + i, &lane->put->slots[lane->put_at++]);
     }
     note_count(&lane->n_put, i); /* release: pairs with the acquire in note_lane_take [LANE-1] */
     return i;
@@ -310,16 +296,16 @@ static struct note_segment *note_lane_return(struct note_lane *lane, struct note
     return NULL;
 }
 
-/* Takes the oldest tasks, a fair share of up to `most`: the first to *task, the rest into the worker's
- * own queue. Returns how many; 0 also if another worker is taking. */
-static uint32_t note_lane_take(struct note_lane *lane, struct note_worker *self, struct note_slot *task, uint32_t most)
+/* Takes the oldest tasks, one of `n_sharers` shares but at most `most`: the first to *task, the
+ * rest into the taker's own queue; NULL for a single task. Returns how many; 0 also if another worker is taking. */
+static uint32_t note_lane_take(struct note_lane *lane, struct note_queue *own, uint32_t n_sharers, struct note_slot *task, uint32_t most)
 {
     if (!tp_spin_try_lock(&lane->take_lock))
         return 0;
     uint64_t n_taken = tp_load_rlx(&lane->n_taken);         /* relaxed: written under this lock */
     uint64_t n_there = tp_load_acq(&lane->n_put) - n_taken; /* pairs with the release in note_lane_put */
-    uint32_t room = 1 + note_queue_room(&self->queue);
-    uint32_t n = note_share(n_there, self->pool->n_workers, most < room ? most : room);
+    uint32_t room = 1 + (own ? note_queue_room(own) : 0);
+    uint32_t n = note_share(n_there, n_sharers, most < room ? most : room);
     struct note_segment *surplus = NULL;
     for (uint32_t i = 0; i < n; i++) {
         if (lane->take_at == NOTE_SEGMENT) {
@@ -328,28 +314,89 @@ static uint32_t note_lane_take(struct note_lane *lane, struct note_worker *self,
             lane->take_at = 0;
             surplus = note_lane_return(lane, empty);
         }
-        *(i == 0 ? task : note_queue_ahead(&self->queue, i - 1)) = lane->take->slots[lane->take_at++];
+        *(i == 0 ? task : note_queue_ahead(own, i - 1)) = lane->take->slots[lane->take_at++];
     }
     if (n > 1)
-        note_queue_publish(&self->queue, n - 1);
+        note_queue_publish(own, n - 1);
     note_count(&lane->n_taken, n);
     tp_spin_unlock(&lane->take_lock);
     free(surplus);
     return n;
 }
 
-/* -- 4 Counts -----------------------------------------------------------------------------------
- * How many tasks came and how many are done, as sums of counters with one writer each: no task
- * touches a line that two threads write. Whoever sums reads what is finished before what is
+/* -- 4 Workers and pool ------------------------------------------------------------------------
+ * What a worker and the pool remember. Every field says who writes it; what several threads write
+ * stands on lines of its own. */
+
+struct note_worker {
+    struct tp_worker base; /* first: a tp_worker of this pool is a note_worker */
+    struct tp_run run;     /* the task it runs, as tp_panic and tp_task_check see it */
+    struct note_pool *pool;
+    struct note_slot task;  /* the task it runs, or ran last */
+    uint32_t tick;          /* tasks looked for */
+    uint32_t next_lane;     /* where the next look at the lanes begins */
+    struct note_lane *lane; /* for what does not fit into `queue` */
+    uint32_t random;        /* state of the victim order */
+    /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
+    tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */
+    tp_atomic(uint64_t) n_pushed;                   /* tasks put into `queue` by its owner's tasks */
+    tp_line_aligned struct note_queue queue;
+};
+
+struct note_pool {
+    /* Read by everyone, written when the pool is opened, tuned or closed. */
+    tp_line_aligned struct tp_life life;
+    tp_atomic(uint32_t) stop;      /* non-zero: tasks are to end, see tp_task_check; by who cancels */
+    tp_atomic(uint32_t) n_workers; /* worker records in use; only grows; by open and tune */
+    uint32_t n_records;            /* worker records there are */
+    struct note_worker *workers;
+    struct tp_worker **sleepers; /* room for all of them, for `idle` */
+    uint32_t n_lanes;            /* a power of two */
+    struct note_lane *lanes;
+    struct tp_pool_settings settings; /* as opened */
+    struct tp_crew crew;
+    struct tp_idle idle;
+    tp_line_aligned struct tp_waitlist quiet; /* who waits in note_join_all */
+    pthread_mutex_t control;                  /* taken by open, reopen, tune and close's last steps */
+    tp_atomic(uint32_t) n_closing;            /* threads in note_close, any number */
+    /* Tasks that were not run by a worker of this pool, but by who submitted or cleaned up. */
+    tp_atomic(uint64_t) n_here; /* never in flight: the submitter ran them */
+    tp_atomic(uint64_t) n_gone; /* accepted, then dropped or cleaned up: over */
+};
+
+/* Makes the first n worker records known to everyone who counts. By open and tune. */
+static void note_workers_use(struct note_pool *pool, uint32_t n)
+{
+    if (n > tp_load_rlx(&pool->n_workers)) /* relaxed: our own */
+        tp_store_rel(&pool->n_workers, n); /* pairs with the acquire in note_n_workers */
+}
+
+/* The worker records in use. */
+static inline uint32_t note_n_workers(struct note_pool *pool)
+{
+    return tp_load_acq(&pool->n_workers); /* pairs with the release in note_workers_use: they are filled */
+}
+
+/* -- 5 Counts -----------------------------------------------------------------------------------
+ * How many tasks came and how many are over, as sums of counters with one writer each: no task
+ * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
  * which nothing was in flight [COUNT-1] (docs/memory-model.md). */
 
-static uint64_t note_sum_finished(struct note_pool *pool)
+/* Tasks that workers ran. */
+static uint64_t note_sum_run(struct note_pool *pool)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
+    uint32_t n_workers = note_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
         n += tp_load_acq(&pool->workers[i].n_finished); /* pairs with the release in note_count */
     return n;
+}
+
+static uint64_t note_sum_finished(struct note_pool *pool)
+{
+    uint64_t n_gone = tp_load_acq(&pool->n_gone); /* pairs with the addition in note_gone */
+    return n_gone + note_sum_run(pool);
 }
 
 static uint64_t note_sum_accepted(struct note_pool *pool)
@@ -357,7 +404,8 @@ static uint64_t note_sum_accepted(struct note_pool *pool)
     uint64_t n = 0;
     for (uint32_t i = 0; i < pool->n_lanes; i++)
         n += tp_load_acq(&pool->lanes[i].n_put); /* pairs with the release in note_count */
-    for (uint32_t i = 0; i < pool->n_workers; i++)
+    uint32_t n_workers = note_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
         n += tp_load_acq(&pool->workers[i].n_pushed);
     return n;
 }
@@ -369,27 +417,128 @@ static bool note_is_quiet(struct note_pool *pool)
     return note_sum_accepted(pool) == n_finished;
 }
 
+/* Tasks that wait in a worker's own queue. */
+static inline uint64_t note_worker_pending(struct note_worker *worker)
+{
+    uint64_t n = 0;
+    n += note_queue_length(&worker->queue);
+    return n;
+}
+
+/* Tasks that wait where any worker finds them. */
+static inline uint64_t note_shared_pending(struct note_pool *pool)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        n += note_lane_length(&pool->lanes[i]);
+    return n;
+}
+
 /* Is there a task that a worker with an empty queue could take? */
 static bool note_is_work_visible(struct note_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (note_lane_length(&pool->lanes[i]) > 0)
-            return true;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        if (note_queue_length(&pool->workers[i].queue) > 0)
+    if (note_shared_pending(pool) > 0)
+        return true;
+    uint32_t n_workers = note_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        if (note_worker_pending(&pool->workers[i]) > 0)
             return true;
     return false;
 }
 
-/* -- 7 Stealing ---------------------------------------------------------------------------------
+/* Wakes whoever waits in note_join_all, if nothing is in flight. */
+static void note_tell_quiet(struct note_pool *pool)
+{
+    tp_fence_sc(); /* [PARK-1] what the caller counted as over comes before this look at the waiters */
+    /* Relaxed: ordered by the fence. */
+    if (tp_load_rlx(&pool->quiet.n_waiting) > 0 && note_is_quiet(pool))
+        tp_waitlist_wake(&pool->quiet, UINT32_MAX);
+}
+
+/* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
+static void note_gone(struct note_pool *pool, uint64_t n)
+{
+    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in note_sum_finished */
+    note_tell_quiet(pool);
+}
+
+/* -- 8 Running a task ---------------------------------------------------------------------------
+ * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
+ * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
+
+static inline struct note_worker *note_self(struct note_pool *pool)
+{
+    struct tp_worker *self = tp_worker_self();
+    return self && self->pool == pool ? (struct note_worker *)self : NULL;
+}
+
+static void note_run_init(struct note_pool *pool, struct tp_run *run, unsigned worker)
+{
+    memset(run, 0, sizeof *run);
+    run->owner = pool;
+    run->pool = "note";
+    run->worker = worker;
+    run->stop = &pool->stop;
+    run->on_panic = pool->settings.on_panic;
+    run->context = pool->settings.context;
+}
+
+/* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
+static void note_discard(struct note_pool *pool, struct note_slot *task, enum tp_task_state state)
+{
+    (void)pool;
+    (void)task;
+    (void)state;
+}
+
+/* How a task ended that returned `code`. */
+static inline struct tp_task_result note_returned(int code)
+{
+    return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
+}
+
+/* The worker's task is over, in whatever way. */
+static inline void note_over(struct note_worker *self)
+{
+    note_count(&self->n_finished, 1);
+}
+
+/* Prepares the worker's task. Returns false if it must not run any more; then it is over. */
+static inline bool note_begin(struct note_worker *self)
+{
+    struct note_pool *pool = self->pool;
+    if (tp_load_rlx(&pool->stop) != 0) { /* relaxed: a task may still start while another thread cancels */
+        note_discard(pool, &self->task, TP_TASK_CANCELLED);
+        note_gone(pool, 1);
+        return false;
+    }
+    return true;
+}
+
+/* The worker's task has ended. */
+static inline void note_end(struct note_worker *self, struct tp_task_result result)
+{
+    (void)result;
+    note_over(self);
+}
+
+/* Runs the worker's task. */
+static inline void note_execute(struct note_worker *self)
+{
+    if (note_begin(self))
+        note_end(self, note_returned(write_note(self->task.payload)));
+}
+
+/* -- 10 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
-/* Moves tasks from another worker's queue: the first to *task, the rest into the thief's own.
+/* Moves tasks from another worker's queue: the first to *task, the rest into the
+ * thief's own, or NULL for a single task.
  * Returns how many, 0 if there are fewer than `least` or another thief is at work. */
 static uint32_t note_queue_steal(struct note_queue *from, struct note_queue *own, struct note_slot *task, uint32_t least)
 {
-    uint32_t most = 1 + note_queue_room(own);
+    uint32_t most = 1 + (own ? note_queue_room(own) : 0);
     uint32_t n;
     struct note_cursors at;
     /* Acquire: pairs with the owner's publish; the slots below `tail` are written [RING-2]. */
@@ -424,56 +573,44 @@ static uint32_t note_queue_steal(struct note_queue *from, struct note_queue *own
     return n;
 }
 
-/* Tries every other worker once, from a random one on. Returns false if none had `least` tasks. */
+/* Tries every other worker once, from a random one or the next one on. Returns false if none had `least` tasks. */
 static bool note_steal(struct note_worker *self, struct note_slot *task, uint32_t least)
 {
     struct note_pool *pool = self->pool;
+    uint32_t n_workers = note_n_workers(pool);
     self->random ^= self->random << 13; /* xorshift32 (Marsaglia 2003) */
     self->random ^= self->random >> 17;
     self->random ^= self->random << 5;
-    uint32_t start = self->random % pool->n_workers;
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        uint32_t victim = start + i < pool->n_workers ? start + i : start + i - pool->n_workers;
-        if (&pool->workers[victim] == self)
+    uint32_t start = self->random % n_workers;
+    for (uint32_t i = 0; i < n_workers; i++) {
+        struct note_worker *victim = &pool->workers[(start + i) % n_workers];
+        if (victim == self)
             continue;
-        uint32_t n = note_queue_steal(&pool->workers[victim].queue, &self->queue, task, least);
+        uint32_t n = note_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
     }
     return false;
 }
 
-/* -- 8 Worker loop ------------------------------------------------------------------------------
- * Own queue, then the lanes, then the queues of others, then a short search, then sleep. Every
- * NOTE_FAIRNESS tasks of its own it looks at the lanes first, so that a task which feeds itself
- * does not starve those from outside. */
-
-static inline struct note_worker *note_self(struct note_pool *pool)
-{
-    struct tp_worker *self = tp_worker_self();
-    return self && self->pool == pool ? (struct note_worker *)self : NULL;
-}
-
-/* Runs one task and counts it. */
-static void note_execute(struct note_worker *self, struct note_slot *task)
-{
-    (void)write_note(task->payload);
-    note_count(&self->n_finished, 1);
-}
-
-/* Takes up to `most` tasks from the lanes, each lane in turn. */
+/* Takes up to `most` tasks from the lanes, each lane in turn: one to *task, the rest into the
+ * worker's queue. */
 static bool note_take(struct note_worker *self, struct note_slot *task, uint32_t most)
 {
     struct note_pool *pool = self->pool;
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
         struct note_lane *lane = &pool->lanes[self->next_lane++ & (pool->n_lanes - 1)];
-        if (note_lane_length(lane) > 0 && note_lane_take(lane, self, task, most) > 0) {
+        if (note_lane_length(lane) > 0 && note_lane_take(lane, &self->queue, note_n_workers(pool), task, most) > 0) {
             self->tick = 0;
             return true;
         }
     }
     return false;
 }
+
+/* -- 12 Worker loop -----------------------------------------------------------------------------
+ * Own tasks first, then what is there for any worker, then the queues of others, then a short
+ * search, then sleep. */
 
 /* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
  * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
@@ -491,32 +628,29 @@ static bool note_search(struct note_worker *self, struct note_slot *task)
     return false;
 }
 
-/* Wakes whoever waits in note_join_all, if nothing is in flight. */
-static void note_tell_quiet(struct note_pool *pool)
+/* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
+static void note_end_search(struct note_pool *pool)
 {
-    tp_fence_sc(); /* [PARK-1] our n_finished comes before this look at the waiters */
-    /* Relaxed: ordered by the fence. */
-    if (tp_load_rlx(&pool->quiet.n_waiting) > 0 && note_is_quiet(pool))
-        tp_waitlist_wake(&pool->quiet, UINT32_MAX);
+    if (tp_idle_end_search(&pool->idle) && note_is_work_visible(pool))
+        tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave.
- * searching: whether it is counted so. */
-static bool note_wait(struct note_worker *self, struct note_slot *task, bool searching)
+/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
+static bool note_await(struct note_worker *self, struct note_slot *task)
 {
     struct note_pool *pool = self->pool;
+    bool searching = tp_idle_begin_search(&pool->idle);
     for (;;) {
         note_tell_quiet(pool);
         if (searching && note_search(self, task)) {
-            if (tp_idle_end_search(&pool->idle) && note_is_work_visible(pool))
-                tp_idle_notify(&pool->idle); /* the last searcher hands the search on [IDLE-3] */
+            note_end_search(pool);
             return true;
         }
         tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
-        /* Acquire: pairs with note_drain. Before the look at the queues: what was accepted until
-         * the pool is draining is seen by a look that comes after [LIFE-2]. */
-        bool is_draining = tp_load_acq(&pool->life) == NOTE_DRAINING;
+        /* Before the look at the queues: what was accepted until the pool is draining is seen by a
+         * look that comes after [LIFE-2]. */
+        bool is_draining = tp_life_is_draining(tp_life_look(&pool->life));
         if (note_is_work_visible(pool)) {
             tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
@@ -529,29 +663,40 @@ static bool note_wait(struct note_worker *self, struct note_slot *task, bool sea
     }
 }
 
-/* The next task to run. A batch is taken only when the queue is empty and is used up before the
- * lanes come first again (NOTE_BATCH < NOTE_FAIRNESS), so the order of a lane holds. */
-static bool note_next(struct note_worker *self, struct note_slot *task)
+/* A task of the worker's own. */
+static inline bool note_own(struct note_worker *self, struct note_slot *task)
+{
+    return note_queue_pop(&self->queue, task);
+}
+
+/* The next task to run. Every NOTE_FAIRNESS tasks of its own a worker looks elsewhere first, so that
+ * a task which feeds itself does not starve others. A batch is taken only when the queue is empty
+ * and is used up before that (NOTE_BATCH < NOTE_FAIRNESS), so the order of a lane holds. */
+static inline bool note_next(struct note_worker *self, struct note_slot *task)
 {
     if (++self->tick % NOTE_FAIRNESS == 0 && note_take(self, task, 1))
         return true;
-    return note_queue_pop(&self->queue, task) ||
+    return note_own(self, task) ||
            note_take(self, task, NOTE_BATCH) ||
-           note_wait(self, task, tp_idle_begin_search(&self->pool->idle));
+           note_await(self, task);
 }
 
 static void note_worker_main(struct tp_worker *worker)
 {
     struct note_worker *self = (struct note_worker *)worker;
-    struct note_slot task;
-    /* It was counted as searching by whoever started it. */
-    for (bool more = note_wait(self, &task, true); more; more = note_next(self, &task))
-        note_execute(self, &task);
+    note_end_search(self->pool);
+    tp_run_enter(&self->run);
+    if (setjmp(self->run.point) != 0) /* its task panicked */
+        note_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    while (note_next(self, &self->task))
+        note_execute(self);
+    tp_run_leave(&self->run);
 }
 
-/* -- 10 Submit ----------------------------------------------------------------------------------
+/* -- 13 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
- * A task is accepted under the lane's lock, while the pool is seen open there [LIFE-2]. */
+ * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
+ * saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the lane another segment. Returns false if there is no memory. */
 static bool note_lane_stock(struct note_lane *lane)
@@ -566,37 +711,37 @@ static bool note_lane_stock(struct note_lane *lane)
     return true;
 }
 
-/* Puts down as many of the n tasks as the lane may accept now.
- * Returns 0 with *n_put possibly less than n, or TP_ECLOSED, or TP_ENOMEM if it lacks a segment. */
-static inline int note_lane_accept(struct note_pool *pool, struct note_lane *lane, const char *const *payloads, size_t n, size_t *n_put)
+/* Puts down as many of the load's tasks as its lane may accept now, and passes them in the load.
+ * Returns 0 also if not all went in, or TP_ECLOSED, or TP_ENOMEM if the lane lacks a segment. */
+static inline int note_lane_accept(struct note_pool *pool, struct note_load *load)
 {
+    struct note_lane *lane = load->lane;
     int status = 0;
-    *n_put = 0;
+    size_t n_put = 0;
     tp_spin_lock(&lane->lock);
-    if (tp_load_rlx(&pool->life) != NOTE_OPEN) { /* relaxed: ordered by the lane's lock [LIFE-2] */
-        status = TP_ECLOSED;
+    if (!tp_life_same(&pool->life, load->life)) {
+        status = tp_life_refusal(tp_life_look(&pool->life));
     } else {
-        *n_put = note_lane_put(lane, payloads, n);
-        if (*n_put < n)
+        size_t n = load->n - load->i;
+        n_put = note_lane_put(lane, load, n);
+        if (n_put < n)
             status = TP_ENOMEM;
     }
     tp_spin_unlock(&lane->lock);
-    if (*n_put > 0)
+    load->i += n_put;
+    if (n_put > 0)
         tp_idle_notify(&pool->idle);
     return status;
 }
 
-static inline int note_submit_outside(struct note_pool *pool, const char *const *payloads, size_t n, size_t *n_accepted)
+static inline int note_submit_outside(struct note_pool *pool, struct note_load *load)
 {
     /* From the last lane down: the first ones are the workers' own. */
-    struct note_lane *lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
+    load->lane = &pool->lanes[~tp_thread_index() & (pool->n_lanes - 1)];
     int status = 0;
-    size_t n_put;
-    *n_accepted = 0;
-    while (*n_accepted < n && status == 0) {
-        status = note_lane_accept(pool, lane, payloads + *n_accepted, n - *n_accepted, &n_put);
-        *n_accepted += n_put;
-        if (status == TP_ENOMEM && note_lane_stock(lane)) {
+    while (load->i < load->n && status == 0) {
+        status = note_lane_accept(pool, load);
+        if (status == TP_ENOMEM && note_lane_stock(load->lane)) {
             status = 0;
             continue;
         }
@@ -604,19 +749,27 @@ static inline int note_submit_outside(struct note_pool *pool, const char *const 
     return status;
 }
 
-/* Puts one task into the worker's queue, or into its lane if the queue is full. */
-static inline int note_inside_put(struct note_worker *self, const char *const *payload)
+/* Puts the load's next task into the worker's queue. Returns false if that is full. */
+static inline bool note_inside_keep(struct note_worker *self, struct note_load *load)
 {
     struct note_queue *queue = &self->queue;
-    if (note_queue_room(queue) > 0) {
-        note_queue_ahead(queue, 0)->payload = *payload;
-        note_count(&self->n_pushed, 1); /* before a thief can finish it [COUNT-1] */
-        note_queue_publish(queue, 1);
+    if (note_queue_room(queue) == 0)
+        return false;
+    uint64_t serial = tp_load_rlx(&self->n_pushed); /* relaxed: our own */
+    note_count(&self->n_pushed, 1);                 /* before a thief can finish it [COUNT-1] */
+    note_load_fill(load, 0, serial, note_queue_ahead(queue, 0));
+    note_queue_publish(queue, 1);
+    return true;
+}
+
+/* Puts the load's next task into the worker's queue, or into its lane if the queue is full. */
+static inline int note_inside_put(struct note_worker *self, struct note_load *load)
+{
+    if (note_inside_keep(self, load))
         return 0;
-    }
     do {
         tp_spin_lock(&self->lane->lock);
-        size_t n_put = note_lane_put(self->lane, payload, 1);
+        size_t n_put = note_lane_put(self->lane, load, 1);
         tp_spin_unlock(&self->lane->lock);
         if (n_put == 1)
             return 0;
@@ -624,153 +777,359 @@ static inline int note_inside_put(struct note_worker *self, const char *const *p
     return TP_ENOMEM;
 }
 
-static inline int note_submit_inside(struct note_worker *self, const char *const *payloads, size_t n, size_t *n_accepted)
+static inline int note_submit_inside(struct note_worker *self, struct note_load *load)
 {
     struct note_pool *pool = self->pool;
+    size_t n_put = 0;
     int status = 0;
-    size_t i = 0;
-    while (i < n && status == 0) {
-        /* Relaxed: this worker drains what it accepts; it need not see the close at once. */
-        if (tp_load_rlx(&pool->life) != NOTE_OPEN)
-            status = TP_ECLOSED;
-        else
-            status = note_inside_put(self, &payloads[i]);
-        i += status == 0;
+    load->lane = self->lane;
+    while (load->i < load->n && status == 0) {
+        /* This worker drains what it accepts; it need not see the close at once. */
+        if (!tp_life_same(&pool->life, load->life)) {
+            status = tp_life_refusal(tp_life_look(&pool->life));
+            break;
+        }
+        status = note_inside_put(self, load);
+        n_put += status == 0;
+        load->i += status == 0;
     }
-    *n_accepted = i;
-    if (i > 0)
+    if (n_put > 0)
         tp_idle_notify(&pool->idle);
     return status;
 }
 
+/* Hands a load to the pool. Returns as note_submit; load->i is how many were accepted. */
+static inline int note_load_put(struct note_pool *pool, struct note_load *load)
+{
+    struct note_worker *self = note_self(pool);
+    return self ? note_submit_inside(self, load) : note_submit_outside(pool, load);
+}
+
+/* -- 14 Submit ----------------------------------------------------------------------------------
+ * The calls of submitters. */
+
+static inline struct note_load note_load_of(struct note_pool *pool, const char *const *payloads, size_t n)
+{
+    struct note_load load;
+    memset(&load, 0, sizeof load);
+    load.payloads = payloads;
+    load.n = n;
+    load.life = tp_life_look(&pool->life);
+    return load;
+}
+
+/* Hands a load to the pool, and counts what it refuses for want of room. */
+static inline int note_load_count(struct note_pool *pool, struct note_load *load)
+{
+    int status = note_load_put(pool, load);
+    return status;
+}
+
+/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+ * them. Returns as note_submit_batch. */
+static inline int note_load_submit(struct note_pool *pool, struct note_load *load, uint64_t *ids)
+{
+    if (!tp_life_is_open(load->life))
+        return tp_life_refusal(load->life);
+    (void)ids;
+    return note_load_count(pool, load);
+}
+
 int note_submit(struct note_pool *pool, const char *payload)
 {
-    size_t n_accepted;
-    struct note_worker *self = note_self(pool);
-    return self ? note_submit_inside(self, &payload, 1, &n_accepted) : note_submit_outside(pool, &payload, 1, &n_accepted);
+    struct note_load load = note_load_of(pool, &payload, 1);
+    return note_load_submit(pool, &load, NULL);
 }
 
 int note_submit_batch(struct note_pool *pool, const char *const *payloads, size_t n, size_t *n_accepted)
 {
-    size_t n_done = 0;
-    struct note_worker *self = note_self(pool);
-    int status = self ? note_submit_inside(self, payloads, n, &n_done) : note_submit_outside(pool, payloads, n, &n_done);
+    struct note_load load = note_load_of(pool, payloads, n);
+    int status = note_load_submit(pool, &load, NULL);
     if (n_accepted)
-        *n_accepted = n_done;
+        *n_accepted = load.i;
     return status;
 }
 
-/* -- 11 Open, join, close -----------------------------------------------------------------------
- * Open -> closing -> draining, one way, by whoever calls first [LIFE-1]. Two steps, because a
- * submitter may have seen the pool open and be about to put a task down: closing refuses, then
- * every lane's lock is passed once; after that all that was accepted is visible, and a worker that
- * finds nothing may leave [LIFE-2] (docs/shutdown.md). */
+/* -- 16 Clean-up --------------------------------------------------------------------------------
+ * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
-static uint32_t note_workers_wanted(const struct note_pool_settings *settings)
+/* Takes a task from anywhere it can be taken. Returns false if there is none. */
+static bool note_cleanup_take(struct note_pool *pool, struct note_slot *task)
 {
-    if (settings && settings->workers > 0)
-        return settings->workers;
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        if (note_lane_take(&pool->lanes[i], NULL, 1, task, 1) > 0)
+            return true;
+    uint32_t n_workers = note_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        if (note_queue_steal(&pool->workers[i].queue, NULL, task, 1) > 0)
+            return true;
+    return false;
+}
+
+size_t note_pool_cleanup(struct note_pool *pool)
+{
+    size_t n = 0;
+    struct note_slot task;
+    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && note_cleanup_take(pool, &task)) {
+        note_discard(pool, &task, TP_TASK_CANCELLED);
+        note_gone(pool, 1);
+        n++;
+    }
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        struct note_segment *spares = pool->lanes[i].spares;
+        pool->lanes[i].spares = NULL;
+        tp_spin_unlock(&pool->lanes[i].lock);
+        note_segments_free(spares);
+    }
+    return n;
+}
+
+/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+
+/* Tasks that are accepted and have not started. */
+static uint64_t note_sum_pending(struct note_pool *pool)
+{
+    uint64_t n = note_shared_pending(pool);
+    uint32_t n_workers = note_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        n += note_worker_pending(&pool->workers[i]);
+    return n;
+}
+
+/* What is in flight, looked at in one go. */
+struct note_look {
+    uint64_t n_gone, n_run, n_accepted; /* ever */
+    uint64_t pending, running;
+};
+
+/* Reads what is over first and what is accepted last, so nothing is negative; and again if tasks came
+ * or went meanwhile, for as long as that is reasonable. */
+static struct note_look note_look(struct note_pool *pool)
+{
+    struct note_look look;
+    uint64_t pending;
+    int tries = 8;
+    do {
+        look.n_gone = tp_load_acq(&pool->n_gone); /* pairs with the addition in note_gone */
+        look.n_run = note_sum_run(pool);
+        pending = note_sum_pending(pool);
+        look.n_accepted = note_sum_accepted(pool);
+    } while (--tries > 0 && look.n_gone + look.n_run != note_sum_finished(pool));
+    uint64_t in_flight = look.n_accepted - look.n_gone - look.n_run;
+    uint32_t n_workers = note_n_workers(pool);
+    look.running = in_flight > pending ? in_flight - pending : 0;
+    look.running = look.running < n_workers ? look.running : n_workers;
+    look.pending = in_flight - look.running;
+    return look;
+}
+
+static void note_counts_fill(struct note_pool *pool, const struct note_look *look, struct tp_pool_counts *out)
+{
+    struct tp_pool_counts now = {.capacity = UINT64_MAX, .free = UINT64_MAX, .pending = look->pending, .running = look->running};
+    (void)pool;
+    *out = now;
+}
+
+void note_pool_counts(struct note_pool *pool, struct tp_pool_counts *out)
+{
+    struct note_look look = note_look(pool);
+    note_counts_fill(pool, &look, out);
+}
+
+void note_pool_settings(struct note_pool *pool, struct tp_pool_settings *out)
+{
+    *out = pool->settings;
+}
+
+/* -- 21 Settings --------------------------------------------------------------------------------
+ * What was asked for, completed by what was configured. */
+
+static uint32_t note_workers_configured(void)
+{
     return 1;
 }
+
+/* Resolves the numbers of workers. */
+static void note_workers_resolve(const struct tp_pool_settings *asked, struct tp_pool_settings *is)
+{
+    is->workers = asked->workers > 0 ? asked->workers : note_workers_configured();
+    is->workers_min = is->workers;
+    is->workers_max = is->workers;
+    if (asked->workers_min == 0 && is->workers_min > is->workers)
+        is->workers_min = is->workers;
+}
+
+/* Fills *is with the settings in force. Returns 0 or TP_EINVAL. */
+static int note_settings_resolve(const struct tp_pool_settings *settings, struct tp_pool_settings *is)
+{
+    struct tp_pool_settings asked;
+    memset(&asked, 0, sizeof asked);
+    if (settings)
+        asked = *settings;
+    memset(is, 0, sizeof *is);
+    note_workers_resolve(&asked, is);
+    is->on_panic = asked.on_panic;
+    is->context = asked.context;
+    is->capacity = UINT64_MAX;
+    is->policy = TP_POLICY_FIFO;
+    is->stealing = TP_STEALING_HALF;
+    if (is->workers > NOTE_WORKERS_MAX || is->workers_max > NOTE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
+        return TP_EINVAL;
+    return tp_pool_settings_fit(&asked, is);
+}
+
+/* -- 22 Open, join, close -----------------------------------------------------------------------
+ * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void note_worker_init(struct note_pool *pool, uint32_t index)
 {
     struct note_worker *worker = &pool->workers[index];
     memset(worker, 0, offsetof(struct note_worker, queue)); /* the slots stay untouched pages */
+    note_queue_init(&worker->queue);
     worker->base.pool = pool;
     worker->base.index = index;
-    tp_crew_add(&pool->crew, &worker->base, "note", note_worker_main);
     worker->pool = pool;
+    note_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
     worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
-    note_queue_init(&worker->queue);
+    tp_crew_add(&pool->crew, &worker->base, "note", note_worker_main);
 }
 
-static int note_lanes_init(struct note_pool *pool)
+static int note_lanes_open(struct note_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_lanes; i++) {
-        int status = note_lane_init(&pool->lanes[i]);
-        if (status != 0) {
-            while (i > 0)
-                note_lane_free(&pool->lanes[--i]);
-            return status;
-        }
+    for (pool->n_lanes = NOTE_LANES_MIN; pool->n_lanes < pool->settings.workers && pool->n_lanes < NOTE_LANES_MAX;)
+        pool->n_lanes *= 2;
+    pool->lanes = aligned_alloc(alignof(struct note_lane), pool->n_lanes * sizeof *pool->lanes);
+    if (!pool->lanes)
+        return TP_ENOMEM;
+    uint32_t n = 0;
+    while (n < pool->n_lanes && note_lane_init(&pool->lanes[n]) == 0)
+        n++;
+    if (n == pool->n_lanes)
+        return 0;
+    while (n > 0)
+        note_lane_free(&pool->lanes[--n]);
+    free(pool->lanes);
+    pool->lanes = NULL;
+    return TP_ENOMEM;
+}
+
+/* Memory for tasks. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int note_tasks_open(struct note_pool *pool)
+{
+    int opened = note_lanes_open(pool);
+    return opened;
+}
+
+static void note_tasks_free(struct note_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        note_lane_free(&pool->lanes[i]);
+    free(pool->lanes);
+}
+
+/* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */
+static int note_workers_open(struct note_pool *pool)
+{
+    pool->n_records = pool->settings.workers_max;
+    pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
+    pool->workers = aligned_alloc(alignof(struct note_worker), pool->n_records * sizeof *pool->workers);
+    if (!pool->sleepers || !pool->workers) {
+        free(pool->sleepers);
+        free(pool->workers);
+        return TP_ENOMEM;
     }
+    tp_crew_init(&pool->crew);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        note_worker_init(pool, i);
     return 0;
 }
 
-/* Lets the workers leave when they find nothing more. */
+/* The pool's memory, after its last worker has left, or in a forked process, where there are none. */
+static void note_destroy(void *context)
+{
+    struct note_pool *pool = context;
+    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+        tp_crew_free(&pool->crew);
+    tp_life_free(&pool->life);
+    note_tasks_free(pool);
+    free(pool->sleepers);
+    free(pool->workers);
+    free(pool);
+}
+
+/* Tells the workers to finish what was accepted and to leave. */
 static void note_drain(struct note_pool *pool)
 {
-    tp_store_sc(&pool->life, NOTE_DRAINING); /* before the wake-up that sends workers to look at it */
+    tp_life_drain(&pool->life);
     tp_idle_wake_all(&pool->idle);
 }
 
-int note_pool_open(struct note_pool **out, const struct note_pool_settings *settings)
+/* Starts the workers and what else runs with the pool. Returns 0, or an error with all of it ended. */
+static int note_start(struct note_pool *pool)
 {
-    uint32_t n_workers = note_workers_wanted(settings);
-    if (n_workers > NOTE_WORKERS_MAX)
-        return TP_EINVAL;
-    int status = TP_ENOMEM;
+    int status = 0;
+    uint32_t n = pool->settings.workers, n_threads = n;
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    note_workers_use(pool, n);
+    for (uint32_t i = 0; status == 0 && i < n_threads; i++)
+        status = tp_idle_grow(&pool->idle, &pool->workers[i].base);
+    for (uint32_t i = n_threads; status == 0 && i < n; i++)
+        tp_idle_add_vacant(&pool->idle, &pool->workers[i].base);
+    if (status == 0) {
+        tp_life_open(&pool->life);
+        return 0;
+    }
+    uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    note_drain(pool);
+    tp_crew_wait(&pool->crew, TP_FOREVER);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        tp_crew_reap(&pool->workers[i].base);
+    tp_life_end(&pool->life, generation);
+    return status;
+}
+
+int note_pool_open(struct note_pool **out, const struct tp_pool_settings *settings)
+{
     struct note_pool *pool = aligned_alloc(alignof(struct note_pool), sizeof *pool);
     if (!pool)
-        return status;
+        return TP_ENOMEM;
     memset(pool, 0, sizeof *pool);
-    pool->n_workers = n_workers;
-    for (pool->n_lanes = NOTE_LANES_MIN; pool->n_lanes < n_workers && pool->n_lanes < NOTE_LANES_MAX;)
-        pool->n_lanes *= 2;
-    tp_atomic_init(&pool->life, NOTE_OPEN);
-    tp_waitlist_init(&pool->quiet);
-    pool->lanes = aligned_alloc(alignof(struct note_lane), pool->n_lanes * sizeof *pool->lanes);
-    if (!pool->lanes)
+    int status = note_settings_resolve(settings, &pool->settings);
+    if (status != 0)
         goto fail_pool;
-    status = note_lanes_init(pool);
+    status = tp_life_init(&pool->life);
     if (status != 0)
-        goto fail_lanes_memory;
-    status = TP_ENOMEM;
-    pool->workers = aligned_alloc(alignof(struct note_worker), n_workers * sizeof *pool->workers);
-    if (!pool->workers)
-        goto fail_lanes;
-    pool->sleepers = malloc(n_workers * sizeof(struct tp_worker *));
-    if (!pool->sleepers)
-        goto fail_workers_memory;
-    tp_idle_init(&pool->idle, pool->sleepers, n_workers);
-    for (uint32_t i = 0; i < n_workers; i++)
-        note_worker_init(pool, i);
-
-    tp_crew_init(&pool->crew);
-    uint32_t n_started = 0;
-    do
-        status = tp_idle_grow(&pool->idle, &pool->workers[n_started].base);
-    while (status == 0 && ++n_started < n_workers);
+        goto fail_pool;
+    status = note_tasks_open(pool);
     if (status != 0)
-        goto fail_workers;
+        goto fail_life;
+    status = note_workers_open(pool);
+    if (status != 0)
+        goto fail_tasks;
+    tp_waitlist_init(&pool->quiet);
+    pthread_mutex_init(&pool->control, NULL);
+    status = note_start(pool);
+    if (status != 0) {
+        note_destroy(pool);
+        return status;
+    }
     *out = pool;
     return 0;
 
-fail_workers:
-    note_drain(pool);
-    tp_crew_wait(&pool->crew, TP_FOREVER);
-    while (n_started > 0)
-        tp_crew_reap(&pool->workers[--n_started].base);
-    tp_crew_free(&pool->crew);
-    free(pool->sleepers);
-fail_workers_memory:
-    free(pool->workers);
-fail_lanes:
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        note_lane_free(&pool->lanes[i]);
-fail_lanes_memory:
-    free(pool->lanes);
+fail_tasks:
+    note_tasks_free(pool);
+fail_life:
+    tp_life_free(&pool->life);
 fail_pool:
     free(pool);
     return status;
 }
 
-int note_join_all(struct note_pool *pool, uint64_t deadline_ns)
+/* Waits until nothing is in flight. */
+static int note_await_quiet(struct note_pool *pool, uint64_t deadline_ns)
 {
-    if (note_self(pool))
-        return TP_EDEADLK;
     struct tp_waiter waiter;
     int status = 0;
     while (status == 0 && !note_is_quiet(pool)) {
@@ -784,25 +1143,89 @@ int note_join_all(struct note_pool *pool, uint64_t deadline_ns)
     return status;
 }
 
-int note_pool_close(struct note_pool *pool, uint64_t deadline_ns)
+int note_join_all(struct note_pool *pool, uint64_t deadline_ns)
 {
     if (note_self(pool))
         return TP_EDEADLK;
-    uint32_t life = NOTE_OPEN;
-    /* Losing means that another thread closes: wait with it. */
-    if (tp_cas_sc(&pool->life, &life, NOTE_CLOSING)) {
-        for (uint32_t i = 0; i < pool->n_lanes; i++) { /* [LIFE-2] the last submitters are through */
-            tp_spin_lock(&pool->lanes[i].lock);
-            tp_spin_unlock(&pool->lanes[i].lock);
-        }
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+        return TP_EFORKED;
+    return note_await_quiet(pool, deadline_ns);
+}
+
+/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+static void note_pass_locks(struct note_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        tp_spin_unlock(&pool->lanes[i].lock);
+    }
+}
+
+/* Takes the steps of closing, if this call is the first. Returns false if there is nothing to wait for. */
+static bool note_begin_close(struct note_pool *pool, bool cancel, uint32_t *generation)
+{
+    enum tp_life_outcome outcome = tp_life_close(&pool->life, cancel, generation);
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
+        tp_store_sc(&pool->stop, 1); /* before the wake-ups that send workers to look at it */
+    if (outcome == TP_LIFE_FIRST) {
+        note_pass_locks(pool);
         note_drain(pool);
     }
-    int status = tp_crew_wait(&pool->crew, deadline_ns);
+    return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
+}
+
+static int note_close(struct note_pool *pool, bool cancel, uint64_t deadline_ns)
+{
+    uint32_t generation;
+    if (note_self(pool))
+        return TP_EDEADLK;
+    tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see note_pool_reopen */
+    int status = 0;
+    if (note_begin_close(pool, cancel, &generation)) {
+        status = tp_crew_wait(&pool->crew, deadline_ns);
+        if (status == 0) {
+            for (uint32_t i = 0; i < pool->n_records; i++)
+                tp_crew_reap(&pool->workers[i].base);
+        }
+        if (status == 0)
+            tp_life_end(&pool->life, generation);
+    }
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    return status;
+}
+
+int note_pool_close(struct note_pool *pool, uint64_t deadline_ns)
+{
+    return note_close(pool, false, deadline_ns);
+}
+
+int note_pool_cancel(struct note_pool *pool, uint64_t deadline_ns)
+{
+    return note_close(pool, true, deadline_ns);
+}
+
+void note_pool_abandon(struct note_pool *pool)
+{
+    if (!pool)
+        return;
+    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+        note_destroy(pool);
+        return;
+    }
+    note_begin_close(pool, true, NULL);
+    tp_crew_abandon(&pool->crew, note_destroy, pool);
+}
+
+int note_pool_reopen(struct note_pool *pool)
+{
+    int status = tp_life_reopen(&pool->life);
     if (status != 0)
         return status;
-    for (uint32_t i = 0; i < pool->n_workers; i++)
-        tp_crew_reap(&pool->workers[i].base);
-    return 0;
+    /* One order with the additions in note_close [LIFE-5]: the last closers leave. */
+    while (tp_load_sc(&pool->n_closing) != 0)
+        sched_yield();
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    return note_start(pool);
 }
 
 void note_pool_free(struct note_pool *pool)
@@ -812,11 +1235,5 @@ void note_pool_free(struct note_pool *pool)
     int status = note_pool_close(pool, TP_FOREVER);
     tp_assert(status == 0); /* else a task of this pool frees it */
     (void)status;
-    tp_crew_free(&pool->crew);
-    for (uint32_t i = 0; i < pool->n_lanes; i++)
-        note_lane_free(&pool->lanes[i]);
-    free(pool->lanes);
-    free(pool->sleepers);
-    free(pool->workers);
-    free(pool);
+    note_destroy(pool);
 }

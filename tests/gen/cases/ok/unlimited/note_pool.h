@@ -31,28 +31,30 @@ extern "C" {
 #endif
 
 /* Runs one task on a worker; written by the host. payload: the task's own copy.
- * Returns 0, or a negative value if the task failed: it is counted, nothing else stops. */
+ * Returns 0, or a negative value if the task failed: it is counted, nothing else stops. May call
+ * tp_panic instead; tp_task_check says whether it was asked to stop. */
 int write_note(const char *payload);
 
 /* A pool of threads that run write_note. Opaque; any thread may use it. */
 struct note_pool;
 
-/* What can still be chosen when the pool is opened. 0 in a field means: as configured. */
-struct note_pool_settings {
-    uint32_t workers; /* threads, at most 4096 */
-};
-
 /* note_pool_open: make a pool and start its workers.
  * out:      receives the pool; untouched on error. Ends with note_pool_free.
  * settings: read during the call only; NULL means all as configured.
- * Returns 0, TP_EINVAL (a field out of range), TP_ENOMEM, or TP_ETHREAD (nothing is left running).
+ * Returns 0, TP_EINVAL (a field out of range, or a choice this code was not generated for),
+ * TP_ENOMEM, or TP_ETHREAD (nothing is left running).
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
-int note_pool_open(struct note_pool **out, const struct note_pool_settings *settings);
+int note_pool_open(struct note_pool **out, const struct tp_pool_settings *settings);
+
+/* note_pool_settings: the settings in force, all of them resolved.
+ * out: filled; a number that this pool has no use for is 0.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void note_pool_settings(struct note_pool *pool, struct tp_pool_settings *out);
 
 /* note_submit: hand one task to the pool.
  * payload: copied into the pool's queue; what it points to must live until the task has run.
  * On any error the task was not accepted and will not run.
- * Returns 0, TP_ECLOSED, TP_ENOMEM, or as said above.
+ * Returns 0, TP_ECLOSED, TP_ENOMEM, TP_EFORKED (in a child process), or as said above.
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
  */
 int note_submit(struct note_pool *pool, const char *payload);
@@ -69,23 +71,49 @@ int note_submit_batch(struct note_pool *pool, const char *const *payloads, size_
 /* note_join_all: wait until the pool is quiet: every accepted task finished, also those that
  * tasks submitted meanwhile.
  * deadline_ns: a point on tp_clock_now_ns(), e.g. tp_deadline_in_ns(TP_SECOND); or TP_FOREVER.
- * Returns 0, TP_ETIMEDOUT, or TP_EDEADLK when called by a task of this pool.
+ * Returns 0, TP_ETIMEDOUT, TP_EFORKED, or TP_EDEADLK when called by a task of this pool.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int note_join_all(struct note_pool *pool, uint64_t deadline_ns);
 
 /* note_pool_close: refuse new tasks, wake every waiting submitter with TP_ECLOSED, finish the
  * tasks already accepted, and end the workers. Any number of calls, from any threads.
  * deadline_ns: when to stop waiting; the pool goes on closing, and a later call waits again.
- * Returns 0 when no worker is left, TP_ETIMEDOUT, or TP_EDEADLK when called by a task of this
- * pool (which is then not closed).
+ * Returns 0 when no worker is left, TP_ETIMEDOUT (note_pool_counts says what did not finish), or
+ * TP_EDEADLK when called by a task of this pool (which is then not closed).
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int note_pool_close(struct note_pool *pool, uint64_t deadline_ns);
+
+/* note_pool_cancel: note_pool_close that runs no further task: those that have not started are
+ * cancelled, those that run are asked to stop, see tp_task_check.
+ * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
+int note_pool_cancel(struct note_pool *pool, uint64_t deadline_ns);
+
+/* note_pool_abandon: note_pool_cancel and note_pool_free without waiting: the last worker gives the
+ * memory back, whenever it comes to that. Also for a task of this pool.
+ * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void note_pool_abandon(struct note_pool *pool);
+
+/* note_pool_reopen: open a closed pool again, as it was opened, with fresh counters.
+ * Returns 0, TP_EINVAL (it is not closed, or not yet), TP_EFORKED, or TP_ETHREAD (it stays closed).
+ * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
+int note_pool_reopen(struct note_pool *pool);
+
+/* note_pool_cleanup: cancel every task that has not started, and give spare memory back.
+ * Returns how many tasks were cancelled.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t note_pool_cleanup(struct note_pool *pool);
 
 /* note_pool_free: close without a deadline and give the memory back.
  * pool: no other thread may be inside a call on it; NULL does nothing. Must not be called by a
  *       task of this pool.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 void note_pool_free(struct note_pool *pool);
+
+/* note_pool_counts: how full the pool is.
+ * out: filled; see struct tp_pool_counts.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void note_pool_counts(struct note_pool *pool, struct tp_pool_counts *out);
 
 #ifdef __cplusplus
 }

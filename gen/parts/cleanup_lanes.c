@@ -1,0 +1,42 @@
+
+/* -- 16 Clean-up --------------------------------------------------------------------------------
+ * Takes every task that has not started out of the pool, as a thief would: one at a time. */
+
+/* Takes a task from anywhere it can be taken. Returns false if there is none. */
+static bool job_cleanup_take(struct job_pool *pool, struct job_slot *task)
+{
+    for (uint32_t i = 0; i < pool->n_lanes; i++)
+        if (job_lane_take(&pool->lanes[i], NULL, 1, task, 1) > 0)
+            return true;
+#if WITH_STEALING
+    uint32_t n_workers = job_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers; i++)
+        if (job_queue_steal(&pool->workers[i].queue, NULL, task, 1) > 0)
+            return true;
+#endif
+#if WITH_NEWEST
+    for (uint32_t i = 0; i < n_workers; i++)
+        if (job_newest_take(&pool->workers[i], task))
+            return true;
+#endif
+    return false;
+}
+
+size_t job_pool_cleanup(struct job_pool *pool)
+{
+    size_t n = 0;
+    struct job_slot task;
+    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && job_cleanup_take(pool, &task)) {
+        job_discard(pool, &task, TP_TASK_CANCELLED);
+        job_gone(pool, 1);
+        n++;
+    }
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        tp_spin_lock(&pool->lanes[i].lock);
+        struct job_segment *spares = pool->lanes[i].spares;
+        pool->lanes[i].spares = NULL;
+        tp_spin_unlock(&pool->lanes[i].lock);
+        job_segments_free(spares);
+    }
+    return n;
+}

@@ -1,0 +1,31 @@
+
+/* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
+ * false if it was cancelled meanwhile. */
+static bool job_run_here(struct job_pool *pool, struct job_slot *task)
+{
+    struct tp_run run;
+    job_run_init(pool, &run, UINT_MAX);
+#if WITH_TRACKING
+    if (!tp_track_start(&pool->track, task->id))
+        return false;
+    run.id = task->id;
+#endif
+    struct tp_task_result result;
+    tp_run_enter(&run);
+    if (setjmp(run.point) == 0)
+        result = job_returned(VALUE_RUN(task->payload));
+    else
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
+#if WITH_TRACKING
+    tp_track_finish(&pool->track, task->id, result);
+#endif
+#if WITH_STATS
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+#endif
+    return true;
+}

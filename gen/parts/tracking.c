@@ -1,0 +1,32 @@
+
+/* -- 15 Waiting for one task --------------------------------------------------------------------
+ * Records are kept by the library; here are the pool's own rules. */
+
+int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
+{
+    for (struct tp_run *run = tp_run_self(); run; run = run->outer)
+        if (run->owner == pool && run->id == id && id != 0)
+            return TP_EDEADLK;
+    return tp_track_wait(&pool->track, id, deadline_ns, result);
+}
+
+int job_join(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
+{
+    int status = job_wait(pool, id, deadline_ns, result);
+    return status == 0 ? tp_track_release(&pool->track, id) : status;
+}
+
+int job_detach(struct job_pool *pool, uint64_t id)
+{
+    return tp_track_release(&pool->track, id);
+}
+
+int job_cancel_task(struct job_pool *pool, uint64_t id)
+{
+    return tp_track_cancel(&pool->track, id);
+}
+
+size_t job_tasks(struct job_pool *pool, struct tp_task_info *infos, size_t n)
+{
+    return tp_track_list(&pool->track, infos, n);
+}

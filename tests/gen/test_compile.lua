@@ -117,6 +117,28 @@ status, said, err = lib.sh(build:format(root, root, root), dir)
 lib.check("a host in C++ is built and runs", status == 0, err)
 lib.equal("a host in C++", said, "5049 102 1\n")
 
+-- The goldens, with headers that declare the payloads and nothing else.
+local OK = "tests/gen/cases/ok"
+local stubs, all = lib.dir(), {}
+for file in lib.names(OK):gmatch("[^\n]+%.pool") do
+  local source = lib.read(OK .. "/" .. file)
+  local tag = source:match('payload *= "struct ([%w_]+)') or "none"
+  for name in source:gmatch('include "([^"]+)"') do
+    os.execute(("mkdir -p %s/$(dirname %s)"):format(lib.quote(stubs), lib.quote(name)))
+    lib.write(stubs .. "/" .. name, ("#ifndef TAG_%s\n#define TAG_%s\nstruct %s {\n    int x;\n};\n#endif\n"):format(tag, tag, tag))
+  end
+  local dir_of = OK .. "/" .. file:gsub("%.pool$", "")
+  all[#all + 1] = ('#include "%s/%s/%s"\n'):format(lib.root, dir_of, lib.names(dir_of):match("[^\n]+%.h"))
+end
+lib.write(stubs .. "/all.cc", table.concat(all))
+local stub = " -I" .. lib.quote(stubs)
+for _, cc in ipairs { "gcc", "clang" } do
+  status, _, err = lib.sh(("ls %s/*/*.c | xargs -n 6 -P 2 %s %s"):format(OK, cc, C .. stub))
+  lib.check("goldens with " .. cc, status == 0, err)
+end
+status, _, err = lib.sh(("g++ -x c++ -std=c++17 %s all.cc"):format(FLAGS), stubs)
+lib.check("headers of goldens in g++", status == 0, err)
+
 local style = lib.quote("file:" .. lib.root .. "/.clang-format")
 status, _, err = lib.sh(("clang-format --style=%s --dry-run -Werror made/*"):format(style), dir)
 lib.check("formatted", status == 0, err)

@@ -50,7 +50,7 @@ local switches = {
   { name = "WITH_DROPPED", on = function(v, is) return is.WITH_BOUNDED and says(v.overload, "dropped") end,
     absent = "notice of dropped tasks", of = { "WITH_DROP_OLDEST", "WITH_DROP_NEWEST" } },
 
-  { name = "WITH_STEALING", on = function(v) return v.stealing.word == "on" end, absent = "stealing" },
+  { name = "WITH_STEALING", on = function(v) return v.stealing.word == "on" end, absent = "stealing", of = { "WITH_RING" } },
   { name = "WITH_BOARD", on = function(_, is) return is.WITH_CLASSES or is.WITH_DROP_OLDEST end },
   { name = "WITH_RING", on = function(_, is) return not is.WITH_BOARD or is.WITH_ADAPTIVE and is.WITH_STEALING end },
   { name = "WITH_HALF", on = function(v, is)
@@ -144,15 +144,15 @@ end
 
 -- What of an option's block has no meaning for this pool.
 local function hidden(is)
-  return { queue = not is.WITH_RING, batch = not is.WITH_RING, victims = not is.WITH_RING,
-    newest = is.WITH_LIFO or is.WITH_BOARD, exceed = not is.WITH_BOUNDED }
+  return { newest = is.WITH_LIFO or is.WITH_BOARD, exceed = not is.WITH_BOUNDED }
 end
 
 -- The resolved options as { name, text, default }, in the schema's order; those without a meaning
 -- for this pool are not among them.
 local function facts(pool, is)
   local list = {}
-  local idle = { overload = not is.WITH_BOUNDED, pending = not is.WITH_BOUNDED or not is.WITH_PRIORITY }
+  local idle = { overload = not is.WITH_BOUNDED, stealing = not is.WITH_RING,
+    pending = not is.WITH_BOUNDED or not is.WITH_PRIORITY }
   for _, option in ipairs(schema.pool) do
     local set = pool.values[option.name]
     if set and not idle[option.name] then

@@ -7,7 +7,6 @@
  *     workers   = 1
  *     capacity  = 64
  *   * policy    = fifo
- *   * stealing  = on
  *     overload  = drop_oldest { dropped = forget_sample }
  *   * tasks     = function
  *   * expire    = off

@@ -7,7 +7,6 @@
  *   * workers   = cores
  *   * capacity  = 1024
  *     policy    = fair(people = 4, robots = 1) { slice = 5ms }
- *     stealing  = off
  *     overload  = caller_runs
  *   * tasks     = function
  *   * expire    = off
@@ -16,8 +15,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, waiting for room, stealing, tracking, time limit, expiry of workers,
- * tuning, statistics, table of functions. */
+ * Left out: preallocation, waiting for room, tracking, time limit, expiry of workers, tuning,
+ * statistics, table of functions. */
 #ifndef QUERY_POOL_H
 #define QUERY_POOL_H
 

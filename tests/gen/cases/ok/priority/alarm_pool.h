@@ -8,7 +8,6 @@
  *     capacity  = 100
  *     pending   = 50
  *     policy    = priority(urgent, normal, idle) { exceed = 16  age = 32 }
- *   * stealing  = on
  *     overload  = reject
  *   * tasks     = function
  *   * expire    = off

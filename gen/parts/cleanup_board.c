@@ -1,5 +1,5 @@
 
-/* -- 16 Clean-up and help -----------------------------------------------------------------------
+/* -- 18 Clean-up and help -----------------------------------------------------------------------
  * Threads that are not the pool's workers take tasks from the board, to run or to cancel them. */
 
 /* Takes the next task by the pool's policy. Returns false if there is none. */

@@ -1,5 +1,5 @@
 
-/* -- 16 Clean-up --------------------------------------------------------------------------------
+/* -- 18 Clean-up --------------------------------------------------------------------------------
  * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
 /* Takes a task from anywhere it can be taken. Returns false if there is none. */

@@ -1,5 +1,5 @@
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -99,7 +99,8 @@ static void job_tell_quiet(struct job_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void job_gone(struct job_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in job_sum_finished */
+    /* Release half: pairs with the acquire in job_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
 #if WITH_BOUNDED && WITH_BLOCK
     job_tell_room(pool, n > 1 ? UINT32_MAX : 1);
 #endif

@@ -1,5 +1,5 @@
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void job_worker_init(struct job_pool *pool, uint32_t index)
@@ -209,7 +209,7 @@ int job_pool_open(struct job_pool **out, const struct tp_pool_settings *settings
         tp_waitlist_init(&pool->room[i]);
 #endif
 #if WITH_STATS
-    pool->opened_ns = tp_clock_now_ns();
+    tp_atomic_init(&pool->opened_ns, tp_clock_now_ns());
 #endif
     status = job_start(pool);
     if (status != 0) {
@@ -305,7 +305,7 @@ static int job_close(struct job_pool *pool, bool cancel, uint64_t deadline_ns)
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

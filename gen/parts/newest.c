@@ -1,5 +1,5 @@
 
-/* -- 9 Newest child -----------------------------------------------------------------------------
+/* -- 10 Newest child ----------------------------------------------------------------------------
  * A task's last submitted child runs next, while its data is warm, at most JOB_NEWEST times in a row.
  * Claim, then copy: whoever moves the state from FULL to BUSY owns the slot. Thieves take it only in
  * the last round of a search, so that a long task does not keep its child from running. */

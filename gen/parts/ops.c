@@ -1,5 +1,5 @@
 
-/* -- 23 The pool behind a table of functions ---------------------------------------------------- */
+/* -- 26 The pool behind a table of functions ------------------------------------------------- */
 
 static int job_ops_open(void **out, const struct tp_pool_settings *settings)
 {

@@ -1,5 +1,5 @@
 
-/* -- 10 Overload --------------------------------------------------------------------------------
+/* -- 14 Overload --------------------------------------------------------------------------------
  * What happens to a task when the pool is full. Each function deals with the load's next task and
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */

@@ -7,7 +7,6 @@
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 #if WITH_AUTO || WITH_ADAPTIVE
 size_t job_pool_decisions(struct job_pool *pool, struct tp_decision *out, size_t n)

@@ -1,5 +1,5 @@
 
-/* -- 6 Room -------------------------------------------------------------------------------------
+/* -- 7 Room -------------------------------------------------------------------------------------
  * The capacity, under the board's lock: tasks accepted less tasks over. What is over is a sum, made
  * again only when the pool looks full, so a task is refused only while it really is [ROOM-2]. */
 

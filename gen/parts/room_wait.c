@@ -1,5 +1,5 @@
 
-/* -- 7 Waiting for room -------------------------------------------------------------------------
+/* -- 8 Waiting for room -------------------------------------------------------------------------
  * The submitter waits. Each task that is over wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { JOB_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */

@@ -1,5 +1,5 @@
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t job_workers_configured(void)

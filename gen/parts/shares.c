@@ -1,5 +1,5 @@
 
-/* -- 13 Shares ----------------------------------------------------------------------------------
+/* -- 20 Shares ----------------------------------------------------------------------------------
  * What the classes have had: copies, made under the board's lock. */
 
 void job_pool_shares(struct job_pool *pool, struct tp_share *out)

@@ -1,5 +1,5 @@
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -135,8 +135,8 @@ struct job_pool {
     tp_atomic(uint64_t) n_here_failed;
     tp_atomic(uint64_t) n_here_panicked;
     tp_atomic(uint32_t) n_busy, most_busy; /* workers that run tasks; by workers as that changes */
-    uint64_t gone_before, run_before; /* tasks over when the pool was last reopened; by reopen */
-    uint64_t opened_ns;
+    /* When the pool was last opened or reopened, and tasks over then; written there. */
+    tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 #endif
 };
 

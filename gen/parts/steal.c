@@ -1,5 +1,5 @@
 
-/* -- 10 Stealing --------------------------------------------------------------------------------
+/* -- 11 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 

@@ -1,5 +1,5 @@
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct job_load job_load_of(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n)

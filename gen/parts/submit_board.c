@@ -1,5 +1,5 @@
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 

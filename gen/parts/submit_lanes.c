@@ -1,5 +1,5 @@
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
  * saw it first [LIFE-2] [LIFE-3]. */

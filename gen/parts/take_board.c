@@ -1,5 +1,5 @@
 
-/* -- 11 Taking from the board -------------------------------------------------------------------
+/* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
 /* Lets others see how many tasks are on the board. The room lock is held. */

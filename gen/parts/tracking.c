@@ -1,5 +1,5 @@
 
-/* -- 15 Waiting for one task --------------------------------------------------------------------
+/* -- 17 Waiting for one task --------------------------------------------------------------------
  * Records are kept by the library; here are the pool's own rules. */
 
 int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)

@@ -1,5 +1,5 @@
 
-/* -- 17 Tuning ----------------------------------------------------------------------------------
+/* -- 21 Tuning ----------------------------------------------------------------------------------
  * Capacity and number of workers change while the pool runs. Nobody is stopped: what is in flight
  * stays, a surplus worker leaves after its task. */
 

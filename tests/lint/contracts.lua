@@ -3,7 +3,7 @@
 local TAGS = "%[thread: [^%]]+%] %[suspends: [^%]]+%] %[blocks: [^%]]+%] %[allocates: [^%]]+%]"
 
 -- What the host writes and the pool calls; its comment says so in its own words.
-local HOSTS = { VALUE_RUN = true }
+local HOSTS = { VALUE_RUN = true, VALUE_DROPPED = true }
 
 local function is_public(path)
   return path:match "^runtime/[^/]+%.h$" or path:match "^runtime/base/[^/]+%.h$"

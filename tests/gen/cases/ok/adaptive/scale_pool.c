@@ -24,7 +24,6 @@
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -838,7 +837,7 @@ static bool scale_board_pick(struct scale_board *board, struct scale_turn *turn,
     return true;
 }
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -903,7 +902,7 @@ static inline void scale_tell_room(struct scale_pool *pool, uint32_t n)
             tp_waitlist_wake(&pool->room[i], n);
 }
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -976,12 +975,13 @@ static void scale_tell_quiet(struct scale_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void scale_gone(struct scale_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in scale_sum_finished */
+    /* Release half: pairs with the acquire in scale_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
     scale_tell_room(pool, n > 1 ? UINT32_MAX : 1);
     scale_tell_quiet(pool);
 }
 
-/* -- 6 Room -------------------------------------------------------------------------------------
+/* -- 7 Room -------------------------------------------------------------------------------------
  * The capacity, under the board's lock: tasks accepted less tasks over. What is over is a sum, made
  * again only when the pool looks full, so a task is refused only while it really is [ROOM-2]. */
 
@@ -1012,7 +1012,7 @@ static bool scale_room_find(struct scale_pool *pool, const struct scale_load *lo
     return found;
 }
 
-/* -- 7 Waiting for room -------------------------------------------------------------------------
+/* -- 8 Waiting for room -------------------------------------------------------------------------
  * The submitter waits. Each task that is over wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { SCALE_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */
@@ -1054,7 +1054,7 @@ static int scale_room_wait(struct scale_pool *pool, struct scale_load *load)
     return status;
 }
 
-/* -- 8 Running a task ---------------------------------------------------------------------------
+/* -- 9 Running a task ---------------------------------------------------------------------------
  * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
  * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
@@ -1140,7 +1140,7 @@ static bool scale_run_here(struct scale_pool *pool, struct scale_slot *task)
     return true;
 }
 
-/* -- 10 Stealing --------------------------------------------------------------------------------
+/* -- 11 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
@@ -1199,7 +1199,7 @@ static bool scale_steal(struct scale_worker *self, struct scale_slot *task, uint
     return false;
 }
 
-/* -- 11 Taking from the board -------------------------------------------------------------------
+/* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
 /* Lets others see how many tasks are on the board. The room lock is held. */
@@ -1233,7 +1233,7 @@ static bool scale_take(struct scale_worker *self, struct scale_slot *task, uint3
     return found;
 }
 
-/* -- 12 Worker loop -----------------------------------------------------------------------------
+/* -- 13 Worker loop -----------------------------------------------------------------------------
  * Own tasks first, then what is there for any worker, then the queues of others, then a short
  * search, then sleep. */
 
@@ -1318,7 +1318,7 @@ static void scale_worker_main(struct tp_worker *worker)
     tp_run_leave(&self->run);
 }
 
-/* -- 10 Overload --------------------------------------------------------------------------------
+/* -- 14 Overload --------------------------------------------------------------------------------
  * What happens to a task when the pool is full. Each function deals with the load's next task and
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
@@ -1348,7 +1348,7 @@ static int scale_full(struct scale_pool *pool, struct scale_load *load)
     return scale_full_block(pool, load);
 }
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
@@ -1414,7 +1414,7 @@ static int scale_load_put(struct scale_pool *pool, struct scale_load *load)
     return status;
 }
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct scale_load scale_load_of(struct scale_pool *pool, struct image *const *payloads, size_t n)
@@ -1486,7 +1486,7 @@ int scale_submit_batch_class(struct scale_pool *pool, const enum scale_class *cl
     return status;
 }
 
-/* -- 16 Clean-up and help -----------------------------------------------------------------------
+/* -- 18 Clean-up and help -----------------------------------------------------------------------
  * Threads that are not the pool's workers take tasks from the board, to run or to cancel them. */
 
 /* Takes the next task by the pool's policy. Returns false if there is none. */
@@ -1539,7 +1539,7 @@ size_t scale_pool_cleanup(struct scale_pool *pool)
     return n;
 }
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 size_t scale_pool_decisions(struct scale_pool *pool, struct tp_decision *out, size_t n)
 {
@@ -1614,7 +1614,7 @@ void scale_pool_settings(struct scale_pool *pool, struct tp_pool_settings *out)
     *out = pool->settings;
 }
 
-/* -- 13 Shares ----------------------------------------------------------------------------------
+/* -- 20 Shares ----------------------------------------------------------------------------------
  * What the classes have had: copies, made under the board's lock. */
 
 void scale_pool_shares(struct scale_pool *pool, struct tp_share *out)
@@ -1633,7 +1633,7 @@ size_t scale_pool_history(struct scale_pool *pool, struct tp_slice *out, size_t 
     return n;
 }
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t scale_workers_configured(void)
@@ -1677,7 +1677,7 @@ static int scale_settings_resolve(const struct tp_pool_settings *settings, struc
     return tp_pool_settings_fit(&asked, is);
 }
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void scale_worker_init(struct scale_pool *pool, uint32_t index)
@@ -1874,7 +1874,7 @@ static int scale_close(struct scale_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

@@ -7,7 +7,6 @@
  *     workers   = 1
  *     capacity  = 64
  *   * policy    = fifo
- *   * stealing  = on
  *     overload  = drop_oldest { dropped = forget_sample }
  *   * tasks     = function
  *   * expire    = off
@@ -23,7 +22,6 @@
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,7 +259,7 @@ static bool sample_board_pick(struct sample_board *board, struct sample_slot *ta
     return true;
 }
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -313,7 +311,7 @@ static inline uint32_t sample_n_workers(struct sample_pool *pool)
     return tp_load_acq(&pool->n_workers); /* pairs with the release in sample_workers_use: they are filled */
 }
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -382,11 +380,12 @@ static void sample_tell_quiet(struct sample_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void sample_gone(struct sample_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in sample_sum_finished */
+    /* Release half: pairs with the acquire in sample_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
     sample_tell_quiet(pool);
 }
 
-/* -- 6 Room -------------------------------------------------------------------------------------
+/* -- 7 Room -------------------------------------------------------------------------------------
  * The capacity, under the board's lock: tasks accepted less tasks over. What is over is a sum, made
  * again only when the pool looks full, so a task is refused only while it really is [ROOM-2]. */
 
@@ -417,7 +416,7 @@ static bool sample_room_find(struct sample_pool *pool, const struct sample_load 
     return found;
 }
 
-/* -- 8 Running a task ---------------------------------------------------------------------------
+/* -- 9 Running a task ---------------------------------------------------------------------------
  * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
  * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
@@ -502,7 +501,7 @@ static bool sample_run_here(struct sample_pool *pool, struct sample_slot *task)
     return true;
 }
 
-/* -- 11 Taking from the board -------------------------------------------------------------------
+/* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
 /* Lets others see how many tasks are on the board. The room lock is held. */
@@ -529,7 +528,7 @@ static bool sample_take(struct sample_worker *self, struct sample_slot *task, ui
     return found;
 }
 
-/* -- 12 Worker loop -----------------------------------------------------------------------------
+/* -- 13 Worker loop -----------------------------------------------------------------------------
  * Own tasks first, then what is there for any worker, then the queues of others, then a short
  * search, then sleep. */
 
@@ -602,7 +601,7 @@ static void sample_worker_main(struct tp_worker *worker)
     tp_run_leave(&self->run);
 }
 
-/* -- 10 Overload --------------------------------------------------------------------------------
+/* -- 14 Overload --------------------------------------------------------------------------------
  * What happens to a task when the pool is full. Each function deals with the load's next task and
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
@@ -633,7 +632,7 @@ static int sample_full(struct sample_pool *pool, struct sample_load *load)
     return sample_full_drop_oldest(pool, load);
 }
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
@@ -697,7 +696,7 @@ static int sample_load_put(struct sample_pool *pool, struct sample_load *load)
     return status;
 }
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct sample_load sample_load_of(struct sample_pool *pool, struct sample const *payloads, size_t n)
@@ -742,7 +741,7 @@ int sample_submit_batch(struct sample_pool *pool, struct sample const *payloads,
     return status;
 }
 
-/* -- 16 Clean-up and help -----------------------------------------------------------------------
+/* -- 18 Clean-up and help -----------------------------------------------------------------------
  * Threads that are not the pool's workers take tasks from the board, to run or to cancel them. */
 
 /* Takes the next task by the pool's policy. Returns false if there is none. */
@@ -792,7 +791,7 @@ size_t sample_pool_cleanup(struct sample_pool *pool)
     return n;
 }
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 /* Tasks that are accepted and have not started. */
 static uint64_t sample_sum_pending(struct sample_pool *pool)
@@ -856,7 +855,7 @@ void sample_pool_settings(struct sample_pool *pool, struct tp_pool_settings *out
     *out = pool->settings;
 }
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t sample_workers_configured(void)
@@ -895,7 +894,7 @@ static int sample_settings_resolve(const struct tp_pool_settings *settings, stru
     return tp_pool_settings_fit(&asked, is);
 }
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void sample_worker_init(struct sample_pool *pool, uint32_t index)
@@ -1084,7 +1083,7 @@ static int sample_close(struct sample_pool *pool, bool cancel, uint64_t deadline
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

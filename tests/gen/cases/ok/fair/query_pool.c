@@ -7,7 +7,6 @@
  *   * workers   = cores
  *   * capacity  = 1024
  *     policy    = fair(people = 4, robots = 1) { slice = 5ms }
- *     stealing  = off
  *     overload  = caller_runs
  *   * tasks     = function
  *   * expire    = off
@@ -16,14 +15,13 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, waiting for room, stealing, tracking, time limit, expiry of workers,
- * tuning, statistics, table of functions. */
+ * Left out: preallocation, waiting for room, tracking, time limit, expiry of workers, tuning,
+ * statistics, table of functions. */
 #include "query_pool.h"
 
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -421,7 +419,7 @@ static bool query_board_pick(struct query_board *board, struct query_turn *turn,
     return true;
 }
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -474,7 +472,7 @@ static inline uint32_t query_n_workers(struct query_pool *pool)
     return tp_load_acq(&pool->n_workers); /* pairs with the release in query_workers_use: they are filled */
 }
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -543,11 +541,12 @@ static void query_tell_quiet(struct query_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void query_gone(struct query_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in query_sum_finished */
+    /* Release half: pairs with the acquire in query_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
     query_tell_quiet(pool);
 }
 
-/* -- 6 Room -------------------------------------------------------------------------------------
+/* -- 7 Room -------------------------------------------------------------------------------------
  * The capacity, under the board's lock: tasks accepted less tasks over. What is over is a sum, made
  * again only when the pool looks full, so a task is refused only while it really is [ROOM-2]. */
 
@@ -578,7 +577,7 @@ static bool query_room_find(struct query_pool *pool, const struct query_load *lo
     return found;
 }
 
-/* -- 8 Running a task ---------------------------------------------------------------------------
+/* -- 9 Running a task ---------------------------------------------------------------------------
  * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
  * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
@@ -662,7 +661,7 @@ static bool query_run_here(struct query_pool *pool, struct query_slot *task)
     return true;
 }
 
-/* -- 11 Taking from the board -------------------------------------------------------------------
+/* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
 /* Lets others see how many tasks are on the board. The room lock is held. */
@@ -691,7 +690,7 @@ static bool query_take(struct query_worker *self, struct query_slot *task, uint3
     return found;
 }
 
-/* -- 12 Worker loop -----------------------------------------------------------------------------
+/* -- 13 Worker loop -----------------------------------------------------------------------------
  * Own tasks first, then what is there for any worker, then the queues of others, then a short
  * search, then sleep. */
 
@@ -764,7 +763,7 @@ static void query_worker_main(struct tp_worker *worker)
     tp_run_leave(&self->run);
 }
 
-/* -- 10 Overload --------------------------------------------------------------------------------
+/* -- 14 Overload --------------------------------------------------------------------------------
  * What happens to a task when the pool is full. Each function deals with the load's next task and
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
@@ -788,7 +787,7 @@ static int query_full(struct query_pool *pool, struct query_load *load)
     return query_full_run(pool, load);
 }
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
@@ -852,7 +851,7 @@ static int query_load_put(struct query_pool *pool, struct query_load *load)
     return status;
 }
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct query_load query_load_of(struct query_pool *pool, struct query const *payloads, size_t n)
@@ -924,7 +923,7 @@ int query_submit_batch_class(struct query_pool *pool, const enum query_class *cl
     return status;
 }
 
-/* -- 16 Clean-up and help -----------------------------------------------------------------------
+/* -- 18 Clean-up and help -----------------------------------------------------------------------
  * Threads that are not the pool's workers take tasks from the board, to run or to cancel them. */
 
 /* Takes the next task by the pool's policy. Returns false if there is none. */
@@ -977,7 +976,7 @@ size_t query_pool_cleanup(struct query_pool *pool)
     return n;
 }
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 /* Tasks that are accepted and have not started. */
 static uint64_t query_sum_pending(struct query_pool *pool)
@@ -1041,7 +1040,7 @@ void query_pool_settings(struct query_pool *pool, struct tp_pool_settings *out)
     *out = pool->settings;
 }
 
-/* -- 13 Shares ----------------------------------------------------------------------------------
+/* -- 20 Shares ----------------------------------------------------------------------------------
  * What the classes have had: copies, made under the board's lock. */
 
 void query_pool_shares(struct query_pool *pool, struct tp_share *out)
@@ -1060,7 +1059,7 @@ size_t query_pool_history(struct query_pool *pool, struct tp_slice *out, size_t 
     return n;
 }
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t query_workers_configured(void)
@@ -1103,7 +1102,7 @@ static int query_settings_resolve(const struct tp_pool_settings *settings, struc
     return tp_pool_settings_fit(&asked, is);
 }
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void query_worker_init(struct query_pool *pool, uint32_t index)
@@ -1293,7 +1292,7 @@ static int query_close(struct query_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

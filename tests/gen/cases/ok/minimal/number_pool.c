@@ -23,7 +23,6 @@
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,7 +335,7 @@ static uint32_t number_lane_take(struct number_lane *lane, struct number_queue *
     return n;
 }
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -402,7 +401,7 @@ static inline void number_tell_room(struct number_pool *pool, uint32_t n)
             tp_waitlist_wake(&pool->room[i], n);
 }
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -483,12 +482,13 @@ static void number_tell_quiet(struct number_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void number_gone(struct number_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in number_sum_finished */
+    /* Release half: pairs with the acquire in number_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
     number_tell_room(pool, n > 1 ? UINT32_MAX : 1);
     number_tell_quiet(pool);
 }
 
-/* -- 6 Room -------------------------------------------------------------------------------------
+/* -- 7 Room -------------------------------------------------------------------------------------
  * The capacity, without a counter that every task writes. Room is given to lanes some at a time,
  * and a lane's credit pays for the tasks it accepts. Invariant [ROOM-1]: tasks in flight plus all
  * credit = granted - finished <= capacity. When nothing is left, unused credit is taken back from
@@ -559,7 +559,7 @@ static inline bool number_room_pay(struct number_lane *lane)
     return paid;
 }
 
-/* -- 7 Waiting for room -------------------------------------------------------------------------
+/* -- 8 Waiting for room -------------------------------------------------------------------------
  * The submitter waits. Each task that is over wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { NUMBER_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */
@@ -601,7 +601,7 @@ static int number_room_wait(struct number_pool *pool, struct number_load *load)
     return status;
 }
 
-/* -- 8 Running a task ---------------------------------------------------------------------------
+/* -- 9 Running a task ---------------------------------------------------------------------------
  * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
  * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
@@ -686,7 +686,7 @@ static bool number_run_here(struct number_pool *pool, struct number_slot *task)
     return true;
 }
 
-/* -- 10 Stealing --------------------------------------------------------------------------------
+/* -- 11 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
@@ -765,7 +765,7 @@ static bool number_take(struct number_worker *self, struct number_slot *task, ui
     return false;
 }
 
-/* -- 12 Worker loop -----------------------------------------------------------------------------
+/* -- 13 Worker loop -----------------------------------------------------------------------------
  * Own tasks first, then what is there for any worker, then the queues of others, then a short
  * search, then sleep. */
 
@@ -850,7 +850,7 @@ static void number_worker_main(struct tp_worker *worker)
     tp_run_leave(&self->run);
 }
 
-/* -- 10 Overload --------------------------------------------------------------------------------
+/* -- 14 Overload --------------------------------------------------------------------------------
  * What happens to a task when the pool is full. Each function deals with the load's next task and
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
@@ -880,7 +880,7 @@ static int number_full(struct number_pool *pool, struct number_load *load)
     return number_full_block(pool, load);
 }
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
  * saw it first [LIFE-2] [LIFE-3]. */
@@ -1007,7 +1007,7 @@ static inline int number_load_put(struct number_pool *pool, struct number_load *
     return self ? number_submit_inside(self, load) : number_submit_outside(pool, load);
 }
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct number_load number_load_of(struct number_pool *pool, uint64_t const *payloads, size_t n)
@@ -1052,7 +1052,7 @@ int number_submit_batch(struct number_pool *pool, uint64_t const *payloads, size
     return status;
 }
 
-/* -- 16 Clean-up --------------------------------------------------------------------------------
+/* -- 18 Clean-up --------------------------------------------------------------------------------
  * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
 /* Takes a task from anywhere it can be taken. Returns false if there is none. */
@@ -1087,7 +1087,7 @@ size_t number_pool_cleanup(struct number_pool *pool)
     return n;
 }
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 /* Tasks that are accepted and have not started. */
 static uint64_t number_sum_pending(struct number_pool *pool)
@@ -1153,7 +1153,7 @@ void number_pool_settings(struct number_pool *pool, struct tp_pool_settings *out
     *out = pool->settings;
 }
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t number_workers_configured(void)
@@ -1193,7 +1193,7 @@ static int number_settings_resolve(const struct tp_pool_settings *settings, stru
     return tp_pool_settings_fit(&asked, is);
 }
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void number_worker_init(struct number_pool *pool, uint32_t index)
@@ -1409,7 +1409,7 @@ static int number_close(struct number_pool *pool, bool cancel, uint64_t deadline
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

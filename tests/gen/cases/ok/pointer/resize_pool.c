@@ -23,7 +23,6 @@
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,7 +339,7 @@ static uint32_t resize_lane_take(struct resize_lane *lane, struct resize_queue *
     return n;
 }
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -402,8 +401,8 @@ struct resize_pool {
     tp_atomic(uint64_t) n_here_failed;
     tp_atomic(uint64_t) n_here_panicked;
     tp_atomic(uint32_t) n_busy, most_busy; /* workers that run tasks; by workers as that changes */
-    uint64_t gone_before, run_before;      /* tasks over when the pool was last reopened; by reopen */
-    uint64_t opened_ns;
+    /* When the pool was last opened or reopened, and tasks over then; written there. */
+    tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
@@ -437,7 +436,7 @@ static inline void resize_tell_room(struct resize_pool *pool, uint32_t n)
             tp_waitlist_wake(&pool->room[i], n);
 }
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -518,12 +517,13 @@ static void resize_tell_quiet(struct resize_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void resize_gone(struct resize_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in resize_sum_finished */
+    /* Release half: pairs with the acquire in resize_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
     resize_tell_room(pool, n > 1 ? UINT32_MAX : 1);
     resize_tell_quiet(pool);
 }
 
-/* -- 6 Room -------------------------------------------------------------------------------------
+/* -- 7 Room -------------------------------------------------------------------------------------
  * The capacity, without a counter that every task writes. Room is given to lanes some at a time,
  * and a lane's credit pays for the tasks it accepts. Invariant [ROOM-1]: tasks in flight plus all
  * credit = granted - finished <= capacity. When nothing is left, unused credit is taken back from
@@ -594,7 +594,7 @@ static inline bool resize_room_pay(struct resize_lane *lane)
     return paid;
 }
 
-/* -- 7 Waiting for room -------------------------------------------------------------------------
+/* -- 8 Waiting for room -------------------------------------------------------------------------
  * The submitter waits. Each task that is over wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { RESIZE_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */
@@ -643,7 +643,7 @@ static int resize_room_wait(struct resize_pool *pool, struct resize_load *load)
     return status;
 }
 
-/* -- 8 Running a task ---------------------------------------------------------------------------
+/* -- 9 Running a task ---------------------------------------------------------------------------
  * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
  * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
@@ -776,7 +776,7 @@ static bool resize_run_here(struct resize_pool *pool, struct resize_slot *task)
     return true;
 }
 
-/* -- 10 Stealing --------------------------------------------------------------------------------
+/* -- 11 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
@@ -854,7 +854,7 @@ static bool resize_take(struct resize_worker *self, struct resize_slot *task, ui
     return false;
 }
 
-/* -- 12 Worker loop -----------------------------------------------------------------------------
+/* -- 13 Worker loop -----------------------------------------------------------------------------
  * Own tasks first, then what is there for any worker, then the queues of others, then a short
  * search, then sleep. */
 
@@ -941,7 +941,7 @@ static void resize_worker_main(struct tp_worker *worker)
     tp_run_leave(&self->run);
 }
 
-/* -- 10 Overload --------------------------------------------------------------------------------
+/* -- 14 Overload --------------------------------------------------------------------------------
  * What happens to a task when the pool is full. Each function deals with the load's next task and
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
@@ -971,7 +971,7 @@ static int resize_full(struct resize_pool *pool, struct resize_load *load)
     return resize_full_block(pool, load);
 }
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
  * saw it first [LIFE-2] [LIFE-3]. */
@@ -1100,7 +1100,7 @@ static inline int resize_load_put(struct resize_pool *pool, struct resize_load *
     return self ? resize_submit_inside(self, load) : resize_submit_outside(pool, load);
 }
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct resize_load resize_load_of(struct resize_pool *pool, struct image *const *payloads, size_t n)
@@ -1147,7 +1147,7 @@ int resize_submit_batch(struct resize_pool *pool, struct image *const *payloads,
     return status;
 }
 
-/* -- 16 Clean-up --------------------------------------------------------------------------------
+/* -- 18 Clean-up --------------------------------------------------------------------------------
  * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
 /* Takes a task from anywhere it can be taken. Returns false if there is none. */
@@ -1182,7 +1182,7 @@ size_t resize_pool_cleanup(struct resize_pool *pool)
     return n;
 }
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 /* Tasks that are accepted and have not started. */
 static uint64_t resize_sum_pending(struct resize_pool *pool)
@@ -1248,18 +1248,18 @@ void resize_pool_settings(struct resize_pool *pool, struct tp_pool_settings *out
     *out = pool->settings;
 }
 
-/* -- 20 Statistics ------------------------------------------------------------------------------
+/* -- 23 Statistics ------------------------------------------------------------------------------
  * Sums over counters with one writer each; what cannot be read in one moment is made to fit: the
  * identity of struct tp_pool_stats holds in every snapshot. */
 
 /* Adds one worker's counters. Relaxed: single numbers, no order between them is promised. */
 static void resize_stats_add(struct resize_worker *worker, struct tp_pool_stats *sum)
 {
-    sum->failed += tp_load_rlx(&worker->n_failed);
-    sum->panicked += tp_load_rlx(&worker->n_panicked);
-    sum->timed_out += tp_load_rlx(&worker->n_timed_out);
-    sum->parks += tp_load_rlx(&worker->n_parks);
-    sum->task_ns += tp_load_rlx(&worker->task_ns);
+    sum->failed += tp_load_rlx(&worker->n_failed);                 /* relaxed: as above */
+    sum->panicked += tp_load_rlx(&worker->n_panicked);             /* relaxed: as above */
+    sum->timed_out += tp_load_rlx(&worker->n_timed_out);           /* relaxed: as above */
+    sum->parks += tp_load_rlx(&worker->n_parks);                   /* relaxed: as above */
+    sum->task_ns += tp_load_rlx(&worker->task_ns);                 /* relaxed: as above */
     sum->steal_attempts += tp_load_rlx(&worker->n_steal_attempts); /* relaxed: as above */
     sum->steals += tp_load_rlx(&worker->n_steals);                 /* relaxed: as above */
     sum->stolen += tp_load_rlx(&worker->n_stolen);                 /* relaxed: as above */
@@ -1273,13 +1273,14 @@ void resize_pool_stats(struct resize_pool *pool, struct tp_pool_stats *out)
     struct resize_look look = resize_look(pool);
     resize_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - pool->gone_before;
+    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    sum.completed = look.n_run - pool->run_before + n_helped + n_here;
+    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = resize_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)
@@ -1290,8 +1291,7 @@ void resize_pool_stats(struct resize_pool *pool, struct tp_pool_stats *out)
     sum.most_running = tp_load_rlx(&pool->most_busy);    /* relaxed: as above */
     sum.parked = tp_idle_parked(&pool->idle);
     sum.workers = tp_idle_live(&pool->idle);
-    sum.open_ns = tp_clock_now_ns() - pool->opened_ns;
-    uint64_t n_run = look.n_run - pool->run_before;
+    sum.open_ns = tp_clock_now_ns() - tp_load_rlx(&pool->opened_ns); /* relaxed: as above */
     sum.average_ns = n_run > 0 ? sum.task_ns / n_run : 0;
     double had_ns = (double)sum.open_ns * (sum.workers > 0 ? sum.workers : 1);
     sum.utilisation = (double)sum.task_ns < had_ns ? (double)sum.task_ns / had_ns : 1;
@@ -1304,7 +1304,7 @@ static void resize_stats_reset(struct resize_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_records; i++) {
         struct resize_worker *worker = &pool->workers[i];
-        tp_store_rlx(&worker->n_failed, 0);
+        tp_store_rlx(&worker->n_failed, 0); /* relaxed: as above, to the end */
         tp_store_rlx(&worker->n_panicked, 0);
         tp_store_rlx(&worker->n_timed_out, 0);
         tp_store_rlx(&worker->n_parks, 0);
@@ -1321,13 +1321,14 @@ static void resize_stats_reset(struct resize_pool *pool)
     tp_store_rlx(&pool->n_helped, 0);
     tp_store_rlx(&pool->n_here_failed, 0);
     tp_store_rlx(&pool->n_here_panicked, 0);
+    /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    pool->gone_before = tp_load_rlx(&pool->n_gone);
-    pool->run_before = resize_sum_run(pool);
-    pool->opened_ns = tp_clock_now_ns();
+    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
+    tp_store_rlx(&pool->run_before, resize_sum_run(pool));
+    tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
 }
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t resize_workers_configured(void)
@@ -1369,7 +1370,7 @@ static int resize_settings_resolve(const struct tp_pool_settings *settings, stru
     return tp_pool_settings_fit(&asked, is);
 }
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void resize_worker_init(struct resize_pool *pool, uint32_t index)
@@ -1505,7 +1506,7 @@ int resize_pool_open(struct resize_pool **out, const struct tp_pool_settings *se
     tp_atomic_init(&pool->capacity, pool->settings.capacity);
     for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
         tp_waitlist_init(&pool->room[i]);
-    pool->opened_ns = tp_clock_now_ns();
+    tp_atomic_init(&pool->opened_ns, tp_clock_now_ns());
     status = resize_start(pool);
     if (status != 0) {
         resize_destroy(pool);
@@ -1587,7 +1588,7 @@ static int resize_close(struct resize_pool *pool, bool cancel, uint64_t deadline
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

@@ -8,7 +8,6 @@
  *     capacity  = 100
  *     pending   = 50
  *     policy    = priority(urgent, normal, idle) { exceed = 16  age = 32 }
- *   * stealing  = on
  *     overload  = reject
  *   * tasks     = function
  *   * expire    = off
@@ -24,7 +23,6 @@
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,7 +274,7 @@ static bool alarm_board_pick(struct alarm_board *board, struct alarm_slot *task)
     return true;
 }
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -329,8 +327,8 @@ struct alarm_pool {
     tp_atomic(uint64_t) n_here_failed;
     tp_atomic(uint64_t) n_here_panicked;
     tp_atomic(uint32_t) n_busy, most_busy; /* workers that run tasks; by workers as that changes */
-    uint64_t gone_before, run_before;      /* tasks over when the pool was last reopened; by reopen */
-    uint64_t opened_ns;
+    /* When the pool was last opened or reopened, and tasks over then; written there. */
+    tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
@@ -355,7 +353,7 @@ static inline void alarm_load_stamp(struct alarm_pool *pool, struct alarm_load *
     load->stamp = timed ? (tp_clock_now_ns() & ~(uint64_t)1) | few : 0;
 }
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -424,11 +422,12 @@ static void alarm_tell_quiet(struct alarm_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void alarm_gone(struct alarm_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in alarm_sum_finished */
+    /* Release half: pairs with the acquire in alarm_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
     alarm_tell_quiet(pool);
 }
 
-/* -- 6 Room -------------------------------------------------------------------------------------
+/* -- 7 Room -------------------------------------------------------------------------------------
  * The capacity, under the board's lock: tasks accepted less tasks over. What is over is a sum, made
  * again only when the pool looks full, so a task is refused only while it really is [ROOM-2]. */
 
@@ -460,7 +459,7 @@ static bool alarm_room_find(struct alarm_pool *pool, const struct alarm_load *lo
     return found;
 }
 
-/* -- 8 Running a task ---------------------------------------------------------------------------
+/* -- 9 Running a task ---------------------------------------------------------------------------
  * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
  * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
@@ -592,7 +591,7 @@ static bool alarm_run_here(struct alarm_pool *pool, struct alarm_slot *task)
     return true;
 }
 
-/* -- 11 Taking from the board -------------------------------------------------------------------
+/* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
 /* Lets others see how many tasks are on the board. The room lock is held. */
@@ -619,7 +618,7 @@ static bool alarm_take(struct alarm_worker *self, struct alarm_slot *task, uint3
     return found;
 }
 
-/* -- 12 Worker loop -----------------------------------------------------------------------------
+/* -- 13 Worker loop -----------------------------------------------------------------------------
  * Own tasks first, then what is there for any worker, then the queues of others, then a short
  * search, then sleep. */
 
@@ -694,7 +693,7 @@ static void alarm_worker_main(struct tp_worker *worker)
     tp_run_leave(&self->run);
 }
 
-/* -- 10 Overload --------------------------------------------------------------------------------
+/* -- 14 Overload --------------------------------------------------------------------------------
  * What happens to a task when the pool is full. Each function deals with the load's next task and
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
@@ -707,7 +706,7 @@ static int alarm_full(struct alarm_pool *pool, struct alarm_load *load)
     return TP_EFULL;
 }
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
@@ -772,7 +771,7 @@ static int alarm_load_put(struct alarm_pool *pool, struct alarm_load *load)
     return status;
 }
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct alarm_load alarm_load_of(struct alarm_pool *pool, struct alarm *const *payloads, size_t n)
@@ -846,7 +845,7 @@ int alarm_submit_batch_class(struct alarm_pool *pool, const enum alarm_class *cl
     return status;
 }
 
-/* -- 16 Clean-up and help -----------------------------------------------------------------------
+/* -- 18 Clean-up and help -----------------------------------------------------------------------
  * Threads that are not the pool's workers take tasks from the board, to run or to cancel them. */
 
 /* Takes the next task by the pool's policy. Returns false if there is none. */
@@ -897,7 +896,7 @@ size_t alarm_pool_cleanup(struct alarm_pool *pool)
     return n;
 }
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 /* Tasks that are accepted and have not started. */
 static uint64_t alarm_sum_pending(struct alarm_pool *pool)
@@ -957,18 +956,18 @@ void alarm_pool_settings(struct alarm_pool *pool, struct tp_pool_settings *out)
     *out = pool->settings;
 }
 
-/* -- 20 Statistics ------------------------------------------------------------------------------
+/* -- 23 Statistics ------------------------------------------------------------------------------
  * Sums over counters with one writer each; what cannot be read in one moment is made to fit: the
  * identity of struct tp_pool_stats holds in every snapshot. */
 
 /* Adds one worker's counters. Relaxed: single numbers, no order between them is promised. */
 static void alarm_stats_add(struct alarm_worker *worker, struct tp_pool_stats *sum)
 {
-    sum->failed += tp_load_rlx(&worker->n_failed);
-    sum->panicked += tp_load_rlx(&worker->n_panicked);
-    sum->timed_out += tp_load_rlx(&worker->n_timed_out);
-    sum->parks += tp_load_rlx(&worker->n_parks);
-    sum->task_ns += tp_load_rlx(&worker->task_ns);
+    sum->failed += tp_load_rlx(&worker->n_failed);       /* relaxed: as above */
+    sum->panicked += tp_load_rlx(&worker->n_panicked);   /* relaxed: as above */
+    sum->timed_out += tp_load_rlx(&worker->n_timed_out); /* relaxed: as above */
+    sum->parks += tp_load_rlx(&worker->n_parks);         /* relaxed: as above */
+    sum->task_ns += tp_load_rlx(&worker->task_ns);       /* relaxed: as above */
     tp_histogram_read(&worker->latency, &sum->latency);
 }
 
@@ -979,13 +978,14 @@ void alarm_pool_stats(struct alarm_pool *pool, struct tp_pool_stats *out)
     struct alarm_look look = alarm_look(pool);
     alarm_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - pool->gone_before;
+    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    sum.completed = look.n_run - pool->run_before + n_helped + n_here;
+    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = alarm_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)
@@ -996,8 +996,7 @@ void alarm_pool_stats(struct alarm_pool *pool, struct tp_pool_stats *out)
     sum.most_running = tp_load_rlx(&pool->most_busy);    /* relaxed: as above */
     sum.parked = tp_idle_parked(&pool->idle);
     sum.workers = tp_idle_live(&pool->idle);
-    sum.open_ns = tp_clock_now_ns() - pool->opened_ns;
-    uint64_t n_run = look.n_run - pool->run_before;
+    sum.open_ns = tp_clock_now_ns() - tp_load_rlx(&pool->opened_ns); /* relaxed: as above */
     sum.average_ns = n_run > 0 ? sum.task_ns / n_run : 0;
     double had_ns = (double)sum.open_ns * (sum.workers > 0 ? sum.workers : 1);
     sum.utilisation = (double)sum.task_ns < had_ns ? (double)sum.task_ns / had_ns : 1;
@@ -1010,7 +1009,7 @@ static void alarm_stats_reset(struct alarm_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_records; i++) {
         struct alarm_worker *worker = &pool->workers[i];
-        tp_store_rlx(&worker->n_failed, 0);
+        tp_store_rlx(&worker->n_failed, 0); /* relaxed: as above, to the end */
         tp_store_rlx(&worker->n_panicked, 0);
         tp_store_rlx(&worker->n_timed_out, 0);
         tp_store_rlx(&worker->n_parks, 0);
@@ -1024,13 +1023,14 @@ static void alarm_stats_reset(struct alarm_pool *pool)
     tp_store_rlx(&pool->n_helped, 0);
     tp_store_rlx(&pool->n_here_failed, 0);
     tp_store_rlx(&pool->n_here_panicked, 0);
+    /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    pool->gone_before = tp_load_rlx(&pool->n_gone);
-    pool->run_before = alarm_sum_run(pool);
-    pool->opened_ns = tp_clock_now_ns();
+    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
+    tp_store_rlx(&pool->run_before, alarm_sum_run(pool));
+    tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
 }
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t alarm_workers_configured(void)
@@ -1070,7 +1070,7 @@ static int alarm_settings_resolve(const struct tp_pool_settings *settings, struc
     return tp_pool_settings_fit(&asked, is);
 }
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void alarm_worker_init(struct alarm_pool *pool, uint32_t index)
@@ -1181,7 +1181,7 @@ int alarm_pool_open(struct alarm_pool **out, const struct tp_pool_settings *sett
     pthread_mutex_init(&pool->control, NULL);
     tp_spin_init(&pool->room_lock);
     tp_atomic_init(&pool->capacity, pool->settings.capacity);
-    pool->opened_ns = tp_clock_now_ns();
+    tp_atomic_init(&pool->opened_ns, tp_clock_now_ns());
     status = alarm_start(pool);
     if (status != 0) {
         alarm_destroy(pool);
@@ -1261,7 +1261,7 @@ static int alarm_close(struct alarm_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

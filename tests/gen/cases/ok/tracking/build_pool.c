@@ -24,7 +24,6 @@
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,7 +339,7 @@ static uint32_t build_lane_take(struct build_lane *lane, struct build_queue *own
     return n;
 }
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -411,7 +410,7 @@ static inline void build_tell_room(struct build_pool *pool, uint32_t n)
             tp_waitlist_wake(&pool->room[i], n);
 }
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -492,12 +491,13 @@ static void build_tell_quiet(struct build_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void build_gone(struct build_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in build_sum_finished */
+    /* Release half: pairs with the acquire in build_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
     build_tell_room(pool, n > 1 ? UINT32_MAX : 1);
     build_tell_quiet(pool);
 }
 
-/* -- 6 Room -------------------------------------------------------------------------------------
+/* -- 7 Room -------------------------------------------------------------------------------------
  * The capacity, without a counter that every task writes. Room is given to lanes some at a time,
  * and a lane's credit pays for the tasks it accepts. Invariant [ROOM-1]: tasks in flight plus all
  * credit = granted - finished <= capacity. When nothing is left, unused credit is taken back from
@@ -568,7 +568,7 @@ static inline bool build_room_pay(struct build_lane *lane)
     return paid;
 }
 
-/* -- 7 Waiting for room -------------------------------------------------------------------------
+/* -- 8 Waiting for room -------------------------------------------------------------------------
  * The submitter waits. Each task that is over wakes one waiter, closing wakes all [ROOM-3]. */
 
 enum { BUILD_YIELDS = 16 }; /* times a submitter lets the workers run before it sleeps */
@@ -610,7 +610,7 @@ static int build_room_wait(struct build_pool *pool, struct build_load *load)
     return status;
 }
 
-/* -- 8 Running a task ---------------------------------------------------------------------------
+/* -- 9 Running a task ---------------------------------------------------------------------------
  * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
  * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
@@ -715,7 +715,7 @@ static bool build_run_here(struct build_pool *pool, struct build_slot *task)
     return true;
 }
 
-/* -- 10 Stealing --------------------------------------------------------------------------------
+/* -- 11 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
@@ -794,7 +794,7 @@ static bool build_take(struct build_worker *self, struct build_slot *task, uint3
     return false;
 }
 
-/* -- 12 Worker loop -----------------------------------------------------------------------------
+/* -- 13 Worker loop -----------------------------------------------------------------------------
  * Own tasks first, then what is there for any worker, then the queues of others, then a short
  * search, then sleep. */
 
@@ -879,7 +879,7 @@ static void build_worker_main(struct tp_worker *worker)
     tp_run_leave(&self->run);
 }
 
-/* -- 10 Overload --------------------------------------------------------------------------------
+/* -- 14 Overload --------------------------------------------------------------------------------
  * What happens to a task when the pool is full. Each function deals with the load's next task and
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
@@ -909,7 +909,7 @@ static int build_full(struct build_pool *pool, struct build_load *load)
     return build_full_block(pool, load);
 }
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
  * saw it first [LIFE-2] [LIFE-3]. */
@@ -1036,7 +1036,7 @@ static inline int build_load_put(struct build_pool *pool, struct build_load *loa
     return self ? build_submit_inside(self, load) : build_submit_outside(pool, load);
 }
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct build_load build_load_of(struct build_pool *pool, struct job_order *const *payloads, size_t n)
@@ -1121,7 +1121,7 @@ int build_spawn_batch(struct build_pool *pool, struct job_order *const *payloads
     return status;
 }
 
-/* -- 15 Waiting for one task --------------------------------------------------------------------
+/* -- 17 Waiting for one task --------------------------------------------------------------------
  * Records are kept by the library; here are the pool's own rules. */
 
 int build_wait(struct build_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
@@ -1153,7 +1153,7 @@ size_t build_tasks(struct build_pool *pool, struct tp_task_info *infos, size_t n
     return tp_track_list(&pool->track, infos, n);
 }
 
-/* -- 16 Clean-up --------------------------------------------------------------------------------
+/* -- 18 Clean-up --------------------------------------------------------------------------------
  * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
 /* Takes a task from anywhere it can be taken. Returns false if there is none. */
@@ -1188,7 +1188,7 @@ size_t build_pool_cleanup(struct build_pool *pool)
     return n;
 }
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 /* Tasks that are accepted and have not started. */
 static uint64_t build_sum_pending(struct build_pool *pool)
@@ -1254,7 +1254,7 @@ void build_pool_settings(struct build_pool *pool, struct tp_pool_settings *out)
     *out = pool->settings;
 }
 
-/* -- 18 Keeper ----------------------------------------------------------------------------------
+/* -- 22 Keeper ----------------------------------------------------------------------------------
  * One thread that looks after the pool now and then. It ends with the pool. */
 
 /* Reports a task that is over its limit, and asks it to stop at its next tp_task_check. */
@@ -1300,7 +1300,7 @@ static uint64_t build_period_ns(struct build_pool *pool)
     return ns > 0 ? ns : 1;
 }
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t build_workers_configured(void)
@@ -1341,7 +1341,7 @@ static int build_settings_resolve(const struct tp_pool_settings *settings, struc
     return tp_pool_settings_fit(&asked, is);
 }
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void build_worker_init(struct build_pool *pool, uint32_t index)
@@ -1566,7 +1566,7 @@ static int build_close(struct build_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

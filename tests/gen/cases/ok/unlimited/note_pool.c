@@ -22,7 +22,6 @@
 #include <tidepool_kit.h>
 
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,7 +323,7 @@ static uint32_t note_lane_take(struct note_lane *lane, struct note_queue *own, u
     return n;
 }
 
-/* -- 4 Workers and pool ------------------------------------------------------------------------
+/* -- 5 Workers and pool -------------------------------------------------------------------------
  * What a worker and the pool remember. Every field says who writes it; what several threads write
  * stands on lines of its own. */
 
@@ -377,7 +376,7 @@ static inline uint32_t note_n_workers(struct note_pool *pool)
     return tp_load_acq(&pool->n_workers); /* pairs with the release in note_workers_use: they are filled */
 }
 
-/* -- 5 Counts -----------------------------------------------------------------------------------
+/* -- 6 Counts -----------------------------------------------------------------------------------
  * How many tasks came and how many are over, as sums of counters with one writer each: no task
  * touches a line that two threads write. Whoever sums reads what is over before what is
  * accepted, so the difference is never negative, and zero means that there was a moment at
@@ -458,11 +457,12 @@ static void note_tell_quiet(struct note_pool *pool)
 /* Counts accepted tasks as over that no worker ran, and tells who waits for that. */
 static void note_gone(struct note_pool *pool, uint64_t n)
 {
-    tp_add_sc(&pool->n_gone, n); /* release half: pairs with the acquire in note_sum_finished */
+    /* Release half: pairs with the acquire in note_sum_finished. Several threads add, in one order. */
+    tp_add_sc(&pool->n_gone, n);
     note_tell_quiet(pool);
 }
 
-/* -- 8 Running a task ---------------------------------------------------------------------------
+/* -- 9 Running a task ---------------------------------------------------------------------------
  * From slot to result. A task that panics comes back where its runner called setjmp: a worker does
  * so once, not once per task. Whatever happens, the task is counted as over exactly once. */
 
@@ -529,7 +529,7 @@ static inline void note_execute(struct note_worker *self)
         note_end(self, note_returned(write_note(self->task.payload)));
 }
 
-/* -- 10 Stealing --------------------------------------------------------------------------------
+/* -- 11 Stealing --------------------------------------------------------------------------------
  * A worker without tasks takes some of another's oldest: it moves `head` over them, copies them,
  * and moves `done` to say that it has. While one thief copies, another one goes elsewhere. */
 
@@ -608,7 +608,7 @@ static bool note_take(struct note_worker *self, struct note_slot *task, uint32_t
     return false;
 }
 
-/* -- 12 Worker loop -----------------------------------------------------------------------------
+/* -- 13 Worker loop -----------------------------------------------------------------------------
  * Own tasks first, then what is there for any worker, then the queues of others, then a short
  * search, then sleep. */
 
@@ -693,7 +693,7 @@ static void note_worker_main(struct tp_worker *worker)
     tp_run_leave(&self->run);
 }
 
-/* -- 13 Putting tasks down ----------------------------------------------------------------------
+/* -- 15 Putting tasks down ----------------------------------------------------------------------
  * A worker's own tasks go to its queue, everybody else's to the lane of the submitting thread.
  * A task is accepted under the lane's lock, while the pool's life is seen there as the submitter
  * saw it first [LIFE-2] [LIFE-3]. */
@@ -805,7 +805,7 @@ static inline int note_load_put(struct note_pool *pool, struct note_load *load)
     return self ? note_submit_inside(self, load) : note_submit_outside(pool, load);
 }
 
-/* -- 14 Submit ----------------------------------------------------------------------------------
+/* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
 static inline struct note_load note_load_of(struct note_pool *pool, const char *const *payloads, size_t n)
@@ -850,7 +850,7 @@ int note_submit_batch(struct note_pool *pool, const char *const *payloads, size_
     return status;
 }
 
-/* -- 16 Clean-up --------------------------------------------------------------------------------
+/* -- 18 Clean-up --------------------------------------------------------------------------------
  * Takes every task that has not started out of the pool, as a thief would: one at a time. */
 
 /* Takes a task from anywhere it can be taken. Returns false if there is none. */
@@ -885,7 +885,7 @@ size_t note_pool_cleanup(struct note_pool *pool)
     return n;
 }
 
-/* -- 19 What the pool tells about itself --------------------------------------------------------- */
+/* -- 19 What the pool tells about itself ----------------------------------------------------- */
 
 /* Tasks that are accepted and have not started. */
 static uint64_t note_sum_pending(struct note_pool *pool)
@@ -942,7 +942,7 @@ void note_pool_settings(struct note_pool *pool, struct tp_pool_settings *out)
     *out = pool->settings;
 }
 
-/* -- 21 Settings --------------------------------------------------------------------------------
+/* -- 24 Settings --------------------------------------------------------------------------------
  * What was asked for, completed by what was configured. */
 
 static uint32_t note_workers_configured(void)
@@ -979,7 +979,7 @@ static int note_settings_resolve(const struct tp_pool_settings *settings, struct
     return tp_pool_settings_fit(&asked, is);
 }
 
-/* -- 22 Open, join, close -----------------------------------------------------------------------
+/* -- 25 Open, join, close -----------------------------------------------------------------------
  * The states are the library's (docs/shutdown.md); here are the steps between them. */
 
 static void note_worker_init(struct note_pool *pool, uint32_t index)
@@ -1190,7 +1190,7 @@ static int note_close(struct note_pool *pool, bool cancel, uint64_t deadline_ns)
         if (status == 0)
             tp_life_end(&pool->life, generation);
     }
-    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* after all that touches this generation */
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* [LIFE-5] one order, after all that touches this generation */
     return status;
 }
 

@@ -19,8 +19,9 @@ static int job_ops_submit(void *pool, const void *payload)
 /* Submits, but a full pool refuses, whatever its policy. class_: UINT_MAX for tasks that name none. */
 static int job_ops_offer(void *pool, unsigned class_, const void *payloads, size_t n, uint64_t *ids, size_t *n_accepted)
 {
-    struct job_load load = job_load_of(pool, payloads, n);
+    struct job_load load;
     int status = 0;
+    job_load_init(&load, pool, payloads, n);
     load.is_offer = true;
 #endif
 #if WITH_BOUNDED && WITH_CLASSES

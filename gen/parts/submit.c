@@ -2,17 +2,26 @@
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct job_load job_load_of(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void job_load_init(struct job_load *load, struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n)
 {
-    struct job_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-#if WITH_CLASSES
-    load.class_ = VALUE_CLASS_DEFAULT;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+#if WITH_BOUNDED && WITH_BLOCK
+    load->deadline_ns = 0;
 #endif
-    return load;
+#if WITH_BOUNDED && WITH_SPILL
+    load->is_spilled = false;
+#endif
+#if WITH_BOUNDED && WITH_OPS
+    load->is_offer = false;
+#endif
+#if WITH_CLASSES
+    load->classes = NULL;
+    load->class_ = VALUE_CLASS_DEFAULT;
+#endif
 }
 
 #if WITH_CLASSES
@@ -87,13 +96,15 @@ static inline int job_load_submit(struct job_pool *pool, struct job_load *load, 
 
 int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload)
 {
-    struct job_load load = job_load_of(pool, &payload, 1);
+    struct job_load load;
+    job_load_init(&load, pool, &payload, 1);
     return job_load_submit(pool, &load, NULL);
 }
 
 int job_submit_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
 {
-    struct job_load load = job_load_of(pool, payloads, n);
+    struct job_load load;
+    job_load_init(&load, pool, payloads, n);
     int status = job_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;
@@ -108,7 +119,8 @@ int job_submit_class(struct job_pool *pool, enum job_class class_, VALUE_PAYLOAD
 
 int job_submit_batch_class(struct job_pool *pool, const enum job_class *classes, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted)
 {
-    struct job_load load = job_load_of(pool, payloads, n);
+    struct job_load load;
+    job_load_init(&load, pool, payloads, n);
     int status = job_load_classify(&load, classes);
     if (status == 0)
         status = job_load_submit(pool, &load, NULL);
@@ -121,13 +133,15 @@ int job_submit_batch_class(struct job_pool *pool, const enum job_class *classes,
 
 int job_spawn(struct job_pool *pool, VALUE_PAYLOAD payload, uint64_t *id)
 {
-    struct job_load load = job_load_of(pool, &payload, 1);
+    struct job_load load;
+    job_load_init(&load, pool, &payload, 1);
     return job_load_submit(pool, &load, id);
 }
 
 int job_spawn_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, uint64_t *ids, size_t *n_accepted)
 {
-    struct job_load load = job_load_of(pool, payloads, n);
+    struct job_load load;
+    job_load_init(&load, pool, payloads, n);
     int status = job_load_submit(pool, &load, ids);
     if (n_accepted)
         *n_accepted = load.i;
@@ -143,7 +157,8 @@ int job_spawn_class(struct job_pool *pool, enum job_class class_, VALUE_PAYLOAD 
 
 int job_spawn_batch_class(struct job_pool *pool, const enum job_class *classes, VALUE_PAYLOAD const *payloads, size_t n, uint64_t *ids, size_t *n_accepted)
 {
-    struct job_load load = job_load_of(pool, payloads, n);
+    struct job_load load;
+    job_load_init(&load, pool, payloads, n);
     int status = job_load_classify(&load, classes);
     if (status == 0)
         status = job_load_submit(pool, &load, ids);

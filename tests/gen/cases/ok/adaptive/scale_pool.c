@@ -1417,15 +1417,16 @@ static int scale_load_put(struct scale_pool *pool, struct scale_load *load)
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct scale_load scale_load_of(struct scale_pool *pool, struct image *const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void scale_load_init(struct scale_load *load, struct scale_pool *pool, struct image *const *payloads, size_t n)
 {
-    struct scale_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    load.class_ = SCALE_CLASS_NORMAL;
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->deadline_ns = 0;
+    load->classes = NULL;
+    load->class_ = SCALE_CLASS_NORMAL;
 }
 
 /* Gives the load's tasks their classes. Returns 0, or TP_EINVAL if there is no such class. */
@@ -1457,13 +1458,15 @@ static inline int scale_load_submit(struct scale_pool *pool, struct scale_load *
 
 int scale_submit(struct scale_pool *pool, struct image *payload)
 {
-    struct scale_load load = scale_load_of(pool, &payload, 1);
+    struct scale_load load;
+    scale_load_init(&load, pool, &payload, 1);
     return scale_load_submit(pool, &load, NULL);
 }
 
 int scale_submit_batch(struct scale_pool *pool, struct image *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct scale_load load = scale_load_of(pool, payloads, n);
+    struct scale_load load;
+    scale_load_init(&load, pool, payloads, n);
     int status = scale_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;
@@ -1477,7 +1480,8 @@ int scale_submit_class(struct scale_pool *pool, enum scale_class class_, struct 
 
 int scale_submit_batch_class(struct scale_pool *pool, const enum scale_class *classes, struct image *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct scale_load load = scale_load_of(pool, payloads, n);
+    struct scale_load load;
+    scale_load_init(&load, pool, payloads, n);
     int status = scale_load_classify(&load, classes);
     if (status == 0)
         status = scale_load_submit(pool, &load, NULL);

@@ -1051,14 +1051,15 @@ static inline int mail_load_put(struct mail_pool *pool, struct mail_load *load)
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct mail_load mail_load_of(struct mail_pool *pool, struct mail *const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void mail_load_init(struct mail_load *load, struct mail_pool *pool, struct mail *const *payloads, size_t n)
 {
-    struct mail_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->deadline_ns = 0;
+    load->is_spilled = false;
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -1080,13 +1081,15 @@ static inline int mail_load_submit(struct mail_pool *pool, struct mail_load *loa
 
 int mail_submit(struct mail_pool *pool, struct mail *payload)
 {
-    struct mail_load load = mail_load_of(pool, &payload, 1);
+    struct mail_load load;
+    mail_load_init(&load, pool, &payload, 1);
     return mail_load_submit(pool, &load, NULL);
 }
 
 int mail_submit_batch(struct mail_pool *pool, struct mail *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct mail_load load = mail_load_of(pool, payloads, n);
+    struct mail_load load;
+    mail_load_init(&load, pool, payloads, n);
     int status = mail_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;

@@ -699,14 +699,13 @@ static int sample_load_put(struct sample_pool *pool, struct sample_load *load)
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct sample_load sample_load_of(struct sample_pool *pool, struct sample const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void sample_load_init(struct sample_load *load, struct sample_pool *pool, struct sample const *payloads, size_t n)
 {
-    struct sample_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -728,13 +727,15 @@ static inline int sample_load_submit(struct sample_pool *pool, struct sample_loa
 
 int sample_submit(struct sample_pool *pool, struct sample payload)
 {
-    struct sample_load load = sample_load_of(pool, &payload, 1);
+    struct sample_load load;
+    sample_load_init(&load, pool, &payload, 1);
     return sample_load_submit(pool, &load, NULL);
 }
 
 int sample_submit_batch(struct sample_pool *pool, struct sample const *payloads, size_t n, size_t *n_accepted)
 {
-    struct sample_load load = sample_load_of(pool, payloads, n);
+    struct sample_load load;
+    sample_load_init(&load, pool, payloads, n);
     int status = sample_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;

@@ -854,15 +854,15 @@ static int query_load_put(struct query_pool *pool, struct query_load *load)
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct query_load query_load_of(struct query_pool *pool, struct query const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void query_load_init(struct query_load *load, struct query_pool *pool, struct query const *payloads, size_t n)
 {
-    struct query_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    load.class_ = QUERY_CLASS_PEOPLE;
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->classes = NULL;
+    load->class_ = QUERY_CLASS_PEOPLE;
 }
 
 /* Gives the load's tasks their classes. Returns 0, or TP_EINVAL if there is no such class. */
@@ -894,13 +894,15 @@ static inline int query_load_submit(struct query_pool *pool, struct query_load *
 
 int query_submit(struct query_pool *pool, struct query payload)
 {
-    struct query_load load = query_load_of(pool, &payload, 1);
+    struct query_load load;
+    query_load_init(&load, pool, &payload, 1);
     return query_load_submit(pool, &load, NULL);
 }
 
 int query_submit_batch(struct query_pool *pool, struct query const *payloads, size_t n, size_t *n_accepted)
 {
-    struct query_load load = query_load_of(pool, payloads, n);
+    struct query_load load;
+    query_load_init(&load, pool, payloads, n);
     int status = query_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;
@@ -914,7 +916,8 @@ int query_submit_class(struct query_pool *pool, enum query_class class_, struct 
 
 int query_submit_batch_class(struct query_pool *pool, const enum query_class *classes, struct query const *payloads, size_t n, size_t *n_accepted)
 {
-    struct query_load load = query_load_of(pool, payloads, n);
+    struct query_load load;
+    query_load_init(&load, pool, payloads, n);
     int status = query_load_classify(&load, classes);
     if (status == 0)
         status = query_load_submit(pool, &load, NULL);

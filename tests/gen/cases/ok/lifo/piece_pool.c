@@ -859,14 +859,13 @@ static inline int piece_load_put(struct piece_pool *pool, struct piece_load *loa
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct piece_load piece_load_of(struct piece_pool *pool, struct piece const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void piece_load_init(struct piece_load *load, struct piece_pool *pool, struct piece const *payloads, size_t n)
 {
-    struct piece_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -890,13 +889,15 @@ static inline int piece_load_submit(struct piece_pool *pool, struct piece_load *
 
 int piece_submit(struct piece_pool *pool, struct piece payload)
 {
-    struct piece_load load = piece_load_of(pool, &payload, 1);
+    struct piece_load load;
+    piece_load_init(&load, pool, &payload, 1);
     return piece_load_submit(pool, &load, NULL);
 }
 
 int piece_submit_batch(struct piece_pool *pool, struct piece const *payloads, size_t n, size_t *n_accepted)
 {
-    struct piece_load load = piece_load_of(pool, payloads, n);
+    struct piece_load load;
+    piece_load_init(&load, pool, payloads, n);
     int status = piece_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;

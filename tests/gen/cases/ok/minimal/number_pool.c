@@ -1010,14 +1010,14 @@ static inline int number_load_put(struct number_pool *pool, struct number_load *
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct number_load number_load_of(struct number_pool *pool, uint64_t const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void number_load_init(struct number_load *load, struct number_pool *pool, uint64_t const *payloads, size_t n)
 {
-    struct number_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->deadline_ns = 0;
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -1039,13 +1039,15 @@ static inline int number_load_submit(struct number_pool *pool, struct number_loa
 
 int number_submit(struct number_pool *pool, uint64_t payload)
 {
-    struct number_load load = number_load_of(pool, &payload, 1);
+    struct number_load load;
+    number_load_init(&load, pool, &payload, 1);
     return number_load_submit(pool, &load, NULL);
 }
 
 int number_submit_batch(struct number_pool *pool, uint64_t const *payloads, size_t n, size_t *n_accepted)
 {
-    struct number_load load = number_load_of(pool, payloads, n);
+    struct number_load load;
+    number_load_init(&load, pool, payloads, n);
     int status = number_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;

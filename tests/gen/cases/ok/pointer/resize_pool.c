@@ -1103,14 +1103,14 @@ static inline int resize_load_put(struct resize_pool *pool, struct resize_load *
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct resize_load resize_load_of(struct resize_pool *pool, struct image *const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void resize_load_init(struct resize_load *load, struct resize_pool *pool, struct image *const *payloads, size_t n)
 {
-    struct resize_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->deadline_ns = 0;
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -1134,13 +1134,15 @@ static inline int resize_load_submit(struct resize_pool *pool, struct resize_loa
 
 int resize_submit(struct resize_pool *pool, struct image *payload)
 {
-    struct resize_load load = resize_load_of(pool, &payload, 1);
+    struct resize_load load;
+    resize_load_init(&load, pool, &payload, 1);
     return resize_load_submit(pool, &load, NULL);
 }
 
 int resize_submit_batch(struct resize_pool *pool, struct image *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct resize_load load = resize_load_of(pool, payloads, n);
+    struct resize_load load;
+    resize_load_init(&load, pool, payloads, n);
     int status = resize_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;

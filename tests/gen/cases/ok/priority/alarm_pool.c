@@ -774,15 +774,15 @@ static int alarm_load_put(struct alarm_pool *pool, struct alarm_load *load)
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct alarm_load alarm_load_of(struct alarm_pool *pool, struct alarm *const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void alarm_load_init(struct alarm_load *load, struct alarm_pool *pool, struct alarm *const *payloads, size_t n)
 {
-    struct alarm_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    load.class_ = ALARM_CLASS_NORMAL;
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->classes = NULL;
+    load->class_ = ALARM_CLASS_NORMAL;
 }
 
 /* Gives the load's tasks their classes. Returns 0, or TP_EINVAL if there is no such class. */
@@ -816,13 +816,15 @@ static inline int alarm_load_submit(struct alarm_pool *pool, struct alarm_load *
 
 int alarm_submit(struct alarm_pool *pool, struct alarm *payload)
 {
-    struct alarm_load load = alarm_load_of(pool, &payload, 1);
+    struct alarm_load load;
+    alarm_load_init(&load, pool, &payload, 1);
     return alarm_load_submit(pool, &load, NULL);
 }
 
 int alarm_submit_batch(struct alarm_pool *pool, struct alarm *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct alarm_load load = alarm_load_of(pool, payloads, n);
+    struct alarm_load load;
+    alarm_load_init(&load, pool, payloads, n);
     int status = alarm_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;
@@ -836,7 +838,8 @@ int alarm_submit_class(struct alarm_pool *pool, enum alarm_class class_, struct 
 
 int alarm_submit_batch_class(struct alarm_pool *pool, const enum alarm_class *classes, struct alarm *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct alarm_load load = alarm_load_of(pool, payloads, n);
+    struct alarm_load load;
+    alarm_load_init(&load, pool, payloads, n);
     int status = alarm_load_classify(&load, classes);
     if (status == 0)
         status = alarm_load_submit(pool, &load, NULL);

@@ -1069,14 +1069,14 @@ static inline int crawl_load_put(struct crawl_pool *pool, struct crawl_load *loa
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct crawl_load crawl_load_of(struct crawl_pool *pool, struct page *const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void crawl_load_init(struct crawl_load *load, struct crawl_pool *pool, struct page *const *payloads, size_t n)
 {
-    struct crawl_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->is_spilled = false;
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -1100,13 +1100,15 @@ static inline int crawl_load_submit(struct crawl_pool *pool, struct crawl_load *
 
 int crawl_submit(struct crawl_pool *pool, struct page *payload)
 {
-    struct crawl_load load = crawl_load_of(pool, &payload, 1);
+    struct crawl_load load;
+    crawl_load_init(&load, pool, &payload, 1);
     return crawl_load_submit(pool, &load, NULL);
 }
 
 int crawl_submit_batch(struct crawl_pool *pool, struct page *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct crawl_load load = crawl_load_of(pool, payloads, n);
+    struct crawl_load load;
+    crawl_load_init(&load, pool, payloads, n);
     int status = crawl_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;

@@ -1039,14 +1039,14 @@ static inline int build_load_put(struct build_pool *pool, struct build_load *loa
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct build_load build_load_of(struct build_pool *pool, struct job_order *const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void build_load_init(struct build_load *load, struct build_pool *pool, struct job_order *const *payloads, size_t n)
 {
-    struct build_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->deadline_ns = 0;
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -1093,13 +1093,15 @@ static inline int build_load_submit(struct build_pool *pool, struct build_load *
 
 int build_submit(struct build_pool *pool, struct job_order *payload)
 {
-    struct build_load load = build_load_of(pool, &payload, 1);
+    struct build_load load;
+    build_load_init(&load, pool, &payload, 1);
     return build_load_submit(pool, &load, NULL);
 }
 
 int build_submit_batch(struct build_pool *pool, struct job_order *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct build_load load = build_load_of(pool, payloads, n);
+    struct build_load load;
+    build_load_init(&load, pool, payloads, n);
     int status = build_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;
@@ -1108,13 +1110,15 @@ int build_submit_batch(struct build_pool *pool, struct job_order *const *payload
 
 int build_spawn(struct build_pool *pool, struct job_order *payload, uint64_t *id)
 {
-    struct build_load load = build_load_of(pool, &payload, 1);
+    struct build_load load;
+    build_load_init(&load, pool, &payload, 1);
     return build_load_submit(pool, &load, id);
 }
 
 int build_spawn_batch(struct build_pool *pool, struct job_order *const *payloads, size_t n, uint64_t *ids, size_t *n_accepted)
 {
-    struct build_load load = build_load_of(pool, payloads, n);
+    struct build_load load;
+    build_load_init(&load, pool, payloads, n);
     int status = build_load_submit(pool, &load, ids);
     if (n_accepted)
         *n_accepted = load.i;

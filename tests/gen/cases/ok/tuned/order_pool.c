@@ -1155,14 +1155,14 @@ static inline int order_load_put(struct order_pool *pool, struct order_load *loa
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct order_load order_load_of(struct order_pool *pool, struct order *const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void order_load_init(struct order_load *load, struct order_pool *pool, struct order *const *payloads, size_t n)
 {
-    struct order_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
+    load->deadline_ns = 0;
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -1186,13 +1186,15 @@ static inline int order_load_submit(struct order_pool *pool, struct order_load *
 
 int order_submit(struct order_pool *pool, struct order *payload)
 {
-    struct order_load load = order_load_of(pool, &payload, 1);
+    struct order_load load;
+    order_load_init(&load, pool, &payload, 1);
     return order_load_submit(pool, &load, NULL);
 }
 
 int order_submit_batch(struct order_pool *pool, struct order *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct order_load load = order_load_of(pool, payloads, n);
+    struct order_load load;
+    order_load_init(&load, pool, payloads, n);
     int status = order_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;

@@ -808,14 +808,13 @@ static inline int note_load_put(struct note_pool *pool, struct note_load *load)
 /* -- 16 Submit ----------------------------------------------------------------------------------
  * The calls of submitters. */
 
-static inline struct note_load note_load_of(struct note_pool *pool, const char *const *payloads, size_t n)
+/* Begins a load. Field by field: a copy of the whole would wait for its parts to be written. */
+static inline void note_load_init(struct note_load *load, struct note_pool *pool, const char *const *payloads, size_t n)
 {
-    struct note_load load;
-    memset(&load, 0, sizeof load);
-    load.payloads = payloads;
-    load.n = n;
-    load.life = tp_life_look(&pool->life);
-    return load;
+    load->payloads = payloads;
+    load->n = n;
+    load->i = 0;
+    load->life = tp_life_look(&pool->life);
 }
 
 /* Hands a load to the pool, and counts what it refuses for want of room. */
@@ -837,13 +836,15 @@ static inline int note_load_submit(struct note_pool *pool, struct note_load *loa
 
 int note_submit(struct note_pool *pool, const char *payload)
 {
-    struct note_load load = note_load_of(pool, &payload, 1);
+    struct note_load load;
+    note_load_init(&load, pool, &payload, 1);
     return note_load_submit(pool, &load, NULL);
 }
 
 int note_submit_batch(struct note_pool *pool, const char *const *payloads, size_t n, size_t *n_accepted)
 {
-    struct note_load load = note_load_of(pool, payloads, n);
+    struct note_load load;
+    note_load_init(&load, pool, payloads, n);
     int status = note_load_submit(pool, &load, NULL);
     if (n_accepted)
         *n_accepted = load.i;

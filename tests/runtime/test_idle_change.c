@@ -380,7 +380,14 @@ static void test_refused(void **state)
     tp_store_rel(&refuse_every, 1);
     assert_false(tp_idle_wake(&idle));
     assert_counts(0, 1, 1, 0);
+    assert_int_equal(tp_load_acq(&n_asked), 1);
+    assert_true(idle.retry_ns > 0);
+    idle.retry_ns = TP_FOREVER; /* a while that does not end */
     put();
+    assert_int_equal(tp_load_acq(&n_asked), 1);
+    idle.retry_ns = 0;
+    tp_idle_notify(&idle);
+    assert_int_equal(tp_load_acq(&n_asked), 2);
     assert_counts(0, 1, 1, 0);
     tp_store_rel(&refuse_every, 0);
     while (!tp_idle_wake(&idle)) /* the system is left alone for a while */

@@ -91,7 +91,7 @@ static void left_settle(struct tp_crew *crew, struct tp_worker *worker)
 /* -- who is in -------------------------------------------------------------------------------------- */
 
 /* Counts one less and lets go of the lock. The last one out of an abandoned crew says so; from
- * then on nothing of the crew may be touched. */
+ * then on nothing of the crew may be touched [CREW-2]. */
 static void crew_leave(struct tp_crew *crew)
 {
     bool is_last = --crew->n_alive == 0;
@@ -104,6 +104,7 @@ static void crew_leave(struct tp_crew *crew)
         last_out(context);
 }
 
+/* Takes room for a thread, in a crew that has not been found empty by a wait [CREW-1]. */
 static bool crew_enter(struct tp_crew *crew, bool opens)
 {
     pthread_mutex_lock(&crew->lock);
@@ -258,7 +259,7 @@ void tp_crew_abandon(struct tp_crew *crew, void (*last_out)(void *context), void
     tp_assert(last_out && !crew->last_out);
     crew->last_out = last_out;
     crew->context = context;
-    crew->n_alive++; /* this call, so that whoever is last leaves in the same way */
+    crew->n_alive++; /* this call, so that whoever is last leaves in the same way [CREW-2] */
     while (crew->left) {
         struct tp_worker *worker = crew->left;
         left_remove(crew, worker);

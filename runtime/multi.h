@@ -68,16 +68,20 @@ int tp_multi_submit_class(struct tp_multi *multi, unsigned class_, const void *p
 int tp_multi_submit_batch(struct tp_multi *multi, const void *payloads, size_t n, size_t *n_accepted);
 
 /* tp_multi_spawn: as tp_multi_submit_class, with a handle.
- * out: receives it; untouched on error. Ends with tp_multi_wait or tp_multi_detach, as the member's own would.
+ * out: receives it; untouched on error. Ends with tp_multi_join or tp_multi_detach.
  * Returns as tp_multi_submit_class, or TP_ENOTSUP if some member was built without tracking.
  * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
 int tp_multi_spawn(struct tp_multi *multi, unsigned class_, const void *payload, struct tp_multi_id *out);
 
-/* tp_multi_wait: the member's own wait for a task.
+/* tp_multi_wait: the member's own wait for a task; a handle stays.
  * result: may be NULL, as the member allows.
  * Returns what the member does; TP_ESTALE for an id that is none, TP_ENOTSUP if it was built without tracking.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int tp_multi_wait(struct tp_multi *multi, struct tp_multi_id id, uint64_t deadline_ns, struct tp_task_result *result);
+
+/* tp_multi_join: tp_multi_wait by a handle; when it returns 0, the handle has ended.
+ * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
+int tp_multi_join(struct tp_multi *multi, struct tp_multi_id id, uint64_t deadline_ns, struct tp_task_result *result);
 
 /* tp_multi_detach: the member's own detach: the handle is given up, the task goes on. Returns as tp_multi_wait.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

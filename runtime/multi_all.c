@@ -19,6 +19,12 @@ int tp_multi_wait(struct tp_multi *multi, struct tp_multi_id id, uint64_t deadli
     return member->ops->wait ? member->ops->wait(member->pool, id.id, deadline_ns, result) : TP_ENOTSUP;
 }
 
+int tp_multi_join(struct tp_multi *multi, struct tp_multi_id id, uint64_t deadline_ns, struct tp_task_result *result)
+{
+    int status = tp_multi_wait(multi, id, deadline_ns, result);
+    return status == 0 ? tp_multi_detach(multi, id) : status;
+}
+
 int tp_multi_detach(struct tp_multi *multi, struct tp_multi_id id)
 {
     if (id.member >= multi->n_members)

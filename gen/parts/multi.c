@@ -90,6 +90,11 @@ int job_wait(struct job_pool *pool, struct tp_multi_id id, uint64_t deadline_ns,
     return tp_multi_wait(job_multi(pool), id, deadline_ns, result);
 }
 
+int job_join(struct job_pool *pool, struct tp_multi_id id, uint64_t deadline_ns, struct tp_task_result *result)
+{
+    return tp_multi_join(job_multi(pool), id, deadline_ns, result);
+}
+
 int job_detach(struct job_pool *pool, struct tp_multi_id id)
 {
     return tp_multi_detach(job_multi(pool), id);

@@ -49,14 +49,14 @@ int job_submit_class(struct job_pool *pool, unsigned class_, VALUE_PAYLOAD paylo
 #if WITH_TRACKING && !WITH_CLASSES
 
 /* job_spawn: job_submit, with a handle.
- * id: receives it; untouched on error. Ends with job_wait or job_detach.
+ * id: receives it; untouched on error. Ends with job_join or job_detach.
  * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
 int job_spawn(struct job_pool *pool, VALUE_PAYLOAD payload, struct tp_multi_id *id);
 #endif
 #if WITH_TRACKING && WITH_CLASSES
 
 /* job_spawn_class: job_submit_class, with a handle.
- * id: receives it; untouched on error. Ends with job_wait or job_detach.
+ * id: receives it; untouched on error. Ends with job_join or job_detach.
  * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
 int job_spawn_class(struct job_pool *pool, unsigned class_, VALUE_PAYLOAD payload, struct tp_multi_id *id);
 #endif
@@ -65,6 +65,10 @@ int job_spawn_class(struct job_pool *pool, unsigned class_, VALUE_PAYLOAD payloa
 /* job_wait: wait until a task is over, as its own pool's function of this name does.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int job_wait(struct job_pool *pool, struct tp_multi_id id, uint64_t deadline_ns, struct tp_task_result *result);
+
+/* job_join: job_wait by a handle; when it returns 0, the handle has ended.
+ * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
+int job_join(struct job_pool *pool, struct tp_multi_id id, uint64_t deadline_ns, struct tp_task_result *result);
 
 /* job_detach: give up the handle; the task goes on.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

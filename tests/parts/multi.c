@@ -77,6 +77,7 @@ static void test_tasks(void **state)
     assert_written(" a5 b1 c2 a3 b6/2");
     assert_int_equal(job_spawn_class(pool, 1, 8, &id), 0);
     assert_int_equal(job_wait(pool, id, 9, &result), 0);
+    assert_int_equal(job_join(pool, id, 9, &result), 0);
     assert_int_equal(job_cancel_task(pool, id), TP_ESTALE);
     assert_int_equal(job_detach(pool, id), 0);
     assert_int_equal(id.member, 2);

@@ -436,7 +436,10 @@ static void test_handles(void **state)
     assert_int_equal(tp_multi_detach(multi, id), 0);
     assert_int_equal(tp_multi_cancel_task(multi, id), TP_ESTALE);
     assert_written(" wait b 1005 9 detach b 1005 cancel_task b 1005");
+    assert_int_equal(tp_multi_join(multi, id, 9, &result), 0);
+    assert_written(" wait b 1005 9 detach b 1005");
     id.member = 3;
+    assert_int_equal(tp_multi_join(multi, id, 9, &result), TP_ESTALE);
     assert_int_equal(tp_multi_wait(multi, id, 9, &result), TP_ESTALE);
     assert_int_equal(tp_multi_detach(multi, id), TP_ESTALE);
     assert_int_equal(tp_multi_cancel_task(multi, id), TP_ESTALE);
@@ -452,6 +455,7 @@ static void test_what_members_were_built_without(void **state)
     start(&bare_ops, 2, TP_BALANCE_ROUND_ROBIN, TP_OVERLOAD_BLOCK, 10);
     assert_int_equal(tp_multi_spawn(multi, 0, &payload, &id), TP_ENOTSUP);
     assert_int_equal(tp_multi_wait(multi, id, 9, NULL), TP_ENOTSUP);
+    assert_int_equal(tp_multi_join(multi, id, 9, NULL), TP_ENOTSUP);
     assert_int_equal(tp_multi_detach(multi, id), TP_ENOTSUP);
     assert_int_equal(tp_multi_cancel_task(multi, id), TP_ENOTSUP);
     assert_int_equal(tp_multi_tune(multi, 9), TP_ENOTSUP);

@@ -80,6 +80,8 @@ static void job_monitor(struct job_pool *pool, uint64_t now_ns, uint32_t minute)
 static void job_tick(void *context, uint64_t now_ns)
 {
     struct job_pool *pool = context;
+    if (job_is_work_visible(pool))
+        tp_idle_notify(&pool->idle); /* the system may have refused a thread then */
 #if WITH_EXPIRE
     pthread_mutex_lock(&pool->control);
     if (now_ns > pool->settings.expire_ns)

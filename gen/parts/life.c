@@ -116,6 +116,7 @@ static int job_workers_open(struct job_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         job_worker_init(pool, i);
     return 0;
@@ -155,14 +156,14 @@ static int job_start(struct job_pool *pool)
 #if WITH_TUNE
     pool->n_wanted = n;
 #endif
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     job_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);
     for (uint32_t i = n_threads; status == 0 && i < n; i++)
         tp_idle_add_vacant(&pool->idle, &pool->workers[i].base);
 #if WITH_KEEPER
-    if (status == 0)
+    if (status == 0 && job_period_ns(pool) < UINT64_MAX / 4) /* else all limits were given up */
         status = tp_keeper_start(&pool->keeper, VALUE_NAME, job_period_ns(pool), job_tick, pool);
 #endif
     if (status == 0) {
@@ -256,6 +257,10 @@ int job_join_all(struct job_pool *pool, uint64_t deadline_ns)
 /* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
 static void job_pass_locks(struct job_pool *pool)
 {
+#if WITH_TUNE
+    pthread_mutex_lock(&pool->control); /* and who adds workers is through, too */
+    pthread_mutex_unlock(&pool->control);
+#endif
 #if WITH_BOARD
     tp_spin_lock(&pool->room_lock);
     tp_spin_unlock(&pool->room_lock);

@@ -93,6 +93,8 @@ static int job_settings_resolve(const struct tp_pool_settings *settings, struct 
 #endif
 #if WITH_BOUNDED && WITH_ANY
     is->overload = asked.overload != TP_OVERLOAD_CONFIGURED ? asked.overload : TP_OVERLOAD_BLOCK;
+    if ((unsigned)is->overload > TP_OVERLOAD_SPILL)
+        return TP_EINVAL;
 #endif
 #if WITH_BOUNDED && WITH_ANY && !WITH_BOARD
     if (is->overload == TP_OVERLOAD_DROP_OLDEST)

@@ -33,14 +33,15 @@ static void job_end_search(struct job_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool job_await(struct job_worker *self, struct job_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool job_await(struct job_worker *self, struct job_slot *task, bool searching)
 {
     struct job_pool *pool = self->pool;
 #if WITH_STATS
     job_set_busy(self, false);
 #endif
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         job_tell_quiet(pool);
         if (searching && job_search(self, task)) {
@@ -116,19 +117,24 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
         return true;
     return job_own(self, task) ||
            job_take(self, task, JOB_BATCH) ||
-           job_await(self, task);
+           job_await(self, task, false);
 #else
-    return job_take(self, task, 1) || job_await(self, task);
+    return job_take(self, task, 1) || job_await(self, task, false);
 #endif
 }
 
 static void job_worker_main(struct tp_worker *worker)
 {
     struct job_worker *self = (struct job_worker *)worker;
-    job_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         job_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (job_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        job_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (job_next(self, &self->task))
         job_execute(self);
     tp_run_leave(&self->run);

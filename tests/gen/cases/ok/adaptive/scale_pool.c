@@ -1260,11 +1260,12 @@ static void scale_end_search(struct scale_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool scale_await(struct scale_worker *self, struct scale_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool scale_await(struct scale_worker *self, struct scale_slot *task, bool searching)
 {
     struct scale_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         scale_tell_quiet(pool);
         if (searching && scale_search(self, task)) {
@@ -1303,16 +1304,21 @@ static inline bool scale_next(struct scale_worker *self, struct scale_slot *task
         return true;
     return scale_own(self, task) ||
            scale_take(self, task, SCALE_BATCH) ||
-           scale_await(self, task);
+           scale_await(self, task, false);
 }
 
 static void scale_worker_main(struct tp_worker *worker)
 {
     struct scale_worker *self = (struct scale_worker *)worker;
-    scale_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         scale_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (scale_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        scale_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (scale_next(self, &self->task))
         scale_execute(self);
     tp_run_leave(&self->run);
@@ -1725,6 +1731,7 @@ static int scale_workers_open(struct scale_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         scale_worker_init(pool, i);
     return 0;
@@ -1755,7 +1762,7 @@ static int scale_start(struct scale_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     scale_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

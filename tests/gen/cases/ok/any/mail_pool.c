@@ -802,11 +802,12 @@ static void mail_end_search(struct mail_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool mail_await(struct mail_worker *self, struct mail_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool mail_await(struct mail_worker *self, struct mail_slot *task, bool searching)
 {
     struct mail_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         mail_tell_quiet(pool);
         if (searching && mail_search(self, task)) {
@@ -845,16 +846,21 @@ static inline bool mail_next(struct mail_worker *self, struct mail_slot *task)
         return true;
     return mail_own(self, task) ||
            mail_take(self, task, MAIL_BATCH) ||
-           mail_await(self, task);
+           mail_await(self, task, false);
 }
 
 static void mail_worker_main(struct tp_worker *worker)
 {
     struct mail_worker *self = (struct mail_worker *)worker;
-    mail_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         mail_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (mail_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        mail_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (mail_next(self, &self->task))
         mail_execute(self);
     tp_run_leave(&self->run);
@@ -1230,6 +1236,8 @@ static int mail_settings_resolve(const struct tp_pool_settings *settings, struct
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
     is->overload = asked.overload != TP_OVERLOAD_CONFIGURED ? asked.overload : TP_OVERLOAD_BLOCK;
+    if ((unsigned)is->overload > TP_OVERLOAD_SPILL)
+        return TP_EINVAL;
     if (is->overload == TP_OVERLOAD_DROP_OLDEST)
         return TP_EINVAL;
     if (is->workers > MAIL_WORKERS_MAX || is->workers_max > MAIL_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
@@ -1299,6 +1307,7 @@ static int mail_workers_open(struct mail_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         mail_worker_init(pool, i);
     return 0;
@@ -1329,7 +1338,7 @@ static int mail_start(struct mail_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     mail_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

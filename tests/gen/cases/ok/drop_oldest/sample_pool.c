@@ -553,11 +553,12 @@ static void sample_end_search(struct sample_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool sample_await(struct sample_worker *self, struct sample_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool sample_await(struct sample_worker *self, struct sample_slot *task, bool searching)
 {
     struct sample_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         sample_tell_quiet(pool);
         if (searching && sample_search(self, task)) {
@@ -586,16 +587,21 @@ static bool sample_await(struct sample_worker *self, struct sample_slot *task)
  * and is used up before that (SAMPLE_BATCH < SAMPLE_FAIRNESS), so the order of a lane holds. */
 static inline bool sample_next(struct sample_worker *self, struct sample_slot *task)
 {
-    return sample_take(self, task, 1) || sample_await(self, task);
+    return sample_take(self, task, 1) || sample_await(self, task, false);
 }
 
 static void sample_worker_main(struct tp_worker *worker)
 {
     struct sample_worker *self = (struct sample_worker *)worker;
-    sample_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         sample_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (sample_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        sample_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (sample_next(self, &self->task))
         sample_execute(self);
     tp_run_leave(&self->run);
@@ -934,6 +940,7 @@ static int sample_workers_open(struct sample_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         sample_worker_init(pool, i);
     return 0;
@@ -964,7 +971,7 @@ static int sample_start(struct sample_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     sample_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

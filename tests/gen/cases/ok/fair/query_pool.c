@@ -715,11 +715,12 @@ static void query_end_search(struct query_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool query_await(struct query_worker *self, struct query_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool query_await(struct query_worker *self, struct query_slot *task, bool searching)
 {
     struct query_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         query_tell_quiet(pool);
         if (searching && query_search(self, task)) {
@@ -748,16 +749,21 @@ static bool query_await(struct query_worker *self, struct query_slot *task)
  * and is used up before that (QUERY_BATCH < QUERY_FAIRNESS), so the order of a lane holds. */
 static inline bool query_next(struct query_worker *self, struct query_slot *task)
 {
-    return query_take(self, task, 1) || query_await(self, task);
+    return query_take(self, task, 1) || query_await(self, task, false);
 }
 
 static void query_worker_main(struct tp_worker *worker)
 {
     struct query_worker *self = (struct query_worker *)worker;
-    query_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         query_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (query_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        query_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (query_next(self, &self->task))
         query_execute(self);
     tp_run_leave(&self->run);
@@ -1145,6 +1151,7 @@ static int query_workers_open(struct query_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         query_worker_init(pool, i);
     return 0;
@@ -1175,7 +1182,7 @@ static int query_start(struct query_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     query_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

@@ -657,12 +657,13 @@ static void piece_end_search(struct piece_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool piece_await(struct piece_worker *self, struct piece_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool piece_await(struct piece_worker *self, struct piece_slot *task, bool searching)
 {
     struct piece_pool *pool = self->pool;
     piece_set_busy(self, false);
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         piece_tell_quiet(pool);
         if (searching && piece_search(self, task)) {
@@ -702,16 +703,21 @@ static inline bool piece_next(struct piece_worker *self, struct piece_slot *task
         return true;
     return piece_own(self, task) ||
            piece_take(self, task, PIECE_BATCH) ||
-           piece_await(self, task);
+           piece_await(self, task, false);
 }
 
 static void piece_worker_main(struct tp_worker *worker)
 {
     struct piece_worker *self = (struct piece_worker *)worker;
-    piece_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         piece_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (piece_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        piece_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (piece_next(self, &self->task))
         piece_execute(self);
     tp_run_leave(&self->run);
@@ -1174,6 +1180,7 @@ static int piece_workers_open(struct piece_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         piece_worker_init(pool, i);
     return 0;
@@ -1204,7 +1211,7 @@ static int piece_start(struct piece_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     piece_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

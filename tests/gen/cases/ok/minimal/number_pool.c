@@ -792,11 +792,12 @@ static void number_end_search(struct number_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool number_await(struct number_worker *self, struct number_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool number_await(struct number_worker *self, struct number_slot *task, bool searching)
 {
     struct number_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         number_tell_quiet(pool);
         if (searching && number_search(self, task)) {
@@ -835,16 +836,21 @@ static inline bool number_next(struct number_worker *self, struct number_slot *t
         return true;
     return number_own(self, task) ||
            number_take(self, task, NUMBER_BATCH) ||
-           number_await(self, task);
+           number_await(self, task, false);
 }
 
 static void number_worker_main(struct tp_worker *worker)
 {
     struct number_worker *self = (struct number_worker *)worker;
-    number_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         number_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (number_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        number_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (number_next(self, &self->task))
         number_execute(self);
     tp_run_leave(&self->run);
@@ -1257,6 +1263,7 @@ static int number_workers_open(struct number_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         number_worker_init(pool, i);
     return 0;
@@ -1287,7 +1294,7 @@ static int number_start(struct number_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     number_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

@@ -881,12 +881,13 @@ static void resize_end_search(struct resize_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool resize_await(struct resize_worker *self, struct resize_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool resize_await(struct resize_worker *self, struct resize_slot *task, bool searching)
 {
     struct resize_pool *pool = self->pool;
     resize_set_busy(self, false);
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         resize_tell_quiet(pool);
         if (searching && resize_search(self, task)) {
@@ -926,16 +927,21 @@ static inline bool resize_next(struct resize_worker *self, struct resize_slot *t
         return true;
     return resize_own(self, task) ||
            resize_take(self, task, RESIZE_BATCH) ||
-           resize_await(self, task);
+           resize_await(self, task, false);
 }
 
 static void resize_worker_main(struct tp_worker *worker)
 {
     struct resize_worker *self = (struct resize_worker *)worker;
-    resize_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         resize_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (resize_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        resize_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (resize_next(self, &self->task))
         resize_execute(self);
     tp_run_leave(&self->run);
@@ -1435,6 +1441,7 @@ static int resize_workers_open(struct resize_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         resize_worker_init(pool, i);
     return 0;
@@ -1465,7 +1472,7 @@ static int resize_start(struct resize_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     resize_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

@@ -643,12 +643,13 @@ static void alarm_end_search(struct alarm_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool alarm_await(struct alarm_worker *self, struct alarm_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool alarm_await(struct alarm_worker *self, struct alarm_slot *task, bool searching)
 {
     struct alarm_pool *pool = self->pool;
     alarm_set_busy(self, false);
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         alarm_tell_quiet(pool);
         if (searching && alarm_search(self, task)) {
@@ -678,16 +679,21 @@ static bool alarm_await(struct alarm_worker *self, struct alarm_slot *task)
  * and is used up before that (ALARM_BATCH < ALARM_FAIRNESS), so the order of a lane holds. */
 static inline bool alarm_next(struct alarm_worker *self, struct alarm_slot *task)
 {
-    return alarm_take(self, task, 1) || alarm_await(self, task);
+    return alarm_take(self, task, 1) || alarm_await(self, task, false);
 }
 
 static void alarm_worker_main(struct tp_worker *worker)
 {
     struct alarm_worker *self = (struct alarm_worker *)worker;
-    alarm_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         alarm_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (alarm_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        alarm_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (alarm_next(self, &self->task))
         alarm_execute(self);
     tp_run_leave(&self->run);
@@ -1113,6 +1119,7 @@ static int alarm_workers_open(struct alarm_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         alarm_worker_init(pool, i);
     return 0;
@@ -1143,7 +1150,7 @@ static int alarm_start(struct alarm_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     alarm_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

@@ -853,12 +853,13 @@ static void crawl_end_search(struct crawl_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool searching)
 {
     struct crawl_pool *pool = self->pool;
     crawl_set_busy(self, false);
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         crawl_tell_quiet(pool);
         if (searching && crawl_search(self, task)) {
@@ -900,16 +901,21 @@ static inline bool crawl_next(struct crawl_worker *self, struct crawl_slot *task
         return true;
     return crawl_own(self, task) ||
            crawl_take(self, task, CRAWL_BATCH) ||
-           crawl_await(self, task);
+           crawl_await(self, task, false);
 }
 
 static void crawl_worker_main(struct tp_worker *worker)
 {
     struct crawl_worker *self = (struct crawl_worker *)worker;
-    crawl_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         crawl_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (crawl_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        crawl_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (crawl_next(self, &self->task))
         crawl_execute(self);
     tp_run_leave(&self->run);
@@ -1396,6 +1402,7 @@ static int crawl_workers_open(struct crawl_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         crawl_worker_init(pool, i);
     return 0;
@@ -1426,7 +1433,7 @@ static int crawl_start(struct crawl_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     crawl_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

@@ -821,11 +821,12 @@ static void build_end_search(struct build_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool build_await(struct build_worker *self, struct build_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool build_await(struct build_worker *self, struct build_slot *task, bool searching)
 {
     struct build_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         build_tell_quiet(pool);
         if (searching && build_search(self, task)) {
@@ -864,16 +865,21 @@ static inline bool build_next(struct build_worker *self, struct build_slot *task
         return true;
     return build_own(self, task) ||
            build_take(self, task, BUILD_BATCH) ||
-           build_await(self, task);
+           build_await(self, task, false);
 }
 
 static void build_worker_main(struct tp_worker *worker)
 {
     struct build_worker *self = (struct build_worker *)worker;
-    build_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         build_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (build_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        build_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (build_next(self, &self->task))
         build_execute(self);
     tp_run_leave(&self->run);
@@ -1290,6 +1296,8 @@ static void build_watch(struct build_worker *worker, uint64_t now_ns)
 static void build_tick(void *context, uint64_t now_ns)
 {
     struct build_pool *pool = context;
+    if (build_is_work_visible(pool))
+        tp_idle_notify(&pool->idle); /* the system may have refused a thread then */
     uint32_t n_workers = build_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)
         build_watch(&pool->workers[i], now_ns);
@@ -1413,6 +1421,7 @@ static int build_workers_open(struct build_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         build_worker_init(pool, i);
     return 0;
@@ -1443,13 +1452,13 @@ static int build_start(struct build_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     build_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);
     for (uint32_t i = n_threads; status == 0 && i < n; i++)
         tp_idle_add_vacant(&pool->idle, &pool->workers[i].base);
-    if (status == 0)
+    if (status == 0 && build_period_ns(pool) < UINT64_MAX / 4) /* else all limits were given up */
         status = tp_keeper_start(&pool->keeper, "build", build_period_ns(pool), build_tick, pool);
     if (status == 0) {
         tp_life_open(&pool->life);

@@ -916,12 +916,13 @@ static void order_end_search(struct order_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool order_await(struct order_worker *self, struct order_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool order_await(struct order_worker *self, struct order_slot *task, bool searching)
 {
     struct order_pool *pool = self->pool;
     order_set_busy(self, false);
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         order_tell_quiet(pool);
         if (searching && order_search(self, task)) {
@@ -978,16 +979,21 @@ static inline bool order_next(struct order_worker *self, struct order_slot *task
         return true;
     return order_own(self, task) ||
            order_take(self, task, ORDER_BATCH) ||
-           order_await(self, task);
+           order_await(self, task, false);
 }
 
 static void order_worker_main(struct tp_worker *worker)
 {
     struct order_worker *self = (struct order_worker *)worker;
-    order_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         order_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (order_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        order_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (order_next(self, &self->task))
         order_execute(self);
     tp_run_leave(&self->run);
@@ -1401,6 +1407,8 @@ static void order_monitor(struct order_pool *pool, uint64_t now_ns, uint32_t min
 static void order_tick(void *context, uint64_t now_ns)
 {
     struct order_pool *pool = context;
+    if (order_is_work_visible(pool))
+        tp_idle_notify(&pool->idle); /* the system may have refused a thread then */
     pthread_mutex_lock(&pool->control);
     if (now_ns > pool->settings.expire_ns)
         tp_idle_expire(&pool->idle, now_ns - pool->settings.expire_ns, pool->settings.workers_min);
@@ -1606,6 +1614,7 @@ static int order_workers_open(struct order_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         order_worker_init(pool, i);
     return 0;
@@ -1639,13 +1648,13 @@ static int order_start(struct order_pool *pool)
     n_threads = pool->settings.workers_min;
     n = n_threads; /* the monitor adds the others */
     pool->n_wanted = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     order_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);
     for (uint32_t i = n_threads; status == 0 && i < n; i++)
         tp_idle_add_vacant(&pool->idle, &pool->workers[i].base);
-    if (status == 0)
+    if (status == 0 && order_period_ns(pool) < UINT64_MAX / 4) /* else all limits were given up */
         status = tp_keeper_start(&pool->keeper, "order", order_period_ns(pool), order_tick, pool);
     if (status == 0) {
         tp_life_open(&pool->life);
@@ -1730,6 +1739,8 @@ int order_join_all(struct order_pool *pool, uint64_t deadline_ns)
 /* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
 static void order_pass_locks(struct order_pool *pool)
 {
+    pthread_mutex_lock(&pool->control); /* and who adds workers is through, too */
+    pthread_mutex_unlock(&pool->control);
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
         tp_spin_lock(&pool->lanes[i].lock);
         tp_spin_unlock(&pool->lanes[i].lock);

@@ -635,11 +635,12 @@ static void note_end_search(struct note_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. Returns false when the worker is to leave. */
-static bool note_await(struct note_worker *self, struct note_slot *task)
+/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
+ * false when the worker is to leave. */
+static bool note_await(struct note_worker *self, struct note_slot *task, bool searching)
 {
     struct note_pool *pool = self->pool;
-    bool searching = tp_idle_begin_search(&pool->idle);
+    searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         note_tell_quiet(pool);
         if (searching && note_search(self, task)) {
@@ -678,16 +679,21 @@ static inline bool note_next(struct note_worker *self, struct note_slot *task)
         return true;
     return note_own(self, task) ||
            note_take(self, task, NOTE_BATCH) ||
-           note_await(self, task);
+           note_await(self, task, false);
 }
 
 static void note_worker_main(struct tp_worker *worker)
 {
     struct note_worker *self = (struct note_worker *)worker;
-    note_end_search(self->pool);
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) /* its task panicked */
+    if (setjmp(self->run.point) != 0) { /* its task panicked */
         note_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    } else if (note_await(self, &self->task, true)) { /* its entry begins as a searcher */
+        note_execute(self);
+    } else {
+        tp_run_leave(&self->run);
+        return;
+    }
     while (note_next(self, &self->task))
         note_execute(self);
     tp_run_leave(&self->run);
@@ -1042,6 +1048,7 @@ static int note_workers_open(struct note_pool *pool)
         return TP_ENOMEM;
     }
     tp_crew_init(&pool->crew);
+    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
     for (uint32_t i = 0; i < pool->n_records; i++)
         note_worker_init(pool, i);
     return 0;
@@ -1072,7 +1079,7 @@ static int note_start(struct note_pool *pool)
 {
     int status = 0;
     uint32_t n = pool->settings.workers, n_threads = n;
-    tp_idle_init(&pool->idle, pool->sleepers, pool->n_records);
+    tp_idle_clear(&pool->idle);
     note_workers_use(pool, n);
     for (uint32_t i = 0; status == 0 && i < n_threads; i++)
         status = tp_idle_grow(&pool->idle, &pool->workers[i].base);

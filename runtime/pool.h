@@ -57,9 +57,9 @@ struct tp_pool_settings {
     uint32_t waiting_max; /* submitters that may wait for room */
     uint64_t capacity;    /* tasks in flight: accepted and not finished; UINT64_MAX: unlimited */
     uint64_t preallocate; /* tasks for which memory is held from the beginning */
-    uint64_t deadline_ns; /* how long a submitter waits for room */
-    uint64_t timeout_ns;  /* how long a task may run */
-    uint64_t expire_ns;   /* how long a worker may sleep before its thread ends */
+    uint64_t deadline_ns; /* how long a submitter waits for room; UINT64_MAX: for ever */
+    uint64_t timeout_ns;  /* how long a task may run; UINT64_MAX: for ever */
+    uint64_t expire_ns;   /* how long a worker may sleep before its thread ends; UINT64_MAX: for ever */
     enum tp_policy policy;
     enum tp_stealing stealing;
     enum tp_overload overload;

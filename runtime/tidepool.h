@@ -16,6 +16,7 @@
 #include "cpu.h"
 #include "multi.h"
 #include "pool.h"
+#include "stock.h"
 #include "task.h"
 
 #endif

@@ -1,7 +1,8 @@
 # Hostile sizes for the template: what happens once in 64 tasks happens at once.
-# tests/model/test_pool.c asserts that each of them took.
+# tests/model/template.h asserts that each of them took.
 s/JOB_SEGMENT = 64/JOB_SEGMENT = 2/
 s/JOB_SPARES = 64/JOB_SPARES = 1/
+s/JOB_BOARD_SPARES = 64/JOB_BOARD_SPARES = 1/
 s/JOB_LANES_MIN = 4/JOB_LANES_MIN = 1/
 s/JOB_LANES_MAX = 64/JOB_LANES_MAX = 2/
 s/JOB_BATCH = 32/JOB_BATCH = 2/

@@ -2,20 +2,7 @@
  * Built once per size, order and batch (model.ninja). The cursors start next to their wrap. */
 #include "model.h"
 
-#include "gen/parts/options.h"
-
-#include "gen/parts/pool.h"
-
-#include <tidepool_kit.h>
-
-#include <stdlib.h>
-#include <string.h>
-
-#include "gen/parts/types.c"
-
-#include "gen/parts/queue_shared.c"
-
-#include "gen/parts/steal.c"
+#include "pool.c"
 
 enum { TASKS_MAX = 8,
     QUEUES = 3,
@@ -59,6 +46,12 @@ static void owner(void *argument)
         push(queue, n_filled + i);
     }
     drain(queue);
+}
+
+int job_run(uintptr_t payload)
+{
+    (void)payload;
+    return 0;
 }
 
 static bool steal(struct job_queue *from, struct job_queue *own, struct job_slot *task)

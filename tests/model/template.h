@@ -1,0 +1,169 @@
+/* The whole template with hostile sizes (shrink.sed), and the ledger of its tasks. Included by one
+ * scenario file each, and compiled once per variant of the template (model.ninja).
+ * Invariant of every scenario: what is accepted is over exactly once, what is refused never runs,
+ * nobody waits for ever, and nothing is left when the pool is freed. */
+#ifndef MODEL_TEMPLATE_H
+#define MODEL_TEMPLATE_H
+
+#include "model.h"
+#include "stand_in.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define malloc(n) model_alloc(n)
+#define aligned_alloc(a, n) model_alloc(n)
+#define free(p) model_free(p)
+
+/* The pool's control lock becomes a lock that the explorer sees. */
+#define pthread_mutex_init(m, a) tp_spin_init((struct tp_spin *)(void *)(m))
+#define pthread_mutex_lock(m) tp_spin_lock((struct tp_spin *)(void *)(m))
+#define pthread_mutex_unlock(m) tp_spin_unlock((struct tp_spin *)(void *)(m))
+
+#define TP_TRACK_LISTS 1
+#define TP_TRACK_CHAIN 2
+#define TP_TRACK_CHUNK_LOG 1
+
+#include "pool.c"
+
+#if WITH_TRACKING
+#include "runtime/records.c"
+
+#include "runtime/track.c"
+#endif
+
+_Static_assert(JOB_SEGMENT == 2 && JOB_LOOKS == 1 && JOB_PAUSES == 1, "shrink.sed");
+#if WITH_BOARD
+_Static_assert(JOB_BOARD_SPARES == 1, "shrink.sed");
+#else
+_Static_assert(JOB_LANES_MIN == 1 && JOB_LANES_MAX == 2, "shrink.sed");
+#endif
+#if !WITH_BOARD && !WITH_LIFO
+_Static_assert(JOB_SPARES == 1, "shrink.sed");
+#endif
+#if WITH_RING
+_Static_assert(JOB_BATCH == (WITH_STEALING ? 2 : 1) && JOB_FAIRNESS == 3, "shrink.sed");
+#endif
+#if WITH_BOUNDED && !WITH_BOARD
+_Static_assert(JOB_CREDIT == 2, "shrink.sed");
+#endif
+#if WITH_BOUNDED && WITH_BLOCK
+_Static_assert(JOB_YIELDS == 1, "shrink.sed");
+#endif
+
+enum { TASKS_MAX = 16 };
+
+static struct job_pool *pool;
+
+/* The ledger, by payload; 0 is no task. Plain: whoever reads it must come after who wrote it. */
+static unsigned n_run[TASKS_MAX];  /* by who ran it */
+static bool accepted[TASKS_MAX];   /* by its submitter */
+static unsigned n_lost[TASKS_MAX]; /* dropped or cancelled before its start, as far as the pool told */
+static uint64_t n_cancelled;       /* cancelled, as somebody was told by a number only */
+
+/* What a task does besides being counted; set in set_up. */
+static void (*on_run)(uintptr_t payload);
+
+int job_run(uintptr_t payload)
+{
+    n_run[payload]++;
+    if (on_run)
+        on_run(payload);
+    return 0;
+}
+
+#if WITH_BOUNDED && WITH_DROPPED
+void job_dropped(uintptr_t payload)
+{
+    n_lost[payload]++;
+}
+#endif
+
+/* First in set_up. */
+static void open_pool(struct tp_pool_settings settings)
+{
+    model_begin();
+    memset(n_run, 0, sizeof n_run);
+    memset(accepted, 0, sizeof accepted);
+    memset(n_lost, 0, sizeof n_lost);
+    n_cancelled = 0;
+    on_run = NULL;
+    model_check(job_pool_open(&pool, &settings) == 0);
+}
+
+/* Submits a task and writes down what became of that. Returns the status. */
+static int give(uintptr_t task)
+{
+    int status = job_submit(pool, task);
+    accepted[task] = status == 0;
+    return status;
+}
+
+static unsigned n_accepted(void)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < TASKS_MAX; i++)
+        n += accepted[i];
+    return n;
+}
+
+/* Exactly once, for who comes after all of it. */
+static void check_ledger(void)
+{
+    uint64_t n_missing = 0;
+    for (unsigned i = 0; i < TASKS_MAX; i++) {
+        model_check(n_run[i] + n_lost[i] <= accepted[i]);
+        n_missing += accepted[i] - n_run[i] - n_lost[i];
+    }
+    model_check(n_missing == n_cancelled);
+}
+
+/* Only workers may be left asleep, with nothing in flight. */
+static bool rest(void)
+{
+#if WITH_BOUNDED && WITH_BLOCK
+    for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+        if (pool->room[i].n_waiting != 0)
+            return false;
+#endif
+    return pool->quiet.n_waiting == 0 && job_is_quiet(pool) && !job_is_work_visible(pool);
+}
+
+/* What holds whenever nothing is in flight. */
+static void check_quiet(void)
+{
+    model_check(job_is_quiet(pool));
+#if WITH_STATS
+    struct tp_pool_stats stats;
+    job_pool_stats(pool, &stats);
+    model_check(stats.submitted == stats.completed + stats.cancelled + stats.dropped);
+    model_check(stats.now.running == 0 && stats.now.pending == 0);
+#endif
+#if WITH_BOUNDED && !WITH_BOARD
+    uint64_t credit = 0;
+    for (unsigned i = 0; i < pool->n_lanes; i++)
+        credit += pool->lanes[i].credit;
+    model_check(pool->granted - job_sum_finished(pool) == credit); /* [ROOM-1] */
+#endif
+#if WITH_BOUNDED && !WITH_BOARD && !WITH_SPILL
+    model_check(credit <= pool->capacity); /* [ROOM-1] */
+#endif
+}
+
+/* For tear_down. */
+static void end(void)
+{
+    check_ledger();
+    check_quiet();
+}
+
+/* The same when the workers are gone: nothing may be left of the pool. */
+static void closed_end(void)
+{
+    end();
+    job_pool_free(pool);
+    model_check(model_n_blocks() == 0);
+}
+
+#endif

@@ -1,8 +1,9 @@
 
 /* -- 10 Newest child ----------------------------------------------------------------------------
  * A task's last submitted child runs next, while its data is warm, at most JOB_NEWEST times in a row.
- * Claim, then copy: whoever moves the state from FULL to BUSY owns the slot. Thieves take it only in
- * the last round of a search, so that a long task does not keep its child from running. */
+ * Claim, then copy: whoever moves the state from FULL to BUSY owns the slot [NEWEST-1]. Thieves take
+ * it only in the last round of a search, so that a long task does not keep its child from running
+ * [NEWEST-2]. */
 
 /* Takes the newest child of a worker. Returns false if there is none. */
 static inline bool job_newest_take(struct job_worker *worker, struct job_slot *task)

@@ -1,6 +1,6 @@
 
 /* -- 15 Putting tasks down ----------------------------------------------------------------------
- * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
+ * All tasks go to the board [BOARD-1]. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the board another segment. Returns false if there is no memory. */

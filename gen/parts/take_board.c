@@ -2,7 +2,7 @@
 /* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
-/* Lets others see how many tasks are on the board. The room lock is held. */
+/* Lets others see how many tasks are on the board [BOARD-2]. The room lock is held. */
 static inline void job_board_tell(struct job_pool *pool)
 {
     tp_store_rel(&pool->n_pending, pool->board.n); /* pairs with the looks in job_shared_pending */

@@ -9,6 +9,8 @@ local value = require "value"
 
 local check = {}
 
+local MEMBERS = 256 -- most pools of a multipool: TP_MULTI_MEMBERS_MAX in runtime/multi.h
+
 -- -- includes ----------------------------------------------------------------------------------
 
 local function read_include(statement, includes, diag)
@@ -54,12 +56,12 @@ end
 local function take_name(pool, id, at, shared)
   local other = shared.taken[id]
   if other == pool then
-    pool.diag:error(at, ("pool `%s` would define `%s` twice"):format(pool.name, id))
+    pool.diag:error(at, ("%s `%s` would define `%s` twice"):format(pool.kind, pool.name, id))
   elseif other then
-    pool.diag:error(at, ("pools `%s` and `%s` would both define `%s`"):format(other.name, pool.name, id),
-      { other = { at = other.at, diag = other.diag, says = "the other pool is here" } })
-  elseif shared.parts.used[id] then
-    pool.diag:error(at, ("pool `%s` would define `%s`, which has a meaning already"):format(pool.name, id))
+    pool.diag:error(at, ("`%s` and `%s` would both define `%s`"):format(other.name, pool.name, id),
+      { other = { at = other.at, diag = other.diag, says = "the other one is here" } })
+  elseif shared.parts.used.pool[id] or shared.parts.used.multipool[id] then
+    pool.diag:error(at, ("%s `%s` would define `%s`, which has a meaning already"):format(pool.kind, pool.name, id))
   else
     shared.taken[id] = pool
     return true
@@ -67,14 +69,20 @@ local function take_name(pool, id, at, shared)
   return false
 end
 
--- Take all names of a pool's code: those of the template, and the enumerators of its classes.
+-- Take all names of a pool's code: those of the template, and the enumerators of its classes. A pool
+-- whose own name is no good takes none.
 local function take_names(pool, shared)
-  for _, id in ipairs(shared.parts.names_of(pool.name)) do
+  local entry = shared.pools[pool.name]
+  if entry.at ~= pool.at or entry.bad then
+    return
+  end
+  shared.headers[pool.name .. "_pool.h"] = pool
+  for _, id in ipairs(shared.parts.names_of(pool.kind, pool.name)) do
     if not take_name(pool, id, pool.at, shared) then
       return
     end
   end
-  for _, arg in ipairs(pool.values.policy.args or {}) do
+  for _, arg in ipairs(pool.values.policy and pool.values.policy.args or {}) do
     if not take_name(pool, names.class(pool.name, arg.name), arg.at, shared) then
       return
     end
@@ -84,9 +92,9 @@ end
 -- A name of the user's that the generated code would take for its own. Tags of structs have a name
 -- space of their own: only those that the pools define are taken.
 local function check_foreign_name(pool, name, node, shared, is_tag)
-  local owner = shared.taken[name]
-  if owner or not is_tag and shared.parts.used[name] then
-    local whose = owner and ("the code of pool `%s`"):format(owner.name) or "the generated code"
+  local owner, used = shared.taken[name], shared.parts.used
+  if owner or not is_tag and (used.pool[name] or pool.is_member and used.multipool[name]) then
+    local whose = owner and ("the code of %s `%s`"):format(owner.kind, owner.name) or "the generated code"
     pool.diag:error(node, ("`%s` is a name that %s uses itself"):format(name, whose), { hint = "choose another name" })
   end
 end
@@ -138,8 +146,8 @@ end
 -- -- pools -------------------------------------------------------------------------------------
 
 -- The value of every option: the pool's own, else that of `defaults`, else the schema's.
-local function resolve(pool, own, defaults)
-  for _, option in ipairs(schema.pool) do
+local function resolve(pool, options, own, defaults)
+  for _, option in ipairs(options) do
     local set, from = own[option.name], "pool"
     if not set then
       set, from = defaults[option.name], "defaults"
@@ -185,14 +193,10 @@ local function check_pool(statement, file, defaults, includes, shared)
   local pool = { kind = "pool", name = statement.name.text, at = statement.name, diag = file.diag, file = file,
     includes = includes, values = {} }
   local own = value.block(statement.entries, schema.pool, ("pool `%s`"):format(pool.name), file.diag)
-  resolve(pool, own, defaults)
+  resolve(pool, schema.pool, own, defaults)
   require_options(pool, schema.pool)
   obey_rules(pool)
-  local entry = shared.pools[pool.name]
-  if entry.at == pool.at and not entry.bad then
-    take_names(pool, shared)
-  end
-  shared.headers[pool.name .. "_pool.h"] = pool
+  take_names(pool, shared)
   return pool
 end
 
@@ -209,12 +213,33 @@ local function find_member(member, pools, diag)
   return nil
 end
 
--- Members are pools of this file, each named once, and take the same payload. pools: of the file.
-local function check_members(members, pools, diag)
-  local seen, first, first_at = {}, nil, nil
-  for _, member in ipairs(members) do
+-- A multipool drives its members through their tables of functions, so they have one.
+local function need_table(pool, face, member, diag)
+  local ops = pool.values.ops
+  if ops and ops.from == "pool" and ops.word == "off" then
+    diag:error(ops.node, ("pool `%s` is in multipool `%s`, which needs its table of functions"):format(pool.name, face.name),
+      { hint = "leave `ops` out", other = { at = member.at, says = "it is named here" } })
+  elseif not ops or ops.word ~= "on" then
+    pool.values.ops = { word = "on", text = "on", from = "multipool" }
+  end
+  pool.is_member = true
+end
+
+-- Members are pools of this file, each named once, and take the same payload; they get a table of
+-- functions, and there are not too many of them. pools: of the file.
+local function check_members(face, pools, diag)
+  local seen, first, first_at, n = {}, nil, nil, 0
+  for _, member in ipairs(face.members) do
     local pool = find_member(member, pools, diag)
     local payload = pool and pool.values.payload
+    member.pool = pool
+    if n <= MEMBERS and n + member.times > MEMBERS then
+      diag:error(member.at, ("with these, multipool `%s` has more than %d pools"):format(face.name, MEMBERS))
+    end
+    n = n + member.times
+    if pool and not seen[member.name] then
+      need_table(pool, face, member, diag)
+    end
     if seen[member.name] then
       diag:error(member.at, ("`%s` stands here twice"):format(member.name),
         { hint = "so many equal pools: " .. member.name .. " * 2",
@@ -230,13 +255,17 @@ local function check_members(members, pools, diag)
   end
 end
 
-local function check_multipool(statement, file, pools)
-  local name = statement.name
-  local pool = { kind = "multipool", name = name.text, at = name, diag = file.diag }
-  pool.values = value.block(statement.entries, schema.multipool, ("multipool `%s`"):format(name.text), file.diag)
-  require_options(pool, schema.multipool)
-  file.diag:error(statement.word, "`multipool` is not supported by this version")
-  check_members(pool.values.pools and pool.values.pools.pools or {}, pools, file.diag)
+-- pools: of the file.
+local function check_multipool(statement, file, pools, shared)
+  local face = { kind = "multipool", name = statement.name.text, at = statement.name, diag = file.diag, file = file,
+    includes = {}, values = {} }
+  local own = value.block(statement.entries, schema.multipool, ("multipool `%s`"):format(face.name), file.diag)
+  resolve(face, schema.multipool, own, {})
+  require_options(face, schema.multipool)
+  face.members = face.values.pools and face.values.pools.pools or {}
+  check_members(face, pools, file.diag)
+  take_names(face, shared)
+  return face
 end
 
 -- -- files -------------------------------------------------------------------------------------
@@ -246,7 +275,8 @@ function check.shared(parts)
   return { parts = parts, pools = {}, headers = {}, taken = {}, functions = {} }
 end
 
--- The pools of a file, in its order; mistakes are told to file.diag. file: path, statements, diag.
+-- The pools of a file, in its order, then its multipools; mistakes are told to file.diag. file: path,
+-- statements, diag.
 function check.file(file, shared)
   local includes, defaults, named = {}, {}, {}
   local first_defaults
@@ -268,17 +298,14 @@ function check.file(file, shared)
     local start = { line = 1, column = 1, width = 1 }
     file.diag:error(start, "there is no pool in this file", { expected = "pool NAME { payload = ...  run = ... }" })
   end
-  local pools = {}
-  for _, kind in ipairs { "pool", "multipool" } do
-    for _, statement in ipairs(named) do
-      if statement.kind == kind and kind == "pool" then
-        pools[#pools + 1] = check_pool(statement, file, defaults, includes, shared)
-      elseif statement.kind == kind then
-        check_multipool(statement, file, pools)
-      end
-    end
+  local pools, faces = {}, {}
+  for _, statement in ipairs(named) do
+    pools[#pools + 1] = statement.kind == "pool" and check_pool(statement, file, defaults, includes, shared) or nil
   end
-  return pools
+  for _, statement in ipairs(named) do
+    faces[#faces + 1] = statement.kind == "multipool" and check_multipool(statement, file, pools, shared) or nil
+  end
+  return table.move(faces, 1, #faces, #pools + 1, pools)
 end
 
 -- The last look, when the names of all files are taken.
@@ -287,10 +314,12 @@ function check.finish(pools, shared)
     for _, name in ipairs(pool.includes) do
       local made = shared.headers[name:match("[^/]*$")]
       if made then
-        pool.diag:error(pool.includes[name], ("this is the header made for pool `%s`"):format(made.name))
+        pool.diag:error(pool.includes[name], ("this is the header made for %s `%s`"):format(made.kind, made.name))
       end
     end
-    check_foreign_names(pool, shared)
+    if pool.kind == "pool" then -- a multipool has no names of the user's but its own
+      check_foreign_names(pool, shared)
+    end
   end
 end
 

@@ -54,13 +54,13 @@ function emit.fences(lines, switches)
   return out
 end
 
--- #include "steal.c"  ->  the lines of steal.c; pool.h is a file of its own, and options.h is what is
--- filled in here
+-- #include "steal.c"  ->  the lines of steal.c; a header is a file of its own, and options.h is what
+-- is filled in here
 local function expand(name, template, switches)
   local out = {}
   for _, line in ipairs(emit.fences(assert(template.part(name), name), switches)) do
     local included = line:match('^#include "([^"]+)"$')
-    if included == "pool.h" then
+    if included == "pool.h" or included == "multi.h" then
       out[#out + 1] = '#include "job_pool.h"'
     elseif included and included ~= "options.h" and template.part(included) then
       local lines = expand(included, template, switches)

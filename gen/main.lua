@@ -30,7 +30,7 @@ written; 2 wrong usage. The language of configs: docs/config.md
   gen = [[
 usage: tidepool gen FILE.pool... -o DIR [--depfile FILE] [--dry-run] [--quiet]
 
-Writes NAME_pool.h and NAME_pool.c for every pool in the configs. DIR is made
+Writes NAME_pool.h and NAME_pool.c for every pool and multipool in the configs. DIR is made
 if it is missing. Files that would not change are not touched. If anything is
 wrong, nothing is written.
 
@@ -227,12 +227,12 @@ function commands.gen(home, words)
   local dir = files.trim(options["-o"])
   local outputs, dirs = {}, { dir }
   for _, pool in ipairs(pools) do
-    local p = plan.pool(pool)
+    local p = plan.of(pool)
     local source = { version = VERSION, name = pool.file.base, hash = pool.file.hash }
     for _, kind in ipairs { "h", "c" } do
       outputs[#outputs + 1] = {
         path = files.join(dir, ("%s_pool.%s"):format(p.name, kind)),
-        text = emit.file("pool." .. kind, template, p, source),
+        text = emit.file(p.template .. "." .. kind, template, p, source),
       }
     end
   end

@@ -1,4 +1,4 @@
--- The template: reads gen/parts once, puts the parts in reading order, and knows their names.
+-- The templates: reads gen/parts once, puts the parts in reading order, and knows their names.
 
 local host = require "host"
 local text = require "text"
@@ -36,6 +36,9 @@ function parts.files(home)
   return list
 end
 
+-- Where each template begins, by what it is a template of.
+local ROOTS = { pool = "pool.c", multipool = "multi.c" }
+
 -- The identifiers of the code in these lines: used.x for all of them, own[i] for those of the
 -- template's pool, without job_ or JOB_: { upper = is JOB_, rest = }.
 local function collect_names(lines, used, own)
@@ -52,8 +55,9 @@ local function collect_names(lines, used, own)
   end
 end
 
--- The template from a reader of parts, name -> text or nil: part(name), its lines or nil; used, the
--- names its code uses but for those of the pool; names_of(pool), the names that its code defines.
+-- The templates from a reader of parts, name -> text or nil: part(name), its lines or nil; of each
+-- kind, used[kind], the names its code uses but for those of the pool; names_of(kind, pool), the names
+-- that its code defines.
 function parts.from(read)
   local own, template, cache = {}, { used = {} }, {}
 
@@ -65,32 +69,35 @@ function parts.from(read)
     return cache[name] or nil
   end
 
-  function template.names_of(pool)
+  function template.names_of(kind, pool)
     local list = {}
-    for i, id in ipairs(own) do
+    for i, id in ipairs(own[kind]) do
       list[i] = (id.upper and pool:upper() or pool) .. "_" .. id.rest
     end
     return list
   end
 
-  local function collect(name)
+  local function collect(kind, name)
     for _, line in ipairs(assert(template.part(name), name)) do
       local included = line:match('^#include "([^"]+)"$')
       if included and included ~= "options.h" and template.part(included) then
-        collect(included)
+        collect(kind, included)
       end
     end
-    collect_names(template.part(name), template.used, own)
+    collect_names(template.part(name), template.used[kind], own[kind])
   end
 
-  collect("pool.c")
-  for _, id in ipairs(own) do
-    template.used[(id.upper and "JOB_" or "job_") .. id.rest] = nil
+  for kind, root in pairs(ROOTS) do
+    own[kind], template.used[kind] = {}, {}
+    collect(kind, root)
+    for _, id in ipairs(own[kind]) do
+      template.used[kind][(id.upper and "JOB_" or "job_") .. id.rest] = nil
+    end
   end
   return template
 end
 
--- The template of a home.
+-- The templates of a home.
 function parts.load(home)
   return parts.from(function(name)
     return (host.read(parts.below(home, "gen/parts/" .. name), LIMIT))

@@ -177,14 +177,62 @@ local function left_out(is)
   return list
 end
 
--- The plan of a checked pool: name, includes, switches, values, options, left_out.
-function plan.pool(pool)
+-- The plan of a pool.
+local function plan_pool(pool)
   local is = {}
   for _, switch in ipairs(switches) do
     is[switch.name] = switch.on(pool.values, is) and true or false
   end
-  return { name = pool.name, includes = pool.includes, switches = is, values = fill(pool, is),
+  return { name = pool.name, template = "pool", includes = pool.includes, switches = is, values = fill(pool, is),
     options = facts(pool, is), left_out = left_out(is) }
+end
+
+-- The switches that a multipool's template asks for: what it can do is what each of its pools can; it
+-- blocks if one of them does.
+local FACE = { "WITH_CLASSES", "WITH_TRACKING", "WITH_TUNE", "WITH_STATS" }
+
+local function fold(members)
+  local is = { WITH_BLOCK = false }
+  for _, name in ipairs(FACE) do
+    is[name] = true
+  end
+  for _, member in ipairs(members) do
+    local switches_of = plan_pool(member.pool).switches
+    is.WITH_BLOCK = is.WITH_BLOCK or switches_of.WITH_BLOCK
+    for _, name in ipairs(FACE) do
+      is[name] = is[name] and switches_of[name]
+    end
+  end
+  return is
+end
+
+-- The plan of a multipool.
+local function plan_multipool(face)
+  local includes, members, options, absent = {}, {}, {}, {}
+  local is = fold(face.members)
+  for i, member in ipairs(face.members) do
+    includes[i] = member.pool.name .. "_pool.h"
+    members[i] = ("{&%s_pool_ops, %d}"):format(member.pool.name, member.times)
+  end
+  for i, option in ipairs(schema.multipool) do
+    local set = face.values[option.name]
+    options[i] = { name = option.name, text = set.text, default = set.from == "schema" }
+  end
+  for _, switch in ipairs(switches) do
+    absent[#absent + 1] = is[switch.name] == false and switch.name ~= "WITH_BLOCK" and switch.absent or nil
+  end
+  return { name = face.name, template = "multi", includes = includes, switches = is, options = options, left_out = absent,
+    values = {
+      VALUE_PAYLOAD = face.members[1].pool.values.payload.type.text,
+      VALUE_MEMBERS = table.concat(members, ", "),
+      VALUE_BALANCE = "TP_BALANCE_" .. face.values.balance.word:upper(),
+    } }
+end
+
+-- The plan of a checked pool or multipool: name, template (where its files begin), includes, switches,
+-- values, options, left_out.
+function plan.of(pool)
+  return pool.kind == "multipool" and plan_multipool(pool) or plan_pool(pool)
 end
 
 return plan

@@ -236,17 +236,17 @@ schema.pool = {
   },
 }
 
--- The options of a multipool. All of it comes later.
+-- The options of a multipool.
 schema.multipool = {
   {
     name = "pools", required = true,
-    doc = "The pools behind one face.",
+    doc = "The pools behind one face, with how many of each kind; at most 256 in all.",
     forms = { { is = "pools", show = "POOL [* N], ..." } },
   },
   {
     name = "balance", default = "round_robin",
     doc = "Which of them gets a task.",
-    forms = { word("round_robin", "each in turn"), word("least_tasks", "the one with the fewest tasks") },
+    forms = { word("round_robin", "each in turn"), word("least_tasks", "the one with the fewest tasks in flight") },
   },
 }
 

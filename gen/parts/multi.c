@@ -1,7 +1,7 @@
 /* The template of a multi-pool named `job`: the payload's type around runtime/multi.h, and nothing else.
  * Holes, beside VALUE_INCLUDE (the headers of the pools) and VALUE_PAYLOAD (which all of them have):
  * VALUE_MEMBERS, initialisers { ops, how many of it }, and VALUE_BALANCE, an enum tp_balance.
- * A switch is on if it is on in every pool. */
+ * A switch is on if it is on in every pool; but WITH_BLOCK, if it is on in one. */
 #include "options.h"
 
 #include "multi.h"

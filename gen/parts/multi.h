@@ -29,7 +29,13 @@ int job_pool_open(struct job_pool **out, const struct tp_pool_settings *settings
  * when all are full, the one whose turn it is does what its overload policy says.
  * payload: copied; what it points to must live until the task has run.
  * Returns 0 or what that pool returned; on any error the task was not accepted and will not run.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#if WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+ */
 int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload);
 
 /* job_submit_batch: hand n tasks to the pools, a piece for each.
@@ -37,27 +43,57 @@ int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload);
  * n_accepted: receives how many were accepted, on success and on error: the first so many of
  *             the array. May be NULL.
  * Returns 0 if all were accepted, else the error that stopped payloads[*n_accepted].
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#if WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+ */
 int job_submit_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted);
 #if WITH_CLASSES
 
 /* job_submit_class: job_submit for a task of the given class.
  * class_: as the pools number their classes; TP_EINVAL if some pool has not so many.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_CLASSES && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_CLASSES && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_CLASSES
+ */
 int job_submit_class(struct job_pool *pool, unsigned class_, VALUE_PAYLOAD payload);
 #endif
 #if WITH_TRACKING && !WITH_CLASSES
 
 /* job_spawn: job_submit, with a handle.
  * id: receives it; untouched on error. Ends with job_join or job_detach.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_TRACKING && !WITH_CLASSES && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_TRACKING && !WITH_CLASSES && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_TRACKING && !WITH_CLASSES
+ */
 int job_spawn(struct job_pool *pool, VALUE_PAYLOAD payload, struct tp_multi_id *id);
 #endif
 #if WITH_TRACKING && WITH_CLASSES
 
 /* job_spawn_class: job_submit_class, with a handle.
  * id: receives it; untouched on error. Ends with job_join or job_detach.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_TRACKING && WITH_CLASSES && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_TRACKING && WITH_CLASSES && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_TRACKING && WITH_CLASSES
+ */
 int job_spawn_class(struct job_pool *pool, unsigned class_, VALUE_PAYLOAD payload, struct tp_multi_id *id);
 #endif
 #if WITH_TRACKING

@@ -191,3 +191,6 @@
 #ifndef VALUE_HOURS_TO
 #define VALUE_HOURS_TO 1080
 #endif
+#ifndef VALUE_BALANCE /* of a multi-pool; its VALUE_MEMBERS, { ops, how many }, ..., have no default */
+#define VALUE_BALANCE TP_BALANCE_ROUND_ROBIN
+#endif

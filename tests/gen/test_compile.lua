@@ -1,5 +1,6 @@
 -- What is generated must compile without a warning, as C and its header as C++, and the formatter
--- must leave it as it is: one pool for every value of every option that this version has.
+-- must leave it as it is: one pool for every value of every option that this version has, and faces of
+-- several of them.
 
 local lib = require "lib"
 
@@ -48,12 +49,33 @@ local function options_for(n)
   return table.concat(list, " ")
 end
 
-local config, pools = { 'include "types.h"\n' }, {}
+local config, pools, members = { 'include "types.h"\n' }, {}, {}
 for n = 1, 4 * #OVERLOADS do
   local policy, overload = POLICIES[(n + n // #OVERLOADS) % #POLICIES + 1], turn(OVERLOADS, n)
+  local payload, options = n % #PAYLOADS + 1, options_for(n)
   pools[n] = "p" .. n
   config[n + 1] = ("pool p%d { payload = %q run = run%d %s policy = %s stealing = %s %s }\n"):format(n,
-    PAYLOADS[n % #PAYLOADS + 1], n, overload:format(n), policy, stealing_for(n, policy, overload), options_for(n))
+    PAYLOADS[payload], n, overload:format(n), policy, stealing_for(n, policy, overload), options)
+  if not options:find "ops = off" then
+    members[payload] = (members[payload] and members[payload] .. ", " or "") .. ("p%d * %d"):format(n, n)
+  end
+end
+
+-- Pools of one payload behind one face, and each face of two equal pools that have a switch or not.
+local function face(name, of)
+  pools[#pools + 1] = name
+  config[#config + 1] = ("multipool %s { pools = %s balance = %s }\n"):format(name, of, turn({ "round_robin", "least_tasks" }, #pools))
+end
+for i, of in pairs(members) do
+  face("f" .. i, of)
+end
+for n = 0, 31 do
+  local function has(bit, yes, no) return n & 1 << bit ~= 0 and yes or no end
+  pools[#pools + 1] = "s" .. n
+  config[#config + 1] = ("pool s%d { payload = %q run = runs%d %s %s %s %s %s }\n"):format(n, PAYLOADS[n % #PAYLOADS + 1], n,
+    has(0, "stats = on", ""), has(1, "tracking = on", ""), has(2, "tune = on", ""), has(3, "policy = fair(a = 1, b = 2)", ""),
+    has(4, "overload = reject", ""))
+  face("g" .. n, ("s%d * 2"):format(n))
 end
 
 local dir = lib.dir()
@@ -64,7 +86,7 @@ local status, _, err = lib.run("gen c.pool -o made", dir)
 lib.check("gen", status == 0, err)
 
 local FLAGS = ("-I%s/runtime -I. -Wall -Wextra -Wpedantic -Werror -fsyntax-only"):format(lib.quote(lib.root))
-local C = "-std=c11 -Wconversion -Wshadow " .. FLAGS
+local C = "-std=c11 -Wconversion -Wshadow -Wmissing-prototypes " .. FLAGS
 for _, cc in ipairs { "gcc", "clang" } do
   status, _, err = lib.sh(("ls made/*.c | xargs -n 6 -P 2 %s %s"):format(cc, C), dir)
   lib.check("compile with " .. cc, status == 0, err)
@@ -78,7 +100,7 @@ for _, cxx in ipairs { "g++", "clang++" } do
   status, _, err = lib.sh(("%s -x c++ -std=c++17 %s all.cc"):format(cxx, FLAGS), dir)
   lib.check("all headers in " .. cxx, status == 0, err)
 end
-for _, name in ipairs { "p1", "p2" } do
+for _, name in ipairs { "p1", "p2", "g31" } do
   lib.write(dir .. "/alone.c", ('#include "made/%s_pool.h"\nint %s_(void);\nint %s_(void) { return 0; }\n'):format(name, name, name))
   status, _, err = lib.sh(("gcc %s alone.c"):format(C), dir)
   lib.check("a header stands alone", status == 0, err)
@@ -128,7 +150,9 @@ for file in lib.names(OK):gmatch("[^\n]+%.pool") do
     lib.write(stubs .. "/" .. name, ("#ifndef TAG_%s\n#define TAG_%s\nstruct %s {\n    int x;\n};\n#endif\n"):format(tag, tag, tag))
   end
   local dir_of = OK .. "/" .. file:gsub("%.pool$", "")
-  all[#all + 1] = ('#include "%s/%s/%s"\n'):format(lib.root, dir_of, lib.names(dir_of):match("[^\n]+%.h"))
+  for header in lib.names(dir_of):gmatch("[^\n]+%.h") do
+    all[#all + 1] = ('#include "%s/%s/%s"\n'):format(lib.root, dir_of, header)
+  end
 end
 lib.write(stubs .. "/all.cc", table.concat(all))
 local stub = " -I" .. lib.quote(stubs)

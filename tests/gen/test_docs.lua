@@ -31,7 +31,7 @@ end
 
 local function render()
   local out = { "\n" }
-  for _, group in ipairs { { "pool", "a pool" }, { "multipool", "a multipool (not supported by this version)" } } do
+  for _, group in ipairs { { "pool", "a pool" }, { "multipool", "a multipool" } } do
     out[#out + 1] = ("### Options of %s\n\n"):format(group[2])
     for _, option in ipairs(schema[group[1]]) do
       out[#out + 1] = ("#### %s\n\n"):format(option.name)

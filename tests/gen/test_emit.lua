@@ -52,6 +52,8 @@ local template = parts.from(function(name)
     ["pool.c"] = '/* The\n * head. */\n#include "options.h"\n#include "pool.h"\n#include <kit.h>\n\n#include "a.c"\n#if WITH_B\n#include "b.c"\n#endif\n',
     ["options.h"] = "int never;\n",
     ["a.c"] = "\n/* job_run: text. */\nstatic int job_run(int here) { return here; }\n",
+    ["multi.h"] = "struct job_pool;\n",
+    ["multi.c"] = '/* Head. */\n#include "options.h"\n#include "multi.h"\n\nstatic int job_many = there;\n',
     ["b.c"] = "\n#if WITH_A\nenum { JOB_B };\n#endif\n",
   })[name]
 end)
@@ -76,20 +78,27 @@ plan.left_out = {}
 lib.check("fences in a part that is fenced itself",
   emit.file("pool.c", template, plan, source):find("\n\nenum { MAIL_B };\n$") ~= nil)
 
-lib.check("names in use", template.used.here and template.used["return"] and not template.used.never
-  and not template.used.job_run and not template.used.text)
+local used = template.used.pool
+lib.check("names in use", used.here and used["return"] and not used.never and not used.there
+  and not used.job_run and not used.text and template.used.multipool.there and not template.used.multipool.here)
+lib.equal("another template", emit.file("multi.c", template, plan, source):match("%*/\n(.*)"),
+  '#include "mail_pool.h"\n\nstatic int mail_many = there;\n')
+lib.equal("its header", emit.file("multi.h", template, plan, source):match("%*/\n(.*)"), "struct mail_pool;\n")
 plan.values.VALUE_RUN, plan.values.VALUE_T = "job_go", "struct job_x"
 lib.check("names of the host that begin like the template's stay",
   emit.file("pool.h", template, plan, source):find("int job_go(struct job_x mail_x);", 1, true) ~= nil)
 
-local names = template.names_of("Mail")
+local names = template.names_of("pool", "Mail")
 table.sort(names)
 lib.equal("names of a pool", table.concat(names, " "), "MAIL_B MAIL_POOL_H Mail_run Mail_x")
+lib.equal("names of a multipool", table.concat(template.names_of("multipool", "Mail"), " "), "Mail_pool Mail_many")
 
 local whole = parts.from(function(name) return lib.read("gen/parts/" .. name) end)
 local too_long = {}
-for _, id in ipairs(whole.names_of(("p"):rep(40))) do -- the longest name that a pool can have
-  too_long[#too_long + 1] = #id > 63 and id or nil
+for _, kind in ipairs { "pool", "multipool" } do
+  for _, id in ipairs(whole.names_of(kind, ("p"):rep(40))) do -- the longest name that a pool can have
+    too_long[#too_long + 1] = #id > 63 and id or nil
+  end
 end
 lib.equal("the template's names leave room for the pool's", table.concat(too_long, " "), "")
 

@@ -183,16 +183,21 @@ local function tokens(command)
   return (text:gsub("%s+", " "))
 end
 
-local function check(lines, flags)
-  local config = assert(io.open(dir .. "/same.pool", "w"))
-  config:write('include "inttypes.h"\npool job {\n  payload = "uintptr_t"\n  run = job_run\n  ', lines, "\n}\n")
-  config:close()
+local function write(name, text)
+  local file <close> = assert(io.open(dir .. "/" .. name, "w"))
+  file:write(text)
+end
+
+-- Is job_pool.c, made from this config, the same as this part under these flags?
+local function check(config, part, flags)
+  write("same.pool", config)
   local ok, said = capture(("%s --home . gen '%s/same.pool' -o '%s'"):format(tool, dir, dir))
   if not ok then return nil, said end
-  local written, why = tokens(("gcc -std=c11 -E -P -Iruntime -I'%s' '%s/job_pool.c'"):format(dir, dir))
+  local preprocess = ("gcc -std=c11 -E -P -Iruntime -I'%s' "):format(dir)
+  local written, why = tokens(("%s '%s/job_pool.c'"):format(preprocess, dir))
   if not written then return nil, why end
   local template
-  template, why = tokens(("gcc -std=c11 -E -P -Iruntime '-DVALUE_INCLUDE=<inttypes.h>' %s gen/parts/pool.c"):format(flags))
+  template, why = tokens(("%s %s gen/parts/%s"):format(preprocess, flags, part))
   if not template then return nil, why end
   if written == template then return true end
   local at = 1
@@ -204,18 +209,49 @@ local n_passed, n_failed = 0, #missing
 for _, pair in ipairs(missing) do
   print("never together: " .. pair)
 end
+local function count(what, ok, why)
+  n_passed, n_failed = n_passed + (ok and 1 or 0), n_failed + (ok and 0 or 1)
+  if not ok then print(("not the same: %s\n%s"):format(what, why)) end
+end
+
 for _, choices in ipairs(variants) do
-  local lines, flags = {}, {}
+  local lines, flags = {}, { "'-DVALUE_INCLUDE=<inttypes.h>'" }
   for i, choice in ipairs(choices) do
     lines[#lines + 1] = choice[1] ~= "" and choice[1] or nil
-    flags[i] = choice[2]
+    flags[i + 1] = choice[2]
   end
-  local ok, why = check(table.concat(lines, "\n"), table.concat(flags, " "))
-  n_passed, n_failed = n_passed + (ok and 1 or 0), n_failed + (ok and 0 or 1)
-  if not ok then print(("not the same: %s\n%s"):format(table.concat(lines, ", "):gsub("\n", ", "), why)) end
+  local own = table.concat(lines, "\n")
+  count(own:gsub("\n", ", "), check('include "inttypes.h"\npool job {\n  payload = "uintptr_t"\n  run = job_run\n  ' .. own .. "\n}\n",
+    "pool.c", table.concat(flags, " ")))
+end
+
+-- Multipools: a switch is on if it is on in both pools, but blocking, if it is in one.
+local FACE = { -- of the second pool; the first one has all
+  { "policy = fair(a = 1, b = 2)", "WITH_CLASSES" }, { "tracking = on", "WITH_TRACKING" }, { "tune = on", "WITH_TUNE" },
+  { "stats = on", "WITH_STATS" },
+}
+local WHOLE = "payload = \"int\" run = go policy = priority(a, b, c) tracking = on tune = on stats = on"
+write("members.h", '#include "one_pool.h"\n#include "two_pool.h"\n')
+local n_faces = 0
+for switches = 0, (1 << #FACE) - 1 do
+  for blocks = 0, 3 do
+    local two, flags = "", "-DVALUE_INCLUDE='\"members.h\"' -DVALUE_PAYLOAD=int -DVALUE_MEMBERS='{&one_pool_ops, 3}, {&two_pool_ops, 1}'"
+    for i, choice in ipairs(FACE) do
+      local on = switches >> (i - 1) & 1
+      two = two .. (on == 1 and choice[1] or "") .. " "
+      flags = ("%s -D%s=%d"):format(flags, choice[2], on)
+    end
+    flags = ("%s -DWITH_BLOCK=%d -DVALUE_BALANCE=TP_BALANCE_%s"):format(flags, blocks > 0 and 1 or 0,
+      blocks > 1 and "LEAST_TASKS" or "ROUND_ROBIN")
+    local config = ("pool one { %s overload = %s }\npool two { payload = \"int\" run = go %s overload = %s }\n"
+      .. "multipool job { pools = one * 3, two balance = %s }\n"):format(WHOLE, blocks & 1 == 1 and "block" or "reject", two,
+      blocks & 2 == 2 and "block" or "spill", blocks > 1 and "least_tasks" or "round_robin")
+    count(config, check(config, "multi.c", flags))
+    n_faces = n_faces + 1
+  end
 end
 
 os.execute("rm -rf '" .. dir .. "'")
-print(("%d variants, %d pairs of choices"):format(#variants, n_pairs))
+print(("%d variants, %d pairs of choices, %d multipools"):format(#variants, n_pairs, n_faces))
 print(("%d passed, %d failed"):format(n_passed, n_failed))
 os.exit(n_failed == 0 and n_passed > 0)

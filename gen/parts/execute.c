@@ -23,15 +23,24 @@ static void job_run_init(struct job_pool *pool, struct tp_run *run, unsigned wor
 #endif
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void job_tell_dropped(struct job_slot *task)
+{
+#if WITH_BOUNDED && WITH_DROPPED
+    VALUE_DROPPED(task->payload);
+#else
+    (void)task;
+#endif
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void job_discard(struct job_pool *pool, struct job_slot *task, enum tp_task_state state)
 {
 #if WITH_TRACKING
-    tp_track_drop(&pool->track, task->id, state);
+    if (!tp_track_drop(&pool->track, task->id, state))
+        state = TP_TASK_CANCELLED; /* it was before */
 #endif
-#if WITH_BOUNDED && WITH_DROPPED
-    VALUE_DROPPED(task->payload);
-#endif
+    job_tell_dropped(task);
 #if WITH_STATS
     if (state == TP_TASK_DROPPED)
         tp_add_rlx(&pool->n_dropped, 1); /* relaxed: job_gone publishes it */
@@ -106,6 +115,7 @@ static inline bool job_begin(struct job_worker *self)
     }
 #if WITH_TRACKING
     if (!tp_track_start(&pool->track, self->task.id)) {
+        job_tell_dropped(&self->task);
         job_gone(pool, 1);
         return false;
     }

@@ -126,7 +126,7 @@ static int job_workers_open(struct job_pool *pool)
 static void job_destroy(void *context)
 {
     struct job_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!job_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     job_tasks_free(pool);
@@ -247,9 +247,9 @@ static int job_await_quiet(struct job_pool *pool, uint64_t deadline_ns)
 
 int job_join_all(struct job_pool *pool, uint64_t deadline_ns)
 {
-    if (job_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (job_is_forked(pool))
         return TP_EFORKED;
     return job_await_quiet(pool, deadline_ns);
 }
@@ -291,7 +291,7 @@ static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *genera
 static int job_close(struct job_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (job_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see job_pool_reopen */
     int status = 0;
@@ -328,7 +328,7 @@ void job_pool_abandon(struct job_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (job_is_forked(pool)) {
         job_destroy(pool);
         return;
     }

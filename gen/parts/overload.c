@@ -13,8 +13,8 @@ static int job_full_run(struct job_pool *pool, struct job_load *load)
     struct job_slot task;
     job_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    job_run_here(pool, &task);
+    if (job_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 #endif
@@ -28,21 +28,25 @@ static int job_full_block(struct job_pool *pool, struct job_load *load)
 #endif
 #if WITH_DROP_OLDEST
 
-/* The oldest pending task makes room, but none of a higher class. */
+/* The oldest pending task makes room, but none of a higher class, and none in vain: with more in
+ * flight than the load's class may have, one task less is not enough. */
 static int job_full_drop_oldest(struct job_pool *pool, struct job_load *load)
 {
     struct job_slot task;
     bool found = false;
+    unsigned class_ = job_load_class(load);
     tp_spin_lock(&pool->room_lock);
-    for (unsigned c = job_load_class(load); c < JOB_CLASSES; c++)
+    bool is_left = job_room_is_left(pool, class_);                             /* there was none a moment ago */
+    uint64_t in_flight = tp_load_rlx(&pool->n_accepted) - pool->finished_seen; /* relaxed: written under the lock */
+    for (unsigned c = class_; c < JOB_CLASSES; c++)
         found = found || pool->board.shelves[c].n > 0;
-    found = found && job_board_drop(&pool->board, &task);
+    found = found && !is_left && in_flight == job_room_limit(pool, class_) && job_board_drop(&pool->board, &task);
     job_board_tell(pool);
     struct job_segment *surplus = job_board_surplus(&pool->board);
     tp_spin_unlock(&pool->room_lock);
     job_segments_free(surplus);
     if (!found)
-        return TP_EFULL;
+        return is_left ? 0 : TP_EFULL;
     job_discard(pool, &task, TP_TASK_DROPPED);
     job_gone(pool, 1);
     return 0;

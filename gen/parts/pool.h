@@ -37,8 +37,8 @@ extern "C" {
 int VALUE_RUN(VALUE_PAYLOAD payload);
 #if WITH_BOUNDED && WITH_DROPPED
 
-/* Told of each dropped task, by the thread that submitted the newer one or cancelled the pool;
- * written by the host. payload: the task's own copy. Must not call this pool. */
+/* Told of each task that is dropped, or cancelled before it starts, once; written by the host. By
+ * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool. */
 void VALUE_DROPPED(VALUE_PAYLOAD payload);
 #endif
 
@@ -95,8 +95,8 @@ void job_pool_settings(struct job_pool *pool, struct tp_pool_settings *out);
  * When the pool is full the caller runs the task, at once; JOB_NESTED_MAX deep it gets TP_EFULL.
 #endif
 #if WITH_BOUNDED && WITH_DROP_OLDEST
- * When the pool is full the oldest task that has not started is dropped for this one; if all have
- * started, this one is refused with TP_EFULL.
+ * When the pool is full the oldest task that has not started is dropped for this one; if there is
+ * none, or one less would not make room, this one is refused with TP_EFULL.
 #endif
 #if WITH_BOUNDED && WITH_DROP_NEWEST
  * When the pool is full this task is dropped, and the caller told so with TP_EDROPPED.
@@ -255,6 +255,8 @@ size_t job_pool_history(struct job_pool *pool, struct tp_slice *out, size_t n);
 /* job_pool_close: refuse new tasks, wake every waiting submitter with TP_ECLOSED, finish the
  * tasks already accepted, and end the workers. Any number of calls, from any threads.
  * deadline_ns: when to stop waiting; the pool goes on closing, and a later call waits again.
+ * In a child process, which has the pool but not its threads, it does nothing and returns 0; the
+ * other calls do nothing either and say TP_EFORKED where they can, and job_pool_free frees.
  * Returns 0 when no worker is left, TP_ETIMEDOUT (job_pool_counts says what did not finish), or
  * TP_EDEADLK when called by a task of this pool (which is then not closed).
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */

@@ -4,10 +4,13 @@
 static bool job_run_here(struct job_pool *pool, struct job_slot *task)
 {
     struct tp_run run;
-    job_run_init(pool, &run, UINT_MAX);
+    struct job_worker *self = job_self(pool);
+    job_run_init(pool, &run, self ? self->base.index : UINT_MAX);
 #if WITH_TRACKING
-    if (!tp_track_start(&pool->track, task->id))
+    if (!tp_track_start(&pool->track, task->id)) {
+        job_tell_dropped(task);
         return false;
+    }
     run.id = task->id;
 #endif
     struct tp_task_result result;

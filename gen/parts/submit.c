@@ -36,20 +36,10 @@ static int job_load_classify(struct job_load *load, const enum job_class *classe
 }
 
 #endif
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int job_load_count(struct job_pool *pool, struct job_load *load)
-{
-    int status = job_load_put(pool, load);
-#if WITH_BOUNDED && WITH_STATS
-    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
-        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
-#endif
-    return status;
-}
 #if WITH_TRACKING
-
-/* The same for tasks with records, JOB_IDS at a time: those of tasks that were not accepted are given
- * back. ids: receives those of the accepted ones, which then have handles; NULL: nobody keeps them. */
+/* Hands a load of tasks with records to the pool, JOB_IDS at a time; records of tasks that were not
+ * accepted are given back. ids: receives those of the accepted ones, which then have handles; NULL:
+ * nobody keeps them. */
 static int job_load_track(struct job_pool *pool, struct job_load *load, uint64_t *ids)
 {
     enum { JOB_IDS = 64 };
@@ -69,7 +59,7 @@ static int job_load_track(struct job_pool *pool, struct job_load *load, uint64_t
         part.classes = load->classes ? load->classes + load->i : NULL;
 #endif
 #if WITH_TRACKING
-        status = job_load_count(pool, &part);
+        status = job_load_put(pool, &part);
         tp_track_undo(&pool->track, own + part.i, n_begun - part.i);
         if (ids)
             memcpy(ids + load->i, own, part.i * sizeof *ids);
@@ -78,20 +68,25 @@ static int job_load_track(struct job_pool *pool, struct job_load *load, uint64_t
     }
     return status;
 }
-#endif
 
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+#endif
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as job_submit_batch. */
 static inline int job_load_submit(struct job_pool *pool, struct job_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
 #if WITH_TRACKING
-    return job_load_track(pool, load, ids);
+    int status = job_load_track(pool, load, ids);
 #else
     (void)ids;
-    return job_load_count(pool, load);
+    int status = job_load_put(pool, load);
 #endif
+#if WITH_BOUNDED && WITH_STATS
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+#endif
+    return status;
 }
 
 int job_submit(struct job_pool *pool, VALUE_PAYLOAD payload)

@@ -123,12 +123,18 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
 #endif
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void job_end_panicked(struct job_worker *self)
+{
+    job_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void job_worker_main(struct tp_worker *worker)
 {
     struct job_worker *self = (struct job_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        job_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        job_end_panicked(self);
     } else if (job_await(self, &self->task, true)) { /* its entry begins as a searcher */
         job_execute(self);
     } else {

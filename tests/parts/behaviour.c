@@ -4,40 +4,27 @@
 
 #include "behaviour_work.h"
 #include "behaviour_room.h"
+#include "behaviour_overload.h"
+#include "behaviour_block.h"
 #include "behaviour_life.h"
 
-int main(void)
+static int run_always(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs_each_once),
         cmocka_unit_test(test_many_producers),
+        cmocka_unit_test(test_near_wrap_around),
         cmocka_unit_test(test_order_from_outside),
         cmocka_unit_test(test_order_from_inside),
         cmocka_unit_test(test_tree),
         cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_all_workers_wake),
-#if WITH_STEALING
-        cmocka_unit_test(test_near_wrap_around),
+#if WITH_STEALING || WITH_BOARD
         cmocka_unit_test(test_child_of_blocked_task_is_stolen),
 #endif
         cmocka_unit_test(test_nothing_is_kept),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_more_workers_than_cores),
-#if WITH_BOUNDED
-        cmocka_unit_test(test_full_from_inside),
-#endif
-#if WITH_BOUNDED && !WITH_BLOCK
-        cmocka_unit_test(test_reject_is_exact),
-        cmocka_unit_test(test_batch_partly_accepted),
-#endif
-#if WITH_BOUNDED && WITH_BLOCK && !WITH_DEADLINE
-        cmocka_unit_test(test_block_until_room),
-        cmocka_unit_test(test_close_wakes_waiting),
-        cmocka_unit_test(test_block_storm),
-#endif
-#if WITH_BOUNDED && WITH_BLOCK && WITH_WAITING && WITH_DEADLINE
-        cmocka_unit_test(test_waiting_and_deadline),
-#endif
         cmocka_unit_test(test_join_deadline),
         cmocka_unit_test(test_own_worker_is_refused),
         cmocka_unit_test(test_close_drains),
@@ -50,4 +37,152 @@ int main(void)
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#if WITH_BOUNDED
+/* Once per overload policy that the variant has. */
+static int run_full(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_full_from_inside),
+#if WITH_PRIORITY
+        cmocka_unit_test(test_limits_of_levels),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
+
+#if WITH_BOUNDED && WITH_BLOCK
+static int run_block(void)
+{
+    const struct CMUnitTest tests[] = {
+#if !WITH_DEADLINE || WITH_ANY
+        cmocka_unit_test(test_block_until_room),
+        cmocka_unit_test(test_close_wakes_waiting),
+        cmocka_unit_test(test_block_storm),
+        cmocka_unit_test(test_block_in_turn),
+        cmocka_unit_test(test_block_a_batch),
+        cmocka_unit_test(test_cleanup_lets_in),
+#endif
+#if (!WITH_DEADLINE || WITH_ANY) && WITH_BOARD
+        cmocka_unit_test(test_help_lets_in),
+#endif
+#if (!WITH_DEADLINE || WITH_ANY) && WITH_PRIORITY
+        cmocka_unit_test(test_block_by_level),
+#endif
+#if WITH_WAITING && WITH_DEADLINE
+        cmocka_unit_test(test_waiting_and_deadline),
+#endif
+#if WITH_WAITING
+        cmocka_unit_test(test_waiting_limit),
+#endif
+#if WITH_DEADLINE
+        cmocka_unit_test(test_one_deadline),
+        cmocka_unit_test(test_deadline_of_a_batch),
+#endif
+        cmocka_unit_test(test_full_from_inside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
+
+#if WITH_BOUNDED && WITH_REJECT
+static int run_reject(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reject_is_exact),
+        cmocka_unit_test(test_batch_partly_accepted),
+        cmocka_unit_test(test_reject_stops_a_batch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
+
+#if WITH_BOUNDED && WITH_CALLER_RUNS
+static int run_caller_runs(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_caller_runs),
+        cmocka_unit_test(test_caller_runs_nested),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
+
+#if WITH_BOUNDED && WITH_DROP_OLDEST
+static int run_drop_oldest(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_drop_oldest),
+        cmocka_unit_test(test_drop_oldest_but_none_waits),
+        cmocka_unit_test(test_drop_oldest_storm),
+#if WITH_CLASSES
+        cmocka_unit_test(test_drop_lowest_class),
+#endif
+#if WITH_PRIORITY
+        cmocka_unit_test(test_drop_not_in_vain),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
+
+#if WITH_BOUNDED && WITH_DROP_NEWEST
+static int run_drop_newest(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_drop_newest)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
+
+#if WITH_BOUNDED && WITH_SPILL
+static int run_spill(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_spill)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
+
+#if WITH_BOUNDED
+/* A pool of this variant that is full. */
+static int run_overload(enum tp_overload which)
+{
+    int n_failed = 0;
+#if WITH_ANY
+    overload = which;
+#endif
+    if (which != overload)
+        return 0;
+#if WITH_BLOCK
+    n_failed += which == TP_OVERLOAD_BLOCK ? run_block() : 0;
+#endif
+#if WITH_REJECT
+    n_failed += which == TP_OVERLOAD_REJECT ? run_reject() : 0;
+#endif
+#if WITH_CALLER_RUNS
+    n_failed += which == TP_OVERLOAD_CALLER_RUNS ? run_caller_runs() : 0;
+#endif
+#if WITH_DROP_OLDEST
+    n_failed += which == TP_OVERLOAD_DROP_OLDEST ? run_drop_oldest() : 0;
+#endif
+#if WITH_DROP_NEWEST
+    n_failed += which == TP_OVERLOAD_DROP_NEWEST ? run_drop_newest() : 0;
+#endif
+#if WITH_SPILL
+    n_failed += which == TP_OVERLOAD_SPILL ? run_spill() : 0;
+#endif
+    return n_failed + run_full();
+}
+#endif
+
+int main(void)
+{
+    int n_failed = run_always();
+#if WITH_BOUNDED
+    for (int which = TP_OVERLOAD_BLOCK; which <= TP_OVERLOAD_SPILL; which++)
+        if (which != TP_OVERLOAD_DROP_OLDEST || WITH_DROP_OLDEST)
+            n_failed += run_overload((enum tp_overload)which);
+#endif
+    return n_failed;
 }

@@ -4,9 +4,20 @@
 #ifndef BEHAVIOUR_H
 #define BEHAVIOUR_H
 
+#include <tidepool_kit.h>
+
+/* The template's clock; the library's stays the real one. */
+static uint64_t test_now_ns(void);
+static uint64_t test_deadline_in_ns(uint64_t duration_ns);
+#define tp_clock_now_ns test_now_ns
+#define tp_deadline_in_ns test_deadline_in_ns
+
 #include "gen/parts/options.h"
 
 #include "gen/parts/pool.c"
+
+#undef tp_clock_now_ns
+#undef tp_deadline_in_ns
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,6 +26,26 @@
 #include <stdio.h>
 
 #include <cmocka.h>
+
+/* A clock that tasks move, for exact times; 0: the real one. */
+static tp_atomic(uint64_t) virtual_now_ns;
+
+static uint64_t test_now_ns(void)
+{
+    uint64_t now_ns = tp_load_sc(&virtual_now_ns);
+    return now_ns != 0 ? now_ns : tp_clock_now_ns();
+}
+
+/* Deadlines that the template made, and the one to give it; 0: what it asks for. */
+static tp_atomic(uint32_t) n_deadlines;
+static tp_atomic(uint64_t) next_deadline_ns;
+
+static uint64_t test_deadline_in_ns(uint64_t duration_ns)
+{
+    tp_add_sc(&n_deadlines, 1);
+    uint64_t deadline_ns = tp_load_sc(&next_deadline_ns);
+    return deadline_ns != 0 ? deadline_ns : tp_deadline_in_ns(duration_ns);
+}
 
 /* A task: run(argument). */
 struct call {
@@ -28,9 +59,55 @@ int job_run(uintptr_t payload)
     return call->run(call->argument);
 }
 
+#if WITH_BOUNDED && WITH_DROPPED
+/* What the pool said that it dropped: how often, and the last tasks. */
+enum { DROPS = 512 };
+static pthread_mutex_t drops_lock = PTHREAD_MUTEX_INITIALIZER;
+static uintptr_t drops[DROPS];
+static size_t n_drops;
+
+void job_dropped(uintptr_t payload)
+{
+    pthread_mutex_lock(&drops_lock);
+    drops[n_drops++ % DROPS] = payload;
+    pthread_mutex_unlock(&drops_lock);
+}
+
+static inline void drops_forget(void)
+{
+    pthread_mutex_lock(&drops_lock);
+    n_drops = 0;
+    pthread_mutex_unlock(&drops_lock);
+}
+#endif
+
 static inline uintptr_t as_payload(struct call *call)
 {
     return (uintptr_t)call;
+}
+
+static int nothing_run(void *argument)
+{
+    (void)argument;
+    return 0;
+}
+
+/* What a full pool does in this run of the tests; a pool with `any` is told so when it is opened. */
+#if !WITH_BOUNDED || WITH_ANY
+static enum tp_overload overload = TP_OVERLOAD_CONFIGURED;
+#else
+static enum tp_overload overload = WITH_REJECT        ? TP_OVERLOAD_REJECT
+                                   : WITH_CALLER_RUNS ? TP_OVERLOAD_CALLER_RUNS
+                                   : WITH_DROP_OLDEST ? TP_OVERLOAD_DROP_OLDEST
+                                   : WITH_DROP_NEWEST ? TP_OVERLOAD_DROP_NEWEST
+                                   : WITH_SPILL       ? TP_OVERLOAD_SPILL
+                                                      : TP_OVERLOAD_BLOCK;
+#endif
+
+/* A capacity for n tasks each of which has to run: a small one, unless older tasks would be dropped. */
+static inline uint64_t room_for(uint64_t n, uint64_t small)
+{
+    return overload == TP_OVERLOAD_DROP_OLDEST ? n : small;
 }
 
 /* A door that tasks wait at until the test opens it; the test can wait until some have come. */
@@ -71,12 +148,14 @@ static inline void gate_open(struct gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-static inline struct job_pool *pool_open(uint32_t workers, uint64_t capacity)
+/* Opens a pool as the settings say, but for what is named. */
+static inline struct job_pool *pool_open_as(struct tp_pool_settings settings, uint32_t workers, uint64_t capacity)
 {
     struct job_pool *pool = NULL;
-    struct tp_pool_settings settings = {.workers = workers};
+    settings.workers = workers;
 #if WITH_BOUNDED
     settings.capacity = capacity;
+    settings.overload = overload;
 #else
     (void)capacity;
 #endif
@@ -85,13 +164,30 @@ static inline struct job_pool *pool_open(uint32_t workers, uint64_t capacity)
     return pool;
 }
 
+static inline struct job_pool *pool_open(uint32_t workers, uint64_t capacity)
+{
+    return pool_open_as((struct tp_pool_settings){0}, workers, capacity);
+}
+
+static inline bool is_refusal(int status)
+{
+    return status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED;
+}
+
 /* Submits, and tries again for as long as the pool is full, at once or after its deadline. */
 static inline void submit(struct job_pool *pool, struct call *call)
 {
     int status;
-    while ((status = job_submit(pool, as_payload(call))) == TP_EFULL || status == TP_ETIMEDOUT)
+    while (is_refusal(status = job_submit(pool, as_payload(call))))
         sched_yield();
     assert_int_equal(status, 0);
+}
+
+/* Waits until all of the pool's workers sleep. */
+static inline void await_parked(struct job_pool *pool, uint32_t workers)
+{
+    while (tp_idle_parked(&pool->idle) != workers)
+        sched_yield();
 }
 
 /* Blocks all workers at the gate. */

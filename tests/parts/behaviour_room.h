@@ -8,14 +8,9 @@ struct trier {
     pthread_t thread;
 };
 
-static int nothing_run(void *argument)
-{
-    (void)argument;
-    return 0;
-}
 #endif
 
-#if WITH_BOUNDED && !WITH_BLOCK
+#if WITH_BOUNDED && WITH_REJECT
 static void *trier_run(void *argument)
 {
     struct trier *trier = argument;
@@ -65,18 +60,19 @@ static void test_batch_partly_accepted(void **state)
     struct call hold, nothing = {nothing_run, NULL};
     struct job_pool *pool = pool_open(1, 10);
     pool_hold(pool, 1, &gate, &hold);
-    uintptr_t payloads[20];
-    for (size_t i = 0; i < 20; i++)
+    enum { BATCH = 200 };
+    uintptr_t payloads[BATCH];
+    for (size_t i = 0; i < BATCH; i++)
         payloads[i] = as_payload(&nothing);
     size_t n = 0;
-    assert_int_equal(job_submit_batch(pool, payloads, 20, &n), TP_EFULL);
+    assert_int_equal(job_submit_batch(pool, payloads, BATCH, &n), TP_EFULL);
     assert_int_equal(n, 9);
     gate_open(&gate);
     assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
 #if WITH_STATS
     struct tp_pool_stats stats;
     job_pool_stats(pool, &stats);
-    assert_int_equal(stats.rejected, 11);
+    assert_int_equal(stats.rejected, BATCH - 9);
     assert_int_equal(stats.submitted, 10);
 #endif
     job_pool_free(pool);
@@ -98,11 +94,21 @@ static int chain_run(void *argument)
     chain->deepest = chain->depth > chain->deepest ? chain->depth : chain->deepest;
     if (chain->left > 0) {
         chain->left--;
-        if (job_submit(chain->pool, as_payload(&chain->call)) == TP_EFULL)
+        if (is_refusal(job_submit(chain->pool, as_payload(&chain->call))))
             chain->n_full++;
     }
     chain->depth--;
     return 0;
+}
+
+/* How deep tasks of a full pool go that each submit another one. */
+static unsigned chain_depth(void)
+{
+#if WITH_BLOCK || WITH_CALLER_RUNS
+    if (overload == TP_OVERLOAD_BLOCK || overload == TP_OVERLOAD_CALLER_RUNS)
+        return 1 + JOB_NESTED_MAX;
+#endif
+    return 1;
 }
 
 static void test_full_from_inside(void **state)
@@ -112,22 +118,24 @@ static void test_full_from_inside(void **state)
     chain.call = (struct call){chain_run, &chain};
     submit(chain.pool, &chain.call);
     assert_int_equal(job_join_all(chain.pool, TP_FOREVER), 0);
-    assert_int_equal(chain.n_full, 1); /* the chain ends where the pool refuses */
-#if WITH_BLOCK
-    assert_int_equal(chain.deepest, 1 + JOB_NESTED_MAX);
-#else
-    assert_int_equal(chain.deepest, 1);
-#endif
+    /* The chain ends where the pool refuses. */
+    assert_int_equal(chain.n_full, overload == TP_OVERLOAD_SPILL ? 0 : 1);
+    assert_int_equal(chain.deepest, chain_depth());
+    if (overload == TP_OVERLOAD_SPILL)
+        assert_int_equal(chain.left, 0);
     job_pool_free(chain.pool);
 }
 #endif
 
 #if WITH_BOUNDED && WITH_BLOCK
-/* Waits until `n` submitters are on the waiting list. */
+/* Waits until `n` submitters are on the waiting lists. */
 static void await_waiting(struct job_pool *pool, uint32_t n)
 {
-    while (tp_load_sc(&pool->room[0].n_waiting) != n)
+    struct tp_pool_counts counts;
+    do {
         sched_yield();
+        job_pool_counts(pool, &counts);
+    } while (counts.waiting != n);
 }
 
 static void *submit_once(void *argument)
@@ -217,20 +225,20 @@ static void test_block_storm(void **state)
 #endif
 
 #if WITH_BOUNDED && WITH_BLOCK && WITH_WAITING && WITH_DEADLINE
-/* VALUE_WAITING is 2 and the deadline short: two wait and time out, the third is refused. */
+/* The deadline is short: who waits times out, and who would be one too many is refused. */
 static void test_waiting_and_deadline(void **state)
 {
     (void)state;
     struct gate gate = GATE_CLOSED;
     struct call hold, nothing = {nothing_run, NULL};
-    struct job_pool *pool = pool_open(1, 1);
+    struct job_pool *pool = pool_open_as((struct tp_pool_settings){.waiting_max = 2, .deadline_ns = TP_MILLISECOND}, 1, 1);
     pool_hold(pool, 1, &gate, &hold);
-    tp_store_sc(&pool->n_blocked, JOB_WAITING_MAX); /* as if so many waited */
+    tp_store_sc(&pool->n_blocked, 2); /* as if so many waited */
     assert_int_equal(job_submit(pool, as_payload(&nothing)), TP_EFULL);
     tp_store_sc(&pool->n_blocked, 0);
     assert_int_equal(job_submit(pool, as_payload(&nothing)), TP_ETIMEDOUT);
     assert_int_equal(tp_load_sc(&pool->n_blocked), 0);
-    assert_int_equal(tp_load_sc(&pool->room[0].n_waiting), 0);
+    await_waiting(pool, 0);
     gate_open(&gate);
     assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
     assert_int_equal(job_submit(pool, as_payload(&nothing)), 0);

@@ -5,7 +5,7 @@ static void test_runs_each_once(void **state)
     (void)state;
     EACH_WORKER_COUNT(workers)
     {
-        struct job_pool *pool = pool_open((uint32_t)workers, 64);
+        struct job_pool *pool = pool_open((uint32_t)workers, room_for(LEDGER, 64));
         struct entry *entries = ledger_new(LEDGER);
         for (size_t i = 0; i < LEDGER; i++)
             submit(pool, &entries[i].call);
@@ -37,7 +37,7 @@ static void test_many_producers(void **state)
     enum { PRODUCERS = 6 };
     EACH_WORKER_COUNT(workers)
     {
-        struct job_pool *pool = pool_open((uint32_t)workers, 100);
+        struct job_pool *pool = pool_open((uint32_t)workers, room_for(LEDGER, 100));
         struct entry *entries = ledger_new(LEDGER);
         struct producer producers[PRODUCERS];
         for (size_t i = 0; i < PRODUCERS; i++) {
@@ -53,23 +53,100 @@ static void test_many_producers(void **state)
     }
 }
 
+/* Counters and cursors that start near their wrap-around. */
+
+#if WITH_RING
+struct wrapper {
+    struct job_pool *pool;
+    pthread_barrier_t all_here;
+};
+
+/* One such task per worker: a worker's cursors are its own. */
+static int wrap_queue(void *argument)
+{
+    struct wrapper *wrapper = argument;
+    struct job_queue *queue = &job_self(wrapper->pool)->queue;
+    pthread_barrier_wait(&wrapper->all_here);
 #if WITH_STEALING
-/* Cursors that start near their wrap-around. */
+    tp_store_sc(&queue->cursors, job_pack((struct job_cursors){65533, 65533, 65533}));
+#else
+    tp_store_sc(&queue->head, UINT32_MAX - 2);
+    tp_store_sc(&queue->tail, UINT32_MAX - 2);
+#endif
+    return 0;
+}
+#endif
+
+/* An empty pool whose counters will soon wrap. Its locks are held meanwhile, so that nobody acts on
+ * half of it. */
+static struct job_pool *pool_open_near_wrap(uint32_t workers, uint64_t capacity)
+{
+    struct job_pool *pool = pool_open(workers, capacity);
+#if WITH_RING
+    struct wrapper wrapper = {.pool = pool};
+    struct call wrap = {wrap_queue, &wrapper};
+    pthread_barrier_init(&wrapper.all_here, NULL, workers);
+    for (uint32_t i = 0; i < workers; i++)
+        submit(pool, &wrap);
+    assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
+    pthread_barrier_destroy(&wrapper.all_here);
+#endif
+    const uint64_t begin = UINT64_MAX - 100;
+    uint64_t n_run = job_sum_run(pool), n_accepted = begin;
+#if WITH_BOARD
+    tp_spin_lock(&pool->room_lock);
+    tp_store_sc(&pool->n_accepted, begin);
+#if WITH_BOUNDED
+    pool->finished_seen = begin;
+#endif
+    tp_spin_unlock(&pool->room_lock);
+#else
+    n_accepted = 0;
+    for (uint32_t i = 0; i < pool->n_lanes; i++) {
+        struct job_lane *lane = &pool->lanes[i];
+        tp_spin_lock(&lane->lock);
+#if !WITH_LIFO
+        tp_spin_lock(&lane->take_lock);
+#endif
+        tp_store_sc(&lane->n_taken, begin);
+        tp_store_sc(&lane->n_put, begin);
+#if !WITH_LIFO
+        tp_spin_unlock(&lane->take_lock);
+#endif
+        tp_spin_unlock(&lane->lock);
+        n_accepted += begin;
+    }
+#if WITH_BOUNDED
+    tp_spin_lock(&pool->room_lock);
+    job_room_reclaim(pool);
+    pool->granted = n_accepted;
+    tp_spin_unlock(&pool->room_lock);
+#endif
+    for (uint32_t i = 0; i < workers; i++)
+        n_accepted += tp_load_sc(&pool->workers[i].n_pushed);
+#endif
+    tp_store_sc(&pool->n_gone, n_accepted - n_run);
+#if WITH_TRACKING
+    pool->track.first_generation = UINT32_MAX - 1; /* for records that are not made yet */
+#endif
+    return pool;
+}
+
 static void test_near_wrap_around(void **state)
 {
     (void)state;
-    struct job_pool *pool = pool_open(3, 1000);
-    for (uint32_t i = 0; i < pool->n_workers; i++) /* the pool is empty: nobody moves a cursor */
-        tp_store_sc(&pool->workers[i].queue.cursors, job_pack((struct job_cursors){65533, 65533, 65533}));
-    struct entry *entries = ledger_new(LEDGER);
-    for (size_t i = 0; i < LEDGER; i++)
-        submit(pool, &entries[i].call);
-    assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
-    ledger_check(entries, LEDGER);
-    job_pool_free(pool);
-    free(entries);
+    EACH_WORKER_COUNT(workers)
+    {
+        struct job_pool *pool = pool_open_near_wrap((uint32_t)workers, room_for(LEDGER, 1000));
+        struct entry *entries = ledger_new(LEDGER);
+        for (size_t i = 0; i < LEDGER; i++)
+            submit(pool, &entries[i].call);
+        assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
+        ledger_check(entries, LEDGER);
+        job_pool_free(pool);
+        free(entries);
+    }
 }
-#endif
 
 /* One worker, tasks submitted while it is held: the order is exact. */
 enum { ORDERED = 500 };
@@ -180,7 +257,7 @@ static int node_run(void *argument)
     for (unsigned i = 0; node->depth > 0 && i < 2; i++) {
         struct node *child = node_new(tree, node->depth - 1);
         int status = job_submit(tree->pool, as_payload(&child->call));
-        if (status == TP_EFULL) /* refused: a task that cannot delegate does it itself */
+        if (is_refusal(status)) /* refused: a task that cannot delegate does it itself */
             node_run(child);
         else if (status != 0)
             abort();
@@ -194,7 +271,7 @@ static void test_tree(void **state)
     (void)state;
     EACH_WORKER_COUNT(workers)
     for (uint64_t capacity = 1; capacity <= 1000; capacity *= 10) {
-        struct tree tree = {.pool = pool_open((uint32_t)workers, capacity)};
+        struct tree tree = {.pool = pool_open((uint32_t)workers, room_for(4096, capacity))};
         struct node *root = node_new(&tree, 11);
         submit(tree.pool, &root->call);
         assert_int_equal(job_join_all(tree.pool, TP_FOREVER), 0);
@@ -257,7 +334,7 @@ static int child_opens(void *argument)
     return 0;
 }
 
-#if WITH_STEALING
+#if WITH_STEALING || WITH_BOARD
 /* A task that blocks until its own child has run: another worker must come for the child. */
 
 struct needy {
@@ -333,7 +410,7 @@ static void test_batch(void **state)
 static void test_more_workers_than_cores(void **state)
 {
     (void)state;
-    struct job_pool *pool = pool_open(65, 1000);
+    struct job_pool *pool = pool_open(65, room_for(LEDGER, 1000));
     struct entry *entries = ledger_new(LEDGER);
     for (size_t i = 0; i < LEDGER; i++)
         submit(pool, &entries[i].call);

@@ -1075,9 +1075,16 @@ static void scale_run_init(struct scale_pool *pool, struct tp_run *run, unsigned
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void scale_tell_dropped(struct scale_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void scale_discard(struct scale_pool *pool, struct scale_slot *task, enum tp_task_state state)
 {
+    scale_tell_dropped(task);
     (void)pool;
     (void)task;
     (void)state;
@@ -1128,7 +1135,8 @@ static inline void scale_execute(struct scale_worker *self)
 static bool scale_run_here(struct scale_pool *pool, struct scale_slot *task)
 {
     struct tp_run run;
-    scale_run_init(pool, &run, UINT_MAX);
+    struct scale_worker *self = scale_self(pool);
+    scale_run_init(pool, &run, self ? self->base.index : UINT_MAX);
     struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
@@ -1202,7 +1210,7 @@ static bool scale_steal(struct scale_worker *self, struct scale_slot *task, uint
 /* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
-/* Lets others see how many tasks are on the board. The room lock is held. */
+/* Lets others see how many tasks are on the board [BOARD-2]. The room lock is held. */
 static inline void scale_board_tell(struct scale_pool *pool)
 {
     tp_store_rel(&pool->n_pending, pool->board.n); /* pairs with the looks in scale_shared_pending */
@@ -1307,12 +1315,18 @@ static inline bool scale_next(struct scale_worker *self, struct scale_slot *task
            scale_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void scale_end_panicked(struct scale_worker *self)
+{
+    scale_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void scale_worker_main(struct tp_worker *worker)
 {
     struct scale_worker *self = (struct scale_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        scale_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        scale_end_panicked(self);
     } else if (scale_await(self, &self->task, true)) { /* its entry begins as a searcher */
         scale_execute(self);
     } else {
@@ -1337,8 +1351,8 @@ static int scale_full_run(struct scale_pool *pool, struct scale_load *load)
     struct scale_slot task;
     scale_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    scale_run_here(pool, &task);
+    if (scale_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 
@@ -1355,7 +1369,7 @@ static int scale_full(struct scale_pool *pool, struct scale_load *load)
 }
 
 /* -- 15 Putting tasks down ----------------------------------------------------------------------
- * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
+ * All tasks go to the board [BOARD-1]. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the board another segment. Returns false if there is no memory. */
@@ -1445,21 +1459,15 @@ static int scale_load_classify(struct scale_load *load, const enum scale_class *
     return 0;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int scale_load_count(struct scale_pool *pool, struct scale_load *load)
-{
-    int status = scale_load_put(pool, load);
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as scale_submit_batch. */
 static inline int scale_load_submit(struct scale_pool *pool, struct scale_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return scale_load_count(pool, load);
+    int status = scale_load_put(pool, load);
+    return status;
 }
 
 int scale_submit(struct scale_pool *pool, struct image *payload)
@@ -1741,7 +1749,7 @@ static int scale_workers_open(struct scale_pool *pool)
 static void scale_destroy(void *context)
 {
     struct scale_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!scale_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     scale_tasks_free(pool);
@@ -1840,9 +1848,9 @@ static int scale_await_quiet(struct scale_pool *pool, uint64_t deadline_ns)
 
 int scale_join_all(struct scale_pool *pool, uint64_t deadline_ns)
 {
-    if (scale_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (scale_is_forked(pool))
         return TP_EFORKED;
     return scale_await_quiet(pool, deadline_ns);
 }
@@ -1871,7 +1879,7 @@ static bool scale_begin_close(struct scale_pool *pool, bool cancel, uint32_t *ge
 static int scale_close(struct scale_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (scale_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see scale_pool_reopen */
     int status = 0;
@@ -1903,7 +1911,7 @@ void scale_pool_abandon(struct scale_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (scale_is_forked(pool)) {
         scale_destroy(pool);
         return;
     }

@@ -631,10 +631,16 @@ static void mail_run_init(struct mail_pool *pool, struct tp_run *run, unsigned w
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void mail_tell_dropped(struct mail_slot *task)
+{
+    return_mail(task->payload);
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void mail_discard(struct mail_pool *pool, struct mail_slot *task, enum tp_task_state state)
 {
-    return_mail(task->payload);
+    mail_tell_dropped(task);
     (void)pool;
     (void)task;
     (void)state;
@@ -684,7 +690,8 @@ static inline void mail_execute(struct mail_worker *self)
 static bool mail_run_here(struct mail_pool *pool, struct mail_slot *task)
 {
     struct tp_run run;
-    mail_run_init(pool, &run, UINT_MAX);
+    struct mail_worker *self = mail_self(pool);
+    mail_run_init(pool, &run, self ? self->base.index : UINT_MAX);
     struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
@@ -849,12 +856,18 @@ static inline bool mail_next(struct mail_worker *self, struct mail_slot *task)
            mail_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void mail_end_panicked(struct mail_worker *self)
+{
+    mail_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void mail_worker_main(struct tp_worker *worker)
 {
     struct mail_worker *self = (struct mail_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        mail_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        mail_end_panicked(self);
     } else if (mail_await(self, &self->task, true)) { /* its entry begins as a searcher */
         mail_execute(self);
     } else {
@@ -879,8 +892,8 @@ static int mail_full_run(struct mail_pool *pool, struct mail_load *load)
     struct mail_slot task;
     mail_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    mail_run_here(pool, &task);
+    if (mail_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 
@@ -1068,21 +1081,15 @@ static inline void mail_load_init(struct mail_load *load, struct mail_pool *pool
     load->is_spilled = false;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int mail_load_count(struct mail_pool *pool, struct mail_load *load)
-{
-    int status = mail_load_put(pool, load);
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as mail_submit_batch. */
 static inline int mail_load_submit(struct mail_pool *pool, struct mail_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return mail_load_count(pool, load);
+    int status = mail_load_put(pool, load);
+    return status;
 }
 
 int mail_submit(struct mail_pool *pool, struct mail *payload)
@@ -1317,7 +1324,7 @@ static int mail_workers_open(struct mail_pool *pool)
 static void mail_destroy(void *context)
 {
     struct mail_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!mail_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     mail_tasks_free(pool);
@@ -1416,9 +1423,9 @@ static int mail_await_quiet(struct mail_pool *pool, uint64_t deadline_ns)
 
 int mail_join_all(struct mail_pool *pool, uint64_t deadline_ns)
 {
-    if (mail_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (mail_is_forked(pool))
         return TP_EFORKED;
     return mail_await_quiet(pool, deadline_ns);
 }
@@ -1449,7 +1456,7 @@ static bool mail_begin_close(struct mail_pool *pool, bool cancel, uint32_t *gene
 static int mail_close(struct mail_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (mail_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see mail_pool_reopen */
     int status = 0;
@@ -1480,7 +1487,7 @@ void mail_pool_abandon(struct mail_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (mail_is_forked(pool)) {
         mail_destroy(pool);
         return;
     }

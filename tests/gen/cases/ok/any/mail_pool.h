@@ -45,8 +45,8 @@ extern "C" {
  * tp_panic instead; tp_task_check says whether it was asked to stop. */
 int send_mail(struct mail *payload);
 
-/* Told of each dropped task, by the thread that submitted the newer one or cancelled the pool;
- * written by the host. payload: the task's own copy. Must not call this pool. */
+/* Told of each task that is dropped, or cancelled before it starts, once; written by the host. By
+ * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool. */
 void return_mail(struct mail *payload);
 
 /* A pool of threads that run send_mail. Opaque; any thread may use it. */
@@ -101,6 +101,8 @@ int mail_join_all(struct mail_pool *pool, uint64_t deadline_ns);
 /* mail_pool_close: refuse new tasks, wake every waiting submitter with TP_ECLOSED, finish the
  * tasks already accepted, and end the workers. Any number of calls, from any threads.
  * deadline_ns: when to stop waiting; the pool goes on closing, and a later call waits again.
+ * In a child process, which has the pool but not its threads, it does nothing and returns 0; the
+ * other calls do nothing either and say TP_EFORKED where they can, and mail_pool_free frees.
  * Returns 0 when no worker is left, TP_ETIMEDOUT (mail_pool_counts says what did not finish), or
  * TP_EDEADLK when called by a task of this pool (which is then not closed).
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */

@@ -437,10 +437,16 @@ static void sample_run_init(struct sample_pool *pool, struct tp_run *run, unsign
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void sample_tell_dropped(struct sample_slot *task)
+{
+    forget_sample(task->payload);
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void sample_discard(struct sample_pool *pool, struct sample_slot *task, enum tp_task_state state)
 {
-    forget_sample(task->payload);
+    sample_tell_dropped(task);
     (void)pool;
     (void)task;
     (void)state;
@@ -489,7 +495,8 @@ static inline void sample_execute(struct sample_worker *self)
 static bool sample_run_here(struct sample_pool *pool, struct sample_slot *task)
 {
     struct tp_run run;
-    sample_run_init(pool, &run, UINT_MAX);
+    struct sample_worker *self = sample_self(pool);
+    sample_run_init(pool, &run, self ? self->base.index : UINT_MAX);
     struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
@@ -504,7 +511,7 @@ static bool sample_run_here(struct sample_pool *pool, struct sample_slot *task)
 /* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
-/* Lets others see how many tasks are on the board. The room lock is held. */
+/* Lets others see how many tasks are on the board [BOARD-2]. The room lock is held. */
 static inline void sample_board_tell(struct sample_pool *pool)
 {
     tp_store_rel(&pool->n_pending, pool->board.n); /* pairs with the looks in sample_shared_pending */
@@ -590,12 +597,18 @@ static inline bool sample_next(struct sample_worker *self, struct sample_slot *t
     return sample_take(self, task, 1) || sample_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void sample_end_panicked(struct sample_worker *self)
+{
+    sample_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void sample_worker_main(struct tp_worker *worker)
 {
     struct sample_worker *self = (struct sample_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        sample_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        sample_end_panicked(self);
     } else if (sample_await(self, &self->task, true)) { /* its entry begins as a searcher */
         sample_execute(self);
     } else {
@@ -612,21 +625,25 @@ static void sample_worker_main(struct tp_worker *worker)
  * returns 0 if the submitter is to go on, else the error that it gets; load->i passes a task that
  * was dealt with. Nothing here holds a lock while it runs, drops or waits. */
 
-/* The oldest pending task makes room, but none of a higher class. */
+/* The oldest pending task makes room, but none of a higher class, and none in vain: with more in
+ * flight than the load's class may have, one task less is not enough. */
 static int sample_full_drop_oldest(struct sample_pool *pool, struct sample_load *load)
 {
     struct sample_slot task;
     bool found = false;
+    unsigned class_ = sample_load_class(load);
     tp_spin_lock(&pool->room_lock);
-    for (unsigned c = sample_load_class(load); c < SAMPLE_CLASSES; c++)
+    bool is_left = sample_room_is_left(pool, class_);                          /* there was none a moment ago */
+    uint64_t in_flight = tp_load_rlx(&pool->n_accepted) - pool->finished_seen; /* relaxed: written under the lock */
+    for (unsigned c = class_; c < SAMPLE_CLASSES; c++)
         found = found || pool->board.shelves[c].n > 0;
-    found = found && sample_board_drop(&pool->board, &task);
+    found = found && !is_left && in_flight == sample_room_limit(pool, class_) && sample_board_drop(&pool->board, &task);
     sample_board_tell(pool);
     struct sample_segment *surplus = sample_board_surplus(&pool->board);
     tp_spin_unlock(&pool->room_lock);
     sample_segments_free(surplus);
     if (!found)
-        return TP_EFULL;
+        return is_left ? 0 : TP_EFULL;
     sample_discard(pool, &task, TP_TASK_DROPPED);
     sample_gone(pool, 1);
     return 0;
@@ -639,7 +656,7 @@ static int sample_full(struct sample_pool *pool, struct sample_load *load)
 }
 
 /* -- 15 Putting tasks down ----------------------------------------------------------------------
- * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
+ * All tasks go to the board [BOARD-1]. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the board another segment. Returns false if there is no memory. */
@@ -714,21 +731,15 @@ static inline void sample_load_init(struct sample_load *load, struct sample_pool
     load->life = tp_life_look(&pool->life);
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int sample_load_count(struct sample_pool *pool, struct sample_load *load)
-{
-    int status = sample_load_put(pool, load);
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as sample_submit_batch. */
 static inline int sample_load_submit(struct sample_pool *pool, struct sample_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return sample_load_count(pool, load);
+    int status = sample_load_put(pool, load);
+    return status;
 }
 
 int sample_submit(struct sample_pool *pool, struct sample payload)
@@ -950,7 +961,7 @@ static int sample_workers_open(struct sample_pool *pool)
 static void sample_destroy(void *context)
 {
     struct sample_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!sample_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     sample_tasks_free(pool);
@@ -1047,9 +1058,9 @@ static int sample_await_quiet(struct sample_pool *pool, uint64_t deadline_ns)
 
 int sample_join_all(struct sample_pool *pool, uint64_t deadline_ns)
 {
-    if (sample_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (sample_is_forked(pool))
         return TP_EFORKED;
     return sample_await_quiet(pool, deadline_ns);
 }
@@ -1077,7 +1088,7 @@ static bool sample_begin_close(struct sample_pool *pool, bool cancel, uint32_t *
 static int sample_close(struct sample_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (sample_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see sample_pool_reopen */
     int status = 0;
@@ -1109,7 +1120,7 @@ void sample_pool_abandon(struct sample_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (sample_is_forked(pool)) {
         sample_destroy(pool);
         return;
     }

@@ -37,8 +37,8 @@ extern "C" {
  * tp_panic instead; tp_task_check says whether it was asked to stop. */
 int show_sample(struct sample payload);
 
-/* Told of each dropped task, by the thread that submitted the newer one or cancelled the pool;
- * written by the host. payload: the task's own copy. Must not call this pool. */
+/* Told of each task that is dropped, or cancelled before it starts, once; written by the host. By
+ * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool. */
 void forget_sample(struct sample payload);
 
 /* A pool of threads that run show_sample. Opaque; any thread may use it. */
@@ -59,8 +59,8 @@ void sample_pool_settings(struct sample_pool *pool, struct tp_pool_settings *out
 
 /* sample_submit: hand one task to the pool.
  * payload: copied into the pool's queue; what it points to must live until the task has run.
- * When the pool is full the oldest task that has not started is dropped for this one; if all have
- * started, this one is refused with TP_EFULL.
+ * When the pool is full the oldest task that has not started is dropped for this one; if there is
+ * none, or one less would not make room, this one is refused with TP_EFULL.
  * On any error the task was not accepted and will not run.
  * Returns 0, TP_ECLOSED, TP_ENOMEM, TP_EFORKED (in a child process), or as said above.
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
@@ -91,6 +91,8 @@ int sample_join_all(struct sample_pool *pool, uint64_t deadline_ns);
 /* sample_pool_close: refuse new tasks, wake every waiting submitter with TP_ECLOSED, finish the
  * tasks already accepted, and end the workers. Any number of calls, from any threads.
  * deadline_ns: when to stop waiting; the pool goes on closing, and a later call waits again.
+ * In a child process, which has the pool but not its threads, it does nothing and returns 0; the
+ * other calls do nothing either and say TP_EFORKED where they can, and sample_pool_free frees.
  * Returns 0 when no worker is left, TP_ETIMEDOUT (sample_pool_counts says what did not finish), or
  * TP_EDEADLK when called by a task of this pool (which is then not closed).
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */

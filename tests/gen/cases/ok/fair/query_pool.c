@@ -598,9 +598,16 @@ static void query_run_init(struct query_pool *pool, struct tp_run *run, unsigned
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void query_tell_dropped(struct query_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void query_discard(struct query_pool *pool, struct query_slot *task, enum tp_task_state state)
 {
+    query_tell_dropped(task);
     (void)pool;
     (void)task;
     (void)state;
@@ -649,7 +656,8 @@ static inline void query_execute(struct query_worker *self)
 static bool query_run_here(struct query_pool *pool, struct query_slot *task)
 {
     struct tp_run run;
-    query_run_init(pool, &run, UINT_MAX);
+    struct query_worker *self = query_self(pool);
+    query_run_init(pool, &run, self ? self->base.index : UINT_MAX);
     struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
@@ -664,7 +672,7 @@ static bool query_run_here(struct query_pool *pool, struct query_slot *task)
 /* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
-/* Lets others see how many tasks are on the board. The room lock is held. */
+/* Lets others see how many tasks are on the board [BOARD-2]. The room lock is held. */
 static inline void query_board_tell(struct query_pool *pool)
 {
     tp_store_rel(&pool->n_pending, pool->board.n); /* pairs with the looks in query_shared_pending */
@@ -752,12 +760,18 @@ static inline bool query_next(struct query_worker *self, struct query_slot *task
     return query_take(self, task, 1) || query_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void query_end_panicked(struct query_worker *self)
+{
+    query_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void query_worker_main(struct tp_worker *worker)
 {
     struct query_worker *self = (struct query_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        query_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        query_end_panicked(self);
     } else if (query_await(self, &self->task, true)) { /* its entry begins as a searcher */
         query_execute(self);
     } else {
@@ -782,8 +796,8 @@ static int query_full_run(struct query_pool *pool, struct query_load *load)
     struct query_slot task;
     query_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    query_run_here(pool, &task);
+    if (query_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 
@@ -794,7 +808,7 @@ static int query_full(struct query_pool *pool, struct query_load *load)
 }
 
 /* -- 15 Putting tasks down ----------------------------------------------------------------------
- * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
+ * All tasks go to the board [BOARD-1]. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the board another segment. Returns false if there is no memory. */
@@ -881,21 +895,15 @@ static int query_load_classify(struct query_load *load, const enum query_class *
     return 0;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int query_load_count(struct query_pool *pool, struct query_load *load)
-{
-    int status = query_load_put(pool, load);
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as query_submit_batch. */
 static inline int query_load_submit(struct query_pool *pool, struct query_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return query_load_count(pool, load);
+    int status = query_load_put(pool, load);
+    return status;
 }
 
 int query_submit(struct query_pool *pool, struct query payload)
@@ -1161,7 +1169,7 @@ static int query_workers_open(struct query_pool *pool)
 static void query_destroy(void *context)
 {
     struct query_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!query_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     query_tasks_free(pool);
@@ -1258,9 +1266,9 @@ static int query_await_quiet(struct query_pool *pool, uint64_t deadline_ns)
 
 int query_join_all(struct query_pool *pool, uint64_t deadline_ns)
 {
-    if (query_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (query_is_forked(pool))
         return TP_EFORKED;
     return query_await_quiet(pool, deadline_ns);
 }
@@ -1288,7 +1296,7 @@ static bool query_begin_close(struct query_pool *pool, bool cancel, uint32_t *ge
 static int query_close(struct query_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (query_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see query_pool_reopen */
     int status = 0;
@@ -1320,7 +1328,7 @@ void query_pool_abandon(struct query_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (query_is_forked(pool)) {
         query_destroy(pool);
         return;
     }

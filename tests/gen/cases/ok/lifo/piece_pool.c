@@ -527,9 +527,16 @@ static void piece_run_init(struct piece_pool *pool, struct tp_run *run, unsigned
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void piece_tell_dropped(struct piece_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void piece_discard(struct piece_pool *pool, struct piece_slot *task, enum tp_task_state state)
 {
+    piece_tell_dropped(task);
     if (state == TP_TASK_DROPPED)
         tp_add_rlx(&pool->n_dropped, 1); /* relaxed: piece_gone publishes it */
     (void)pool;
@@ -706,12 +713,18 @@ static inline bool piece_next(struct piece_worker *self, struct piece_slot *task
            piece_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void piece_end_panicked(struct piece_worker *self)
+{
+    piece_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void piece_worker_main(struct tp_worker *worker)
 {
     struct piece_worker *self = (struct piece_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        piece_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        piece_end_panicked(self);
     } else if (piece_await(self, &self->task, true)) { /* its entry begins as a searcher */
         piece_execute(self);
     } else {
@@ -874,23 +887,17 @@ static inline void piece_load_init(struct piece_load *load, struct piece_pool *p
     load->life = tp_life_look(&pool->life);
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int piece_load_count(struct piece_pool *pool, struct piece_load *load)
-{
-    int status = piece_load_put(pool, load);
-    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
-        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as piece_submit_batch. */
 static inline int piece_load_submit(struct piece_pool *pool, struct piece_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return piece_load_count(pool, load);
+    int status = piece_load_put(pool, load);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
 }
 
 int piece_submit(struct piece_pool *pool, struct piece payload)
@@ -1190,7 +1197,7 @@ static int piece_workers_open(struct piece_pool *pool)
 static void piece_destroy(void *context)
 {
     struct piece_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!piece_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     piece_tasks_free(pool);
@@ -1288,9 +1295,9 @@ static int piece_await_quiet(struct piece_pool *pool, uint64_t deadline_ns)
 
 int piece_join_all(struct piece_pool *pool, uint64_t deadline_ns)
 {
-    if (piece_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (piece_is_forked(pool))
         return TP_EFORKED;
     return piece_await_quiet(pool, deadline_ns);
 }
@@ -1320,7 +1327,7 @@ static bool piece_begin_close(struct piece_pool *pool, bool cancel, uint32_t *ge
 static int piece_close(struct piece_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (piece_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see piece_pool_reopen */
     int status = 0;
@@ -1351,7 +1358,7 @@ void piece_pool_abandon(struct piece_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (piece_is_forked(pool)) {
         piece_destroy(pool);
         return;
     }

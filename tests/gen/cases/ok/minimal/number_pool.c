@@ -622,9 +622,16 @@ static void number_run_init(struct number_pool *pool, struct tp_run *run, unsign
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void number_tell_dropped(struct number_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void number_discard(struct number_pool *pool, struct number_slot *task, enum tp_task_state state)
 {
+    number_tell_dropped(task);
     (void)pool;
     (void)task;
     (void)state;
@@ -674,7 +681,8 @@ static inline void number_execute(struct number_worker *self)
 static bool number_run_here(struct number_pool *pool, struct number_slot *task)
 {
     struct tp_run run;
-    number_run_init(pool, &run, UINT_MAX);
+    struct number_worker *self = number_self(pool);
+    number_run_init(pool, &run, self ? self->base.index : UINT_MAX);
     struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
@@ -839,12 +847,18 @@ static inline bool number_next(struct number_worker *self, struct number_slot *t
            number_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void number_end_panicked(struct number_worker *self)
+{
+    number_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void number_worker_main(struct tp_worker *worker)
 {
     struct number_worker *self = (struct number_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        number_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        number_end_panicked(self);
     } else if (number_await(self, &self->task, true)) { /* its entry begins as a searcher */
         number_execute(self);
     } else {
@@ -869,8 +883,8 @@ static int number_full_run(struct number_pool *pool, struct number_load *load)
     struct number_slot task;
     number_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    number_run_here(pool, &task);
+    if (number_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 
@@ -1026,21 +1040,15 @@ static inline void number_load_init(struct number_load *load, struct number_pool
     load->deadline_ns = 0;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int number_load_count(struct number_pool *pool, struct number_load *load)
-{
-    int status = number_load_put(pool, load);
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as number_submit_batch. */
 static inline int number_load_submit(struct number_pool *pool, struct number_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return number_load_count(pool, load);
+    int status = number_load_put(pool, load);
+    return status;
 }
 
 int number_submit(struct number_pool *pool, uint64_t payload)
@@ -1273,7 +1281,7 @@ static int number_workers_open(struct number_pool *pool)
 static void number_destroy(void *context)
 {
     struct number_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!number_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     number_tasks_free(pool);
@@ -1372,9 +1380,9 @@ static int number_await_quiet(struct number_pool *pool, uint64_t deadline_ns)
 
 int number_join_all(struct number_pool *pool, uint64_t deadline_ns)
 {
-    if (number_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (number_is_forked(pool))
         return TP_EFORKED;
     return number_await_quiet(pool, deadline_ns);
 }
@@ -1405,7 +1413,7 @@ static bool number_begin_close(struct number_pool *pool, bool cancel, uint32_t *
 static int number_close(struct number_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (number_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see number_pool_reopen */
     int status = 0;
@@ -1436,7 +1444,7 @@ void number_pool_abandon(struct number_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (number_is_forked(pool)) {
         number_destroy(pool);
         return;
     }

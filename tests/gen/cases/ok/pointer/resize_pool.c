@@ -664,9 +664,16 @@ static void resize_run_init(struct resize_pool *pool, struct tp_run *run, unsign
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void resize_tell_dropped(struct resize_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void resize_discard(struct resize_pool *pool, struct resize_slot *task, enum tp_task_state state)
 {
+    resize_tell_dropped(task);
     if (state == TP_TASK_DROPPED)
         tp_add_rlx(&pool->n_dropped, 1); /* relaxed: resize_gone publishes it */
     (void)pool;
@@ -760,7 +767,8 @@ static inline void resize_execute(struct resize_worker *self)
 static bool resize_run_here(struct resize_pool *pool, struct resize_slot *task)
 {
     struct tp_run run;
-    resize_run_init(pool, &run, UINT_MAX);
+    struct resize_worker *self = resize_self(pool);
+    resize_run_init(pool, &run, self ? self->base.index : UINT_MAX);
     struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
@@ -930,12 +938,18 @@ static inline bool resize_next(struct resize_worker *self, struct resize_slot *t
            resize_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void resize_end_panicked(struct resize_worker *self)
+{
+    resize_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void resize_worker_main(struct tp_worker *worker)
 {
     struct resize_worker *self = (struct resize_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        resize_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        resize_end_panicked(self);
     } else if (resize_await(self, &self->task, true)) { /* its entry begins as a searcher */
         resize_execute(self);
     } else {
@@ -960,8 +974,8 @@ static int resize_full_run(struct resize_pool *pool, struct resize_load *load)
     struct resize_slot task;
     resize_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    resize_run_here(pool, &task);
+    if (resize_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 
@@ -1119,23 +1133,17 @@ static inline void resize_load_init(struct resize_load *load, struct resize_pool
     load->deadline_ns = 0;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int resize_load_count(struct resize_pool *pool, struct resize_load *load)
-{
-    int status = resize_load_put(pool, load);
-    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
-        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as resize_submit_batch. */
 static inline int resize_load_submit(struct resize_pool *pool, struct resize_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return resize_load_count(pool, load);
+    int status = resize_load_put(pool, load);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
 }
 
 int resize_submit(struct resize_pool *pool, struct image *payload)
@@ -1451,7 +1459,7 @@ static int resize_workers_open(struct resize_pool *pool)
 static void resize_destroy(void *context)
 {
     struct resize_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!resize_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     resize_tasks_free(pool);
@@ -1551,9 +1559,9 @@ static int resize_await_quiet(struct resize_pool *pool, uint64_t deadline_ns)
 
 int resize_join_all(struct resize_pool *pool, uint64_t deadline_ns)
 {
-    if (resize_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (resize_is_forked(pool))
         return TP_EFORKED;
     return resize_await_quiet(pool, deadline_ns);
 }
@@ -1584,7 +1592,7 @@ static bool resize_begin_close(struct resize_pool *pool, bool cancel, uint32_t *
 static int resize_close(struct resize_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (resize_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see resize_pool_reopen */
     int status = 0;
@@ -1615,7 +1623,7 @@ void resize_pool_abandon(struct resize_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (resize_is_forked(pool)) {
         resize_destroy(pool);
         return;
     }

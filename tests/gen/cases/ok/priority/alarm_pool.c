@@ -480,9 +480,16 @@ static void alarm_run_init(struct alarm_pool *pool, struct tp_run *run, unsigned
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void alarm_tell_dropped(struct alarm_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void alarm_discard(struct alarm_pool *pool, struct alarm_slot *task, enum tp_task_state state)
 {
+    alarm_tell_dropped(task);
     if (state == TP_TASK_DROPPED)
         tp_add_rlx(&pool->n_dropped, 1); /* relaxed: alarm_gone publishes it */
     (void)pool;
@@ -575,7 +582,8 @@ static inline void alarm_execute(struct alarm_worker *self)
 static bool alarm_run_here(struct alarm_pool *pool, struct alarm_slot *task)
 {
     struct tp_run run;
-    alarm_run_init(pool, &run, UINT_MAX);
+    struct alarm_worker *self = alarm_self(pool);
+    alarm_run_init(pool, &run, self ? self->base.index : UINT_MAX);
     struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
@@ -594,7 +602,7 @@ static bool alarm_run_here(struct alarm_pool *pool, struct alarm_slot *task)
 /* -- 12 Taking from the board -------------------------------------------------------------------
  * One visit under the lock: the worker accounts for what it ran, and picks what it runs next. */
 
-/* Lets others see how many tasks are on the board. The room lock is held. */
+/* Lets others see how many tasks are on the board [BOARD-2]. The room lock is held. */
 static inline void alarm_board_tell(struct alarm_pool *pool)
 {
     tp_store_rel(&pool->n_pending, pool->board.n); /* pairs with the looks in alarm_shared_pending */
@@ -682,12 +690,18 @@ static inline bool alarm_next(struct alarm_worker *self, struct alarm_slot *task
     return alarm_take(self, task, 1) || alarm_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void alarm_end_panicked(struct alarm_worker *self)
+{
+    alarm_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void alarm_worker_main(struct tp_worker *worker)
 {
     struct alarm_worker *self = (struct alarm_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        alarm_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        alarm_end_panicked(self);
     } else if (alarm_await(self, &self->task, true)) { /* its entry begins as a searcher */
         alarm_execute(self);
     } else {
@@ -713,7 +727,7 @@ static int alarm_full(struct alarm_pool *pool, struct alarm_load *load)
 }
 
 /* -- 15 Putting tasks down ----------------------------------------------------------------------
- * All tasks go to the board. A task is accepted under the room lock, while the pool's life is seen
+ * All tasks go to the board [BOARD-1]. A task is accepted under the room lock, while the pool's life is seen
  * there as the submitter saw it first [LIFE-2] [LIFE-3]. */
 
 /* Brings the board another segment. Returns false if there is no memory. */
@@ -801,23 +815,17 @@ static int alarm_load_classify(struct alarm_load *load, const enum alarm_class *
     return 0;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int alarm_load_count(struct alarm_pool *pool, struct alarm_load *load)
-{
-    int status = alarm_load_put(pool, load);
-    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
-        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as alarm_submit_batch. */
 static inline int alarm_load_submit(struct alarm_pool *pool, struct alarm_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return alarm_load_count(pool, load);
+    int status = alarm_load_put(pool, load);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
 }
 
 int alarm_submit(struct alarm_pool *pool, struct alarm *payload)
@@ -1129,7 +1137,7 @@ static int alarm_workers_open(struct alarm_pool *pool)
 static void alarm_destroy(void *context)
 {
     struct alarm_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!alarm_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     alarm_tasks_free(pool);
@@ -1227,9 +1235,9 @@ static int alarm_await_quiet(struct alarm_pool *pool, uint64_t deadline_ns)
 
 int alarm_join_all(struct alarm_pool *pool, uint64_t deadline_ns)
 {
-    if (alarm_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (alarm_is_forked(pool))
         return TP_EFORKED;
     return alarm_await_quiet(pool, deadline_ns);
 }
@@ -1257,7 +1265,7 @@ static bool alarm_begin_close(struct alarm_pool *pool, bool cancel, uint32_t *ge
 static int alarm_close(struct alarm_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (alarm_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see alarm_pool_reopen */
     int status = 0;
@@ -1289,7 +1297,7 @@ void alarm_pool_abandon(struct alarm_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (alarm_is_forked(pool)) {
         alarm_destroy(pool);
         return;
     }

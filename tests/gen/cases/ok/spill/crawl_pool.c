@@ -605,9 +605,16 @@ static void crawl_run_init(struct crawl_pool *pool, struct tp_run *run, unsigned
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void crawl_tell_dropped(struct crawl_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void crawl_discard(struct crawl_pool *pool, struct crawl_slot *task, enum tp_task_state state)
 {
+    crawl_tell_dropped(task);
     if (state == TP_TASK_DROPPED)
         tp_add_rlx(&pool->n_dropped, 1); /* relaxed: crawl_gone publishes it */
     (void)pool;
@@ -697,8 +704,9 @@ static inline void crawl_execute(struct crawl_worker *self)
 
 /* -- 10 Newest child ----------------------------------------------------------------------------
  * A task's last submitted child runs next, while its data is warm, at most CRAWL_NEWEST times in a row.
- * Claim, then copy: whoever moves the state from FULL to BUSY owns the slot. Thieves take it only in
- * the last round of a search, so that a long task does not keep its child from running. */
+ * Claim, then copy: whoever moves the state from FULL to BUSY owns the slot [NEWEST-1]. Thieves take
+ * it only in the last round of a search, so that a long task does not keep its child from running
+ * [NEWEST-2]. */
 
 /* Takes the newest child of a worker. Returns false if there is none. */
 static inline bool crawl_newest_take(struct crawl_worker *worker, struct crawl_slot *task)
@@ -904,12 +912,18 @@ static inline bool crawl_next(struct crawl_worker *self, struct crawl_slot *task
            crawl_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void crawl_end_panicked(struct crawl_worker *self)
+{
+    crawl_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void crawl_worker_main(struct tp_worker *worker)
 {
     struct crawl_worker *self = (struct crawl_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        crawl_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        crawl_end_panicked(self);
     } else if (crawl_await(self, &self->task, true)) { /* its entry begins as a searcher */
         crawl_execute(self);
     } else {
@@ -1085,23 +1099,17 @@ static inline void crawl_load_init(struct crawl_load *load, struct crawl_pool *p
     load->is_spilled = false;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int crawl_load_count(struct crawl_pool *pool, struct crawl_load *load)
-{
-    int status = crawl_load_put(pool, load);
-    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
-        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as crawl_submit_batch. */
 static inline int crawl_load_submit(struct crawl_pool *pool, struct crawl_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return crawl_load_count(pool, load);
+    int status = crawl_load_put(pool, load);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
 }
 
 int crawl_submit(struct crawl_pool *pool, struct page *payload)
@@ -1412,7 +1420,7 @@ static int crawl_workers_open(struct crawl_pool *pool)
 static void crawl_destroy(void *context)
 {
     struct crawl_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!crawl_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     crawl_tasks_free(pool);
@@ -1510,9 +1518,9 @@ static int crawl_await_quiet(struct crawl_pool *pool, uint64_t deadline_ns)
 
 int crawl_join_all(struct crawl_pool *pool, uint64_t deadline_ns)
 {
-    if (crawl_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (crawl_is_forked(pool))
         return TP_EFORKED;
     return crawl_await_quiet(pool, deadline_ns);
 }
@@ -1542,7 +1550,7 @@ static bool crawl_begin_close(struct crawl_pool *pool, bool cancel, uint32_t *ge
 static int crawl_close(struct crawl_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (crawl_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see crawl_pool_reopen */
     int status = 0;
@@ -1573,7 +1581,7 @@ void crawl_pool_abandon(struct crawl_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (crawl_is_forked(pool)) {
         crawl_destroy(pool);
         return;
     }

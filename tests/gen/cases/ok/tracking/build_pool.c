@@ -632,10 +632,18 @@ static void build_run_init(struct build_pool *pool, struct tp_run *run, unsigned
     run->track = &pool->track;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void build_tell_dropped(struct build_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void build_discard(struct build_pool *pool, struct build_slot *task, enum tp_task_state state)
 {
-    tp_track_drop(&pool->track, task->id, state);
+    if (!tp_track_drop(&pool->track, task->id, state))
+        state = TP_TASK_CANCELLED; /* it was before */
+    build_tell_dropped(task);
     (void)pool;
     (void)task;
     (void)state;
@@ -664,6 +672,7 @@ static inline bool build_begin(struct build_worker *self)
         return false;
     }
     if (!tp_track_start(&pool->track, self->task.id)) {
+        build_tell_dropped(&self->task);
         build_gone(pool, 1);
         return false;
     }
@@ -699,9 +708,12 @@ static inline void build_execute(struct build_worker *self)
 static bool build_run_here(struct build_pool *pool, struct build_slot *task)
 {
     struct tp_run run;
-    build_run_init(pool, &run, UINT_MAX);
-    if (!tp_track_start(&pool->track, task->id))
+    struct build_worker *self = build_self(pool);
+    build_run_init(pool, &run, self ? self->base.index : UINT_MAX);
+    if (!tp_track_start(&pool->track, task->id)) {
+        build_tell_dropped(task);
         return false;
+    }
     run.id = task->id;
     struct tp_task_result result;
     tp_run_enter(&run);
@@ -868,12 +880,18 @@ static inline bool build_next(struct build_worker *self, struct build_slot *task
            build_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void build_end_panicked(struct build_worker *self)
+{
+    build_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void build_worker_main(struct tp_worker *worker)
 {
     struct build_worker *self = (struct build_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        build_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        build_end_panicked(self);
     } else if (build_await(self, &self->task, true)) { /* its entry begins as a searcher */
         build_execute(self);
     } else {
@@ -898,8 +916,8 @@ static int build_full_run(struct build_pool *pool, struct build_load *load)
     struct build_slot task;
     build_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    build_run_here(pool, &task);
+    if (build_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 
@@ -1055,15 +1073,9 @@ static inline void build_load_init(struct build_load *load, struct build_pool *p
     load->deadline_ns = 0;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int build_load_count(struct build_pool *pool, struct build_load *load)
-{
-    int status = build_load_put(pool, load);
-    return status;
-}
-
-/* The same for tasks with records, BUILD_IDS at a time: those of tasks that were not accepted are given
- * back. ids: receives those of the accepted ones, which then have handles; NULL: nobody keeps them. */
+/* Hands a load of tasks with records to the pool, BUILD_IDS at a time; records of tasks that were not
+ * accepted are given back. ids: receives those of the accepted ones, which then have handles; NULL:
+ * nobody keeps them. */
 static int build_load_track(struct build_pool *pool, struct build_load *load, uint64_t *ids)
 {
     enum { BUILD_IDS = 64 };
@@ -1078,7 +1090,7 @@ static int build_load_track(struct build_pool *pool, struct build_load *load, ui
         part.n = n_begun;
         part.i = 0;
         part.ids = own;
-        status = build_load_count(pool, &part);
+        status = build_load_put(pool, &part);
         tp_track_undo(&pool->track, own + part.i, n_begun - part.i);
         if (ids)
             memcpy(ids + load->i, own, part.i * sizeof *ids);
@@ -1088,13 +1100,14 @@ static int build_load_track(struct build_pool *pool, struct build_load *load, ui
     return status;
 }
 
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as build_submit_batch. */
 static inline int build_load_submit(struct build_pool *pool, struct build_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
-    return build_load_track(pool, load, ids);
+    int status = build_load_track(pool, load, ids);
+    return status;
 }
 
 int build_submit(struct build_pool *pool, struct job_order *payload)
@@ -1431,7 +1444,7 @@ static int build_workers_open(struct build_pool *pool)
 static void build_destroy(void *context)
 {
     struct build_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!build_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     build_tasks_free(pool);
@@ -1532,9 +1545,9 @@ static int build_await_quiet(struct build_pool *pool, uint64_t deadline_ns)
 
 int build_join_all(struct build_pool *pool, uint64_t deadline_ns)
 {
-    if (build_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (build_is_forked(pool))
         return TP_EFORKED;
     return build_await_quiet(pool, deadline_ns);
 }
@@ -1565,7 +1578,7 @@ static bool build_begin_close(struct build_pool *pool, bool cancel, uint32_t *ge
 static int build_close(struct build_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (build_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see build_pool_reopen */
     int status = 0;
@@ -1597,7 +1610,7 @@ void build_pool_abandon(struct build_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (build_is_forked(pool)) {
         build_destroy(pool);
         return;
     }

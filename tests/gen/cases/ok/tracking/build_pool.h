@@ -128,6 +128,8 @@ int build_join_all(struct build_pool *pool, uint64_t deadline_ns);
 /* build_pool_close: refuse new tasks, wake every waiting submitter with TP_ECLOSED, finish the
  * tasks already accepted, and end the workers. Any number of calls, from any threads.
  * deadline_ns: when to stop waiting; the pool goes on closing, and a later call waits again.
+ * In a child process, which has the pool but not its threads, it does nothing and returns 0; the
+ * other calls do nothing either and say TP_EFORKED where they can, and build_pool_free frees.
  * Returns 0 when no worker is left, TP_ETIMEDOUT (build_pool_counts says what did not finish), or
  * TP_EDEADLK when called by a task of this pool (which is then not closed).
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */

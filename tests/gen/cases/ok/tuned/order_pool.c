@@ -694,9 +694,16 @@ static void order_run_init(struct order_pool *pool, struct tp_run *run, unsigned
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void order_tell_dropped(struct order_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void order_discard(struct order_pool *pool, struct order_slot *task, enum tp_task_state state)
 {
+    order_tell_dropped(task);
     if (state == TP_TASK_DROPPED)
         tp_add_rlx(&pool->n_dropped, 1); /* relaxed: order_gone publishes it */
     (void)pool;
@@ -790,7 +797,8 @@ static inline void order_execute(struct order_worker *self)
 static bool order_run_here(struct order_pool *pool, struct order_slot *task)
 {
     struct tp_run run;
-    order_run_init(pool, &run, UINT_MAX);
+    struct order_worker *self = order_self(pool);
+    order_run_init(pool, &run, self ? self->base.index : UINT_MAX);
     struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
@@ -982,12 +990,18 @@ static inline bool order_next(struct order_worker *self, struct order_slot *task
            order_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void order_end_panicked(struct order_worker *self)
+{
+    order_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void order_worker_main(struct tp_worker *worker)
 {
     struct order_worker *self = (struct order_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        order_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        order_end_panicked(self);
     } else if (order_await(self, &self->task, true)) { /* its entry begins as a searcher */
         order_execute(self);
     } else {
@@ -1012,8 +1026,8 @@ static int order_full_run(struct order_pool *pool, struct order_load *load)
     struct order_slot task;
     order_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    order_run_here(pool, &task);
+    if (order_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 
@@ -1171,23 +1185,17 @@ static inline void order_load_init(struct order_load *load, struct order_pool *p
     load->deadline_ns = 0;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int order_load_count(struct order_pool *pool, struct order_load *load)
-{
-    int status = order_load_put(pool, load);
-    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
-        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as order_submit_batch. */
 static inline int order_load_submit(struct order_pool *pool, struct order_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return order_load_count(pool, load);
+    int status = order_load_put(pool, load);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
 }
 
 int order_submit(struct order_pool *pool, struct order *payload)
@@ -1624,7 +1632,7 @@ static int order_workers_open(struct order_pool *pool)
 static void order_destroy(void *context)
 {
     struct order_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!order_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     order_tasks_free(pool);
@@ -1729,9 +1737,9 @@ static int order_await_quiet(struct order_pool *pool, uint64_t deadline_ns)
 
 int order_join_all(struct order_pool *pool, uint64_t deadline_ns)
 {
-    if (order_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (order_is_forked(pool))
         return TP_EFORKED;
     return order_await_quiet(pool, deadline_ns);
 }
@@ -1764,7 +1772,7 @@ static bool order_begin_close(struct order_pool *pool, bool cancel, uint32_t *ge
 static int order_close(struct order_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (order_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see order_pool_reopen */
     int status = 0;
@@ -1796,7 +1804,7 @@ void order_pool_abandon(struct order_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (order_is_forked(pool)) {
         order_destroy(pool);
         return;
     }

@@ -483,9 +483,16 @@ static void note_run_init(struct note_pool *pool, struct tp_run *run, unsigned w
     run->context = pool->settings.context;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void note_tell_dropped(struct note_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void note_discard(struct note_pool *pool, struct note_slot *task, enum tp_task_state state)
 {
+    note_tell_dropped(task);
     (void)pool;
     (void)task;
     (void)state;
@@ -682,12 +689,18 @@ static inline bool note_next(struct note_worker *self, struct note_slot *task)
            note_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void note_end_panicked(struct note_worker *self)
+{
+    note_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void note_worker_main(struct tp_worker *worker)
 {
     struct note_worker *self = (struct note_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        note_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        note_end_panicked(self);
     } else if (note_await(self, &self->task, true)) { /* its entry begins as a searcher */
         note_execute(self);
     } else {
@@ -823,21 +836,15 @@ static inline void note_load_init(struct note_load *load, struct note_pool *pool
     load->life = tp_life_look(&pool->life);
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int note_load_count(struct note_pool *pool, struct note_load *load)
-{
-    int status = note_load_put(pool, load);
-    return status;
-}
-
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as note_submit_batch. */
 static inline int note_load_submit(struct note_pool *pool, struct note_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
     (void)ids;
-    return note_load_count(pool, load);
+    int status = note_load_put(pool, load);
+    return status;
 }
 
 int note_submit(struct note_pool *pool, const char *payload)
@@ -1058,7 +1065,7 @@ static int note_workers_open(struct note_pool *pool)
 static void note_destroy(void *context)
 {
     struct note_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!note_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     note_tasks_free(pool);
@@ -1153,9 +1160,9 @@ static int note_await_quiet(struct note_pool *pool, uint64_t deadline_ns)
 
 int note_join_all(struct note_pool *pool, uint64_t deadline_ns)
 {
-    if (note_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (note_is_forked(pool))
         return TP_EFORKED;
     return note_await_quiet(pool, deadline_ns);
 }
@@ -1185,7 +1192,7 @@ static bool note_begin_close(struct note_pool *pool, bool cancel, uint32_t *gene
 static int note_close(struct note_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (note_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see note_pool_reopen */
     int status = 0;
@@ -1216,7 +1223,7 @@ void note_pool_abandon(struct note_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (note_is_forked(pool)) {
         note_destroy(pool);
         return;
     }

@@ -27,7 +27,7 @@ size_t job_process_pending(struct job_pool *pool, size_t n)
 {
     size_t n_run = 0;
     struct job_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (job_is_forked(pool))
         return 0;
     while (n_run < n && tp_load_rlx(&pool->stop) == 0 && job_help_take(pool, &task)) { /* relaxed: as in job_begin */
         if (job_run_here(pool, &task)) {
@@ -45,7 +45,7 @@ size_t job_pool_cleanup(struct job_pool *pool)
 {
     size_t n = 0;
     struct job_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (job_is_forked(pool))
         return 0;
     while (job_help_take(pool, &task)) {
         job_discard(pool, &task, TP_TASK_CANCELLED);

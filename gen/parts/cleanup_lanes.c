@@ -26,7 +26,7 @@ size_t job_pool_cleanup(struct job_pool *pool)
 {
     size_t n = 0;
     struct job_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && job_cleanup_take(pool, &task)) {
+    while (!job_is_forked(pool) && job_cleanup_take(pool, &task)) {
         job_discard(pool, &task, TP_TASK_CANCELLED);
         job_gone(pool, 1);
         n++;

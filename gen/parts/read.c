@@ -4,6 +4,8 @@
 #if WITH_AUTO || WITH_ADAPTIVE
 size_t job_pool_decisions(struct job_pool *pool, struct tp_decision *out, size_t n)
 {
+    if (job_is_forked(pool))
+        return 0;
 #endif
 #if WITH_AUTO
     pthread_mutex_lock(&pool->control);
@@ -92,7 +94,7 @@ void job_pool_settings(struct job_pool *pool, struct tp_pool_settings *out)
 {
     *out = pool->settings;
 #if WITH_TUNE
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (job_is_forked(pool))
         return; /* the lock may be held for ever */
     pthread_mutex_lock(&pool->control);
     out->workers = pool->n_wanted;

@@ -140,6 +140,13 @@ struct job_pool {
 #endif
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool job_is_forked(struct job_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void job_workers_use(struct job_pool *pool, uint32_t n)
 {

@@ -23,6 +23,9 @@ void job_pool_stats(struct job_pool *pool, struct tp_pool_stats *out)
 {
     struct tp_pool_stats sum;
     memset(&sum, 0, sizeof sum);
+    *out = sum;
+    if (job_is_forked(pool))
+        return;
     struct job_look look = job_look(pool);
     job_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */

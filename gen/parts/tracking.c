@@ -4,6 +4,8 @@
 
 int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
+    if (job_is_forked(pool))
+        return TP_EFORKED;
     for (struct tp_run *run = tp_run_self(); run; run = run->outer)
         if (run->owner == pool && run->id == id && id != 0)
             return TP_EDEADLK;
@@ -18,12 +20,12 @@ int job_join(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp
 
 int job_detach(struct job_pool *pool, uint64_t id)
 {
-    return tp_track_release(&pool->track, id);
+    return job_is_forked(pool) ? TP_EFORKED : tp_track_release(&pool->track, id);
 }
 
 int job_cancel_task(struct job_pool *pool, uint64_t id)
 {
-    return tp_track_cancel(&pool->track, id);
+    return job_is_forked(pool) ? TP_EFORKED : tp_track_cancel(&pool->track, id);
 }
 
 size_t job_tasks(struct job_pool *pool, struct tp_task_info *infos, size_t n)

@@ -6,6 +6,8 @@
 int job_pool_tune(struct job_pool *pool, uint64_t capacity)
 {
 #if WITH_BOUNDED
+    if (job_is_forked(pool))
+        return TP_EFORKED;
     if (capacity == 0 || capacity > INT64_MAX)
         return TP_EUNCHANGED;
     tp_spin_lock(&pool->room_lock);
@@ -36,6 +38,7 @@ int job_pool_tune(struct job_pool *pool, uint64_t capacity)
 static int job_resize(struct job_pool *pool, uint32_t workers)
 {
     int status = tp_life_is_open(tp_life_look(&pool->life)) ? 0 : TP_ECLOSED;
+    tp_crew_sweep(&pool->crew); /* threads that left after earlier changes */
     while (status == 0 && pool->n_wanted < workers) {
         job_workers_use(pool, pool->n_wanted + 1);
         status = tp_idle_grow(&pool->idle, &pool->workers[pool->n_wanted].base);

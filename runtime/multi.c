@@ -15,7 +15,7 @@ enum {
     SCAN_MAX = 16   /* more members than these are not all looked at for each task */
 };
 
-/* What tp_pool_ops.offer takes for the class that a pool gives to tasks of none. */
+/* What `offer` and `spawn` of tp_pool_ops take for the class that a pool gives to tasks of none. */
 #define CLASS_DEFAULT UINT_MAX
 
 /* -- opening ------------------------------------------------------------------------------------ */
@@ -290,7 +290,7 @@ int tp_multi_spawn(struct tp_multi *multi, unsigned class_, const void *payload,
 {
     if (!multi->can_spawn)
         return TP_ENOTSUP;
-    if (class_ >= multi->n_classes)
+    if (class_ >= multi->n_classes && class_ != CLASS_DEFAULT)
         return TP_EINVAL;
     uint64_t id = 0;
     struct tasks tasks = {.payloads = payload, .n = 1, .payload_bytes = multi->payload_bytes, .class_ = class_, .id = &id};

@@ -68,6 +68,7 @@ int tp_multi_submit_class(struct tp_multi *multi, unsigned class_, const void *p
 int tp_multi_submit_batch(struct tp_multi *multi, const void *payloads, size_t n, size_t *n_accepted);
 
 /* tp_multi_spawn: as tp_multi_submit_class, with a handle.
+ * class_: also UINT_MAX, for a task that names none, as in tp_multi_submit.
  * out: receives it; untouched on error. Ends with tp_multi_join or tp_multi_detach.
  * Returns as tp_multi_submit_class, or TP_ENOTSUP if some member was built without tracking.
  * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */

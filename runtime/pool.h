@@ -133,6 +133,7 @@ struct tp_pool_ops {
     int (*submit)(void *pool, const void *payload);
     int (*submit_class)(void *pool, unsigned class_, const void *payload);
     int (*submit_batch)(void *pool, const void *payloads, size_t n, size_t *n_accepted);
+    /* class_: also UINT_MAX, for a task that names none; without classes, that or 0. */
     int (*spawn)(void *pool, unsigned class_, const void *payload, uint64_t *id);
     int (*wait)(void *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
     int (*detach)(void *pool, uint64_t id);

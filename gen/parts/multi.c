@@ -6,6 +6,8 @@
 
 #include "multi.h"
 
+#include <limits.h>
+
 /* The pools, and how many of each. */
 static const struct job_kind {
     const struct tp_pool_ops *ops;
@@ -69,11 +71,11 @@ int job_submit_class(struct job_pool *pool, unsigned class_, VALUE_PAYLOAD paylo
     return tp_multi_submit_class(job_multi(pool), class_, &payload);
 }
 #endif
-#if WITH_TRACKING && !WITH_CLASSES
+#if WITH_TRACKING
 
 int job_spawn(struct job_pool *pool, VALUE_PAYLOAD payload, struct tp_multi_id *id)
 {
-    return tp_multi_spawn(job_multi(pool), 0, &payload, id);
+    return tp_multi_spawn(job_multi(pool), UINT_MAX, &payload, id);
 }
 #endif
 #if WITH_TRACKING && WITH_CLASSES

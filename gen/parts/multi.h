@@ -66,18 +66,18 @@ int job_submit_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_
  */
 int job_submit_class(struct job_pool *pool, unsigned class_, VALUE_PAYLOAD payload);
 #endif
-#if WITH_TRACKING && !WITH_CLASSES
+#if WITH_TRACKING
 
 /* job_spawn: job_submit, with a handle.
  * id: receives it; untouched on error. Ends with job_join or job_detach.
 #endif
-#if WITH_TRACKING && !WITH_CLASSES && WITH_BLOCK
+#if WITH_TRACKING && WITH_BLOCK
  * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
 #endif
-#if WITH_TRACKING && !WITH_CLASSES && !WITH_BLOCK
+#if WITH_TRACKING && !WITH_BLOCK
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
 #endif
-#if WITH_TRACKING && !WITH_CLASSES
+#if WITH_TRACKING
  */
 int job_spawn(struct job_pool *pool, VALUE_PAYLOAD payload, struct tp_multi_id *id);
 #endif

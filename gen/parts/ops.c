@@ -53,6 +53,8 @@ static int job_ops_submit_class(void *pool, unsigned class_, const void *payload
 #if WITH_TRACKING && WITH_CLASSES
 static int job_ops_spawn(void *pool, unsigned class_, const void *payload, uint64_t *id)
 {
+    if (class_ == UINT_MAX)
+        return job_spawn(pool, *(VALUE_PAYLOAD const *)payload, id);
     return job_spawn_class(pool, (enum job_class)class_, *(VALUE_PAYLOAD const *)payload, id);
 }
 
@@ -60,7 +62,7 @@ static int job_ops_spawn(void *pool, unsigned class_, const void *payload, uint6
 #if WITH_TRACKING && !WITH_CLASSES
 static int job_ops_spawn(void *pool, unsigned class_, const void *payload, uint64_t *id)
 {
-    return class_ == 0 ? job_spawn(pool, *(VALUE_PAYLOAD const *)payload, id) : TP_EINVAL;
+    return class_ == 0 || class_ == UINT_MAX ? job_spawn(pool, *(VALUE_PAYLOAD const *)payload, id) : TP_EINVAL;
 }
 
 #endif

@@ -81,6 +81,9 @@ static void test_tasks(void **state)
     assert_int_equal(job_cancel_task(pool, id), TP_ESTALE);
     assert_int_equal(job_detach(pool, id), 0);
     assert_int_equal(id.member, 2);
+    forget();
+    assert_int_equal(job_spawn(pool, 9, &id), 0);
+    assert_written(" a9/4294967295!"); /* of no class */
     job_pool_free(pool);
 }
 

@@ -5,6 +5,8 @@
 #include "runtime/clock.h"
 #include "runtime/multi.h"
 
+#include <limits.h>
+
 static struct tp_multi *multi;
 
 /* Opens a multi-pool over n fakes a, b, c, ... with this room each. */
@@ -438,6 +440,8 @@ static void test_handles(void **state)
     assert_written(" wait b 1005 9 detach b 1005 cancel_task b 1005");
     assert_int_equal(tp_multi_join(multi, id, 9, &result), 0);
     assert_written(" wait b 1005 9 detach b 1005");
+    assert_int_equal(tp_multi_spawn(multi, UINT_MAX, &payload, &id), 0);
+    assert_written(" c5/4294967295!full a5/4294967295!full b5/4294967295!");
     id.member = 3;
     assert_int_equal(tp_multi_join(multi, id, 9, &result), TP_ESTALE);
     assert_int_equal(tp_multi_wait(multi, id, 9, &result), TP_ESTALE);

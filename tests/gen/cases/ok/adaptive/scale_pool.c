@@ -880,6 +880,13 @@ struct scale_pool {
     struct tp_waitlist room[SCALE_CLASSES]; /* submitters that wait for room */
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool scale_is_forked(struct scale_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void scale_workers_use(struct scale_pool *pool, uint32_t n)
 {
@@ -1526,7 +1533,7 @@ size_t scale_process_pending(struct scale_pool *pool, size_t n)
 {
     size_t n_run = 0;
     struct scale_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (scale_is_forked(pool))
         return 0;
     while (n_run < n && tp_load_rlx(&pool->stop) == 0 && scale_help_take(pool, &task)) { /* relaxed: as in scale_begin */
         if (scale_run_here(pool, &task)) {
@@ -1541,7 +1548,7 @@ size_t scale_pool_cleanup(struct scale_pool *pool)
 {
     size_t n = 0;
     struct scale_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (scale_is_forked(pool))
         return 0;
     while (scale_help_take(pool, &task)) {
         scale_discard(pool, &task, TP_TASK_CANCELLED);
@@ -1561,6 +1568,8 @@ size_t scale_pool_cleanup(struct scale_pool *pool)
 
 size_t scale_pool_decisions(struct scale_pool *pool, struct tp_decision *out, size_t n)
 {
+    if (scale_is_forked(pool))
+        return 0;
     size_t n_read = 0;
     tp_spin_lock(&pool->room_lock);
     n_read += scale_diary_read(&pool->board.adapt.diary, out + n_read, n - n_read);
@@ -1637,6 +1646,9 @@ void scale_pool_settings(struct scale_pool *pool, struct tp_pool_settings *out)
 
 void scale_pool_shares(struct scale_pool *pool, struct tp_share *out)
 {
+    memset(out, 0, SCALE_CLASSES * sizeof *out);
+    if (scale_is_forked(pool))
+        return;
     tp_spin_lock(&pool->room_lock);
     for (uint32_t c = 0; c < SCALE_CLASSES; c++)
         scale_share_read(&pool->board, c, &out[c]);
@@ -1645,6 +1657,8 @@ void scale_pool_shares(struct scale_pool *pool, struct tp_share *out)
 
 size_t scale_pool_history(struct scale_pool *pool, struct tp_slice *out, size_t n)
 {
+    if (scale_is_forked(pool))
+        return 0;
     tp_spin_lock(&pool->room_lock);
     n = scale_slices_read(&pool->board, out, n);
     tp_spin_unlock(&pool->room_lock);

@@ -381,6 +381,13 @@ struct mail_pool {
     tp_atomic(uint32_t) n_blocked;            /* submitters in mail_room_wait */
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool mail_is_forked(struct mail_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void mail_workers_use(struct mail_pool *pool, uint32_t n)
 {
@@ -1129,7 +1136,7 @@ size_t mail_pool_cleanup(struct mail_pool *pool)
 {
     size_t n = 0;
     struct mail_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && mail_cleanup_take(pool, &task)) {
+    while (!mail_is_forked(pool) && mail_cleanup_take(pool, &task)) {
         mail_discard(pool, &task, TP_TASK_CANCELLED);
         mail_gone(pool, 1);
         n++;

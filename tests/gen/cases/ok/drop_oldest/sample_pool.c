@@ -298,6 +298,13 @@ struct sample_pool {
     uint64_t finished_seen;         /* finished tasks, when that was last summed */
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool sample_is_forked(struct sample_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void sample_workers_use(struct sample_pool *pool, uint32_t n)
 {
@@ -778,7 +785,7 @@ size_t sample_process_pending(struct sample_pool *pool, size_t n)
 {
     size_t n_run = 0;
     struct sample_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (sample_is_forked(pool))
         return 0;
     while (n_run < n && tp_load_rlx(&pool->stop) == 0 && sample_help_take(pool, &task)) { /* relaxed: as in sample_begin */
         if (sample_run_here(pool, &task)) {
@@ -793,7 +800,7 @@ size_t sample_pool_cleanup(struct sample_pool *pool)
 {
     size_t n = 0;
     struct sample_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (sample_is_forked(pool))
         return 0;
     while (sample_help_take(pool, &task)) {
         sample_discard(pool, &task, TP_TASK_CANCELLED);

@@ -459,6 +459,13 @@ struct query_pool {
     uint64_t finished_seen;         /* finished tasks, when that was last summed */
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool query_is_forked(struct query_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void query_workers_use(struct query_pool *pool, uint32_t n)
 {
@@ -962,7 +969,7 @@ size_t query_process_pending(struct query_pool *pool, size_t n)
 {
     size_t n_run = 0;
     struct query_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (query_is_forked(pool))
         return 0;
     while (n_run < n && tp_load_rlx(&pool->stop) == 0 && query_help_take(pool, &task)) { /* relaxed: as in query_begin */
         if (query_run_here(pool, &task)) {
@@ -977,7 +984,7 @@ size_t query_pool_cleanup(struct query_pool *pool)
 {
     size_t n = 0;
     struct query_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (query_is_forked(pool))
         return 0;
     while (query_help_take(pool, &task)) {
         query_discard(pool, &task, TP_TASK_CANCELLED);
@@ -1062,6 +1069,9 @@ void query_pool_settings(struct query_pool *pool, struct tp_pool_settings *out)
 
 void query_pool_shares(struct query_pool *pool, struct tp_share *out)
 {
+    memset(out, 0, QUERY_CLASSES * sizeof *out);
+    if (query_is_forked(pool))
+        return;
     tp_spin_lock(&pool->room_lock);
     for (uint32_t c = 0; c < QUERY_CLASSES; c++)
         query_share_read(&pool->board, c, &out[c]);
@@ -1070,6 +1080,8 @@ void query_pool_shares(struct query_pool *pool, struct tp_share *out)
 
 size_t query_pool_history(struct query_pool *pool, struct tp_slice *out, size_t n)
 {
+    if (query_is_forked(pool))
+        return 0;
     tp_spin_lock(&pool->room_lock);
     n = query_slices_read(&pool->board, out, n);
     tp_spin_unlock(&pool->room_lock);

@@ -335,6 +335,13 @@ struct piece_pool {
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool piece_is_forked(struct piece_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void piece_workers_use(struct piece_pool *pool, uint32_t n)
 {
@@ -933,7 +940,7 @@ size_t piece_pool_cleanup(struct piece_pool *pool)
 {
     size_t n = 0;
     struct piece_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && piece_cleanup_take(pool, &task)) {
+    while (!piece_is_forked(pool) && piece_cleanup_take(pool, &task)) {
         piece_discard(pool, &task, TP_TASK_CANCELLED);
         piece_gone(pool, 1);
         n++;
@@ -1031,6 +1038,9 @@ void piece_pool_stats(struct piece_pool *pool, struct tp_pool_stats *out)
 {
     struct tp_pool_stats sum;
     memset(&sum, 0, sizeof sum);
+    *out = sum;
+    if (piece_is_forked(pool))
+        return;
     struct piece_look look = piece_look(pool);
     piece_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */

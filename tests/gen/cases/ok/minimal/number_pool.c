@@ -379,6 +379,13 @@ struct number_pool {
     struct tp_waitlist room[1];               /* submitters that wait for room */
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool number_is_forked(struct number_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void number_workers_use(struct number_pool *pool, uint32_t n)
 {
@@ -1088,7 +1095,7 @@ size_t number_pool_cleanup(struct number_pool *pool)
 {
     size_t n = 0;
     struct number_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && number_cleanup_take(pool, &task)) {
+    while (!number_is_forked(pool) && number_cleanup_take(pool, &task)) {
         number_discard(pool, &task, TP_TASK_CANCELLED);
         number_gone(pool, 1);
         n++;

@@ -399,6 +399,13 @@ struct letters_pool {
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool letters_is_forked(struct letters_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void letters_workers_use(struct letters_pool *pool, uint32_t n)
 {
@@ -596,10 +603,18 @@ static void letters_run_init(struct letters_pool *pool, struct tp_run *run, unsi
     run->track = &pool->track;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void letters_tell_dropped(struct letters_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void letters_discard(struct letters_pool *pool, struct letters_slot *task, enum tp_task_state state)
 {
-    tp_track_drop(&pool->track, task->id, state);
+    if (!tp_track_drop(&pool->track, task->id, state))
+        state = TP_TASK_CANCELLED; /* it was before */
+    letters_tell_dropped(task);
     if (state == TP_TASK_DROPPED)
         tp_add_rlx(&pool->n_dropped, 1); /* relaxed: letters_gone publishes it */
     (void)pool;
@@ -663,6 +678,7 @@ static inline bool letters_begin(struct letters_worker *self)
         return false;
     }
     if (!tp_track_start(&pool->track, self->task.id)) {
+        letters_tell_dropped(&self->task);
         letters_gone(pool, 1);
         return false;
     }
@@ -853,12 +869,18 @@ static inline bool letters_next(struct letters_worker *self, struct letters_slot
            letters_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void letters_end_panicked(struct letters_worker *self)
+{
+    letters_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void letters_worker_main(struct tp_worker *worker)
 {
     struct letters_worker *self = (struct letters_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        letters_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        letters_end_panicked(self);
     } else if (letters_await(self, &self->task, true)) { /* its entry begins as a searcher */
         letters_execute(self);
     } else {
@@ -1024,17 +1046,9 @@ static inline void letters_load_init(struct letters_load *load, struct letters_p
     load->is_offer = false;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int letters_load_count(struct letters_pool *pool, struct letters_load *load)
-{
-    int status = letters_load_put(pool, load);
-    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
-        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
-    return status;
-}
-
-/* The same for tasks with records, LETTERS_IDS at a time: those of tasks that were not accepted are given
- * back. ids: receives those of the accepted ones, which then have handles; NULL: nobody keeps them. */
+/* Hands a load of tasks with records to the pool, LETTERS_IDS at a time; records of tasks that were not
+ * accepted are given back. ids: receives those of the accepted ones, which then have handles; NULL:
+ * nobody keeps them. */
 static int letters_load_track(struct letters_pool *pool, struct letters_load *load, uint64_t *ids)
 {
     enum { LETTERS_IDS = 64 };
@@ -1049,7 +1063,7 @@ static int letters_load_track(struct letters_pool *pool, struct letters_load *lo
         part.n = n_begun;
         part.i = 0;
         part.ids = own;
-        status = letters_load_count(pool, &part);
+        status = letters_load_put(pool, &part);
         tp_track_undo(&pool->track, own + part.i, n_begun - part.i);
         if (ids)
             memcpy(ids + load->i, own, part.i * sizeof *ids);
@@ -1059,13 +1073,16 @@ static int letters_load_track(struct letters_pool *pool, struct letters_load *lo
     return status;
 }
 
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as letters_submit_batch. */
 static inline int letters_load_submit(struct letters_pool *pool, struct letters_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
-    return letters_load_track(pool, load, ids);
+    int status = letters_load_track(pool, load, ids);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
 }
 
 int letters_submit(struct letters_pool *pool, struct mail *payload)
@@ -1107,6 +1124,8 @@ int letters_spawn_batch(struct letters_pool *pool, struct mail *const *payloads,
 
 int letters_wait(struct letters_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
+    if (letters_is_forked(pool))
+        return TP_EFORKED;
     for (struct tp_run *run = tp_run_self(); run; run = run->outer)
         if (run->owner == pool && run->id == id && id != 0)
             return TP_EDEADLK;
@@ -1121,12 +1140,12 @@ int letters_join(struct letters_pool *pool, uint64_t id, uint64_t deadline_ns, s
 
 int letters_detach(struct letters_pool *pool, uint64_t id)
 {
-    return tp_track_release(&pool->track, id);
+    return letters_is_forked(pool) ? TP_EFORKED : tp_track_release(&pool->track, id);
 }
 
 int letters_cancel_task(struct letters_pool *pool, uint64_t id)
 {
-    return tp_track_cancel(&pool->track, id);
+    return letters_is_forked(pool) ? TP_EFORKED : tp_track_cancel(&pool->track, id);
 }
 
 size_t letters_tasks(struct letters_pool *pool, struct tp_task_info *infos, size_t n)
@@ -1154,7 +1173,7 @@ size_t letters_pool_cleanup(struct letters_pool *pool)
 {
     size_t n = 0;
     struct letters_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && letters_cleanup_take(pool, &task)) {
+    while (!letters_is_forked(pool) && letters_cleanup_take(pool, &task)) {
         letters_discard(pool, &task, TP_TASK_CANCELLED);
         letters_gone(pool, 1);
         n++;
@@ -1255,6 +1274,9 @@ void letters_pool_stats(struct letters_pool *pool, struct tp_pool_stats *out)
 {
     struct tp_pool_stats sum;
     memset(&sum, 0, sizeof sum);
+    *out = sum;
+    if (letters_is_forked(pool))
+        return;
     struct letters_look look = letters_look(pool);
     letters_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
@@ -1431,7 +1453,7 @@ static int letters_workers_open(struct letters_pool *pool)
 static void letters_destroy(void *context)
 {
     struct letters_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!letters_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     letters_tasks_free(pool);
@@ -1529,9 +1551,9 @@ static int letters_await_quiet(struct letters_pool *pool, uint64_t deadline_ns)
 
 int letters_join_all(struct letters_pool *pool, uint64_t deadline_ns)
 {
-    if (letters_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (letters_is_forked(pool))
         return TP_EFORKED;
     return letters_await_quiet(pool, deadline_ns);
 }
@@ -1561,7 +1583,7 @@ static bool letters_begin_close(struct letters_pool *pool, bool cancel, uint32_t
 static int letters_close(struct letters_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (letters_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see letters_pool_reopen */
     int status = 0;
@@ -1592,7 +1614,7 @@ void letters_pool_abandon(struct letters_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (letters_is_forked(pool)) {
         letters_destroy(pool);
         return;
     }
@@ -1662,7 +1684,7 @@ static int letters_ops_submit_batch(void *pool, const void *payloads, size_t n, 
 
 static int letters_ops_spawn(void *pool, unsigned class_, const void *payload, uint64_t *id)
 {
-    return class_ == 0 ? letters_spawn(pool, *(struct mail *const *)payload, id) : TP_EINVAL;
+    return class_ == 0 || class_ == UINT_MAX ? letters_spawn(pool, *(struct mail *const *)payload, id) : TP_EINVAL;
 }
 
 static int letters_ops_wait(void *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)

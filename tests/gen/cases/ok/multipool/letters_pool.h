@@ -122,6 +122,8 @@ int letters_join_all(struct letters_pool *pool, uint64_t deadline_ns);
 /* letters_pool_close: refuse new tasks, wake every waiting submitter with TP_ECLOSED, finish the
  * tasks already accepted, and end the workers. Any number of calls, from any threads.
  * deadline_ns: when to stop waiting; the pool goes on closing, and a later call waits again.
+ * In a child process, which has the pool but not its threads, it does nothing and returns 0; the
+ * other calls do nothing either and say TP_EFORKED where they can, and letters_pool_free frees.
  * Returns 0 when no worker is left, TP_ETIMEDOUT (letters_pool_counts says what did not finish), or
  * TP_EDEADLK when called by a task of this pool (which is then not closed).
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */

@@ -339,6 +339,13 @@ struct parcels_pool {
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool parcels_is_forked(struct parcels_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void parcels_workers_use(struct parcels_pool *pool, uint32_t n)
 {
@@ -541,10 +548,18 @@ static void parcels_run_init(struct parcels_pool *pool, struct tp_run *run, unsi
     run->track = &pool->track;
 }
 
+/* Tells the host of an accepted task that will not run. */
+static inline void parcels_tell_dropped(struct parcels_slot *task)
+{
+    (void)task;
+}
+
 /* Gives up a task that will not run. state: TP_TASK_DROPPED or TP_TASK_CANCELLED. */
 static void parcels_discard(struct parcels_pool *pool, struct parcels_slot *task, enum tp_task_state state)
 {
-    tp_track_drop(&pool->track, task->id, state);
+    if (!tp_track_drop(&pool->track, task->id, state))
+        state = TP_TASK_CANCELLED; /* it was before */
+    parcels_tell_dropped(task);
     if (state == TP_TASK_DROPPED)
         tp_add_rlx(&pool->n_dropped, 1); /* relaxed: parcels_gone publishes it */
     (void)pool;
@@ -609,6 +624,7 @@ static inline bool parcels_begin(struct parcels_worker *self)
         return false;
     }
     if (!tp_track_start(&pool->track, self->task.id)) {
+        parcels_tell_dropped(&self->task);
         parcels_gone(pool, 1);
         return false;
     }
@@ -645,9 +661,12 @@ static inline void parcels_execute(struct parcels_worker *self)
 static bool parcels_run_here(struct parcels_pool *pool, struct parcels_slot *task)
 {
     struct tp_run run;
-    parcels_run_init(pool, &run, UINT_MAX);
-    if (!tp_track_start(&pool->track, task->id))
+    struct parcels_worker *self = parcels_self(pool);
+    parcels_run_init(pool, &run, self ? self->base.index : UINT_MAX);
+    if (!tp_track_start(&pool->track, task->id)) {
+        parcels_tell_dropped(task);
         return false;
+    }
     run.id = task->id;
     struct tp_task_result result;
     tp_run_enter(&run);
@@ -769,12 +788,18 @@ static inline bool parcels_next(struct parcels_worker *self, struct parcels_slot
     return parcels_take(self, task, 1) || parcels_await(self, task, false);
 }
 
+/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
+static void parcels_end_panicked(struct parcels_worker *self)
+{
+    parcels_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+}
+
 static void parcels_worker_main(struct tp_worker *worker)
 {
     struct parcels_worker *self = (struct parcels_worker *)worker;
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) != 0) { /* its task panicked */
-        parcels_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        parcels_end_panicked(self);
     } else if (parcels_await(self, &self->task, true)) { /* its entry begins as a searcher */
         parcels_execute(self);
     } else {
@@ -799,8 +824,8 @@ static int parcels_full_run(struct parcels_pool *pool, struct parcels_load *load
     struct parcels_slot task;
     parcels_load_fill(load, 0, 0, &task);
     load->i++;
-    tp_add_sc(&pool->n_here, 1); /* one order with what is read as over before it */
-    parcels_run_here(pool, &task);
+    if (parcels_run_here(pool, &task))
+        tp_add_rlx(&pool->n_here, 1); /* relaxed: a number on its own */
     return 0;
 }
 
@@ -911,17 +936,9 @@ static int parcels_load_classify(struct parcels_load *load, const enum parcels_c
     return 0;
 }
 
-/* Hands a load to the pool, and counts what it refuses for want of room. */
-static inline int parcels_load_count(struct parcels_pool *pool, struct parcels_load *load)
-{
-    int status = parcels_load_put(pool, load);
-    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
-        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
-    return status;
-}
-
-/* The same for tasks with records, PARCELS_IDS at a time: those of tasks that were not accepted are given
- * back. ids: receives those of the accepted ones, which then have handles; NULL: nobody keeps them. */
+/* Hands a load of tasks with records to the pool, PARCELS_IDS at a time; records of tasks that were not
+ * accepted are given back. ids: receives those of the accepted ones, which then have handles; NULL:
+ * nobody keeps them. */
 static int parcels_load_track(struct parcels_pool *pool, struct parcels_load *load, uint64_t *ids)
 {
     enum { PARCELS_IDS = 64 };
@@ -937,7 +954,7 @@ static int parcels_load_track(struct parcels_pool *pool, struct parcels_load *lo
         part.i = 0;
         part.ids = own;
         part.classes = load->classes ? load->classes + load->i : NULL;
-        status = parcels_load_count(pool, &part);
+        status = parcels_load_put(pool, &part);
         tp_track_undo(&pool->track, own + part.i, n_begun - part.i);
         if (ids)
             memcpy(ids + load->i, own, part.i * sizeof *ids);
@@ -947,13 +964,16 @@ static int parcels_load_track(struct parcels_pool *pool, struct parcels_load *lo
     return status;
 }
 
-/* Hands a load to an open pool. ids: receives the handles of the accepted tasks; NULL: nobody keeps
+/* Hands a load to an open pool, and counts what it refuses for want of room. ids: receives the handles of the accepted tasks; NULL: nobody keeps
  * them. Returns as parcels_submit_batch. */
 static inline int parcels_load_submit(struct parcels_pool *pool, struct parcels_load *load, uint64_t *ids)
 {
     if (!tp_life_is_open(load->life))
         return tp_life_refusal(load->life);
-    return parcels_load_track(pool, load, ids);
+    int status = parcels_load_track(pool, load, ids);
+    if (status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED)
+        tp_add_rlx(&pool->n_rejected, load->n - load->i); /* relaxed: a number on its own */
+    return status;
 }
 
 int parcels_submit(struct parcels_pool *pool, struct mail *payload)
@@ -1029,6 +1049,8 @@ int parcels_spawn_batch_class(struct parcels_pool *pool, const enum parcels_clas
 
 int parcels_wait(struct parcels_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
+    if (parcels_is_forked(pool))
+        return TP_EFORKED;
     for (struct tp_run *run = tp_run_self(); run; run = run->outer)
         if (run->owner == pool && run->id == id && id != 0)
             return TP_EDEADLK;
@@ -1043,12 +1065,12 @@ int parcels_join(struct parcels_pool *pool, uint64_t id, uint64_t deadline_ns, s
 
 int parcels_detach(struct parcels_pool *pool, uint64_t id)
 {
-    return tp_track_release(&pool->track, id);
+    return parcels_is_forked(pool) ? TP_EFORKED : tp_track_release(&pool->track, id);
 }
 
 int parcels_cancel_task(struct parcels_pool *pool, uint64_t id)
 {
-    return tp_track_cancel(&pool->track, id);
+    return parcels_is_forked(pool) ? TP_EFORKED : tp_track_cancel(&pool->track, id);
 }
 
 size_t parcels_tasks(struct parcels_pool *pool, struct tp_task_info *infos, size_t n)
@@ -1075,7 +1097,7 @@ size_t parcels_process_pending(struct parcels_pool *pool, size_t n)
 {
     size_t n_run = 0;
     struct parcels_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (parcels_is_forked(pool))
         return 0;
     while (n_run < n && tp_load_rlx(&pool->stop) == 0 && parcels_help_take(pool, &task)) { /* relaxed: as in parcels_begin */
         if (parcels_run_here(pool, &task)) {
@@ -1091,7 +1113,7 @@ size_t parcels_pool_cleanup(struct parcels_pool *pool)
 {
     size_t n = 0;
     struct parcels_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (parcels_is_forked(pool))
         return 0;
     while (parcels_help_take(pool, &task)) {
         parcels_discard(pool, &task, TP_TASK_CANCELLED);
@@ -1167,7 +1189,7 @@ void parcels_pool_counts(struct parcels_pool *pool, struct tp_pool_counts *out)
 void parcels_pool_settings(struct parcels_pool *pool, struct tp_pool_settings *out)
 {
     *out = pool->settings;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (parcels_is_forked(pool))
         return; /* the lock may be held for ever */
     pthread_mutex_lock(&pool->control);
     out->workers = pool->n_wanted;
@@ -1181,6 +1203,8 @@ void parcels_pool_settings(struct parcels_pool *pool, struct tp_pool_settings *o
 
 int parcels_pool_tune(struct parcels_pool *pool, uint64_t capacity)
 {
+    if (parcels_is_forked(pool))
+        return TP_EFORKED;
     if (capacity == 0 || capacity > INT64_MAX)
         return TP_EUNCHANGED;
     tp_spin_lock(&pool->room_lock);
@@ -1197,6 +1221,7 @@ int parcels_pool_tune(struct parcels_pool *pool, uint64_t capacity)
 static int parcels_resize(struct parcels_pool *pool, uint32_t workers)
 {
     int status = tp_life_is_open(tp_life_look(&pool->life)) ? 0 : TP_ECLOSED;
+    tp_crew_sweep(&pool->crew); /* threads that left after earlier changes */
     while (status == 0 && pool->n_wanted < workers) {
         parcels_workers_use(pool, pool->n_wanted + 1);
         status = tp_idle_grow(&pool->idle, &pool->workers[pool->n_wanted].base);
@@ -1239,6 +1264,9 @@ void parcels_pool_stats(struct parcels_pool *pool, struct tp_pool_stats *out)
 {
     struct tp_pool_stats sum;
     memset(&sum, 0, sizeof sum);
+    *out = sum;
+    if (parcels_is_forked(pool))
+        return;
     struct parcels_look look = parcels_look(pool);
     parcels_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
@@ -1391,7 +1419,7 @@ static int parcels_workers_open(struct parcels_pool *pool)
 static void parcels_destroy(void *context)
 {
     struct parcels_pool *pool = context;
-    if (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED)
+    if (!parcels_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
     parcels_tasks_free(pool);
@@ -1492,9 +1520,9 @@ static int parcels_await_quiet(struct parcels_pool *pool, uint64_t deadline_ns)
 
 int parcels_join_all(struct parcels_pool *pool, uint64_t deadline_ns)
 {
-    if (parcels_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (parcels_is_forked(pool))
         return TP_EFORKED;
     return parcels_await_quiet(pool, deadline_ns);
 }
@@ -1525,7 +1553,7 @@ static bool parcels_begin_close(struct parcels_pool *pool, bool cancel, uint32_t
 static int parcels_close(struct parcels_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
-    if (parcels_self(pool))
+    if (tp_run_depth(pool) > 0)
         return TP_EDEADLK;
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see parcels_pool_reopen */
     int status = 0;
@@ -1557,7 +1585,7 @@ void parcels_pool_abandon(struct parcels_pool *pool)
 {
     if (!pool)
         return;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED) {
+    if (parcels_is_forked(pool)) {
         parcels_destroy(pool);
         return;
     }
@@ -1637,6 +1665,8 @@ static int parcels_ops_submit_class(void *pool, unsigned class_, const void *pay
 
 static int parcels_ops_spawn(void *pool, unsigned class_, const void *payload, uint64_t *id)
 {
+    if (class_ == UINT_MAX)
+        return parcels_spawn(pool, *(struct mail *const *)payload, id);
     return parcels_spawn_class(pool, (enum parcels_class)class_, *(struct mail *const *)payload, id);
 }
 

@@ -405,6 +405,13 @@ struct resize_pool {
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool resize_is_forked(struct resize_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void resize_workers_use(struct resize_pool *pool, uint32_t n)
 {
@@ -1183,7 +1190,7 @@ size_t resize_pool_cleanup(struct resize_pool *pool)
 {
     size_t n = 0;
     struct resize_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && resize_cleanup_take(pool, &task)) {
+    while (!resize_is_forked(pool) && resize_cleanup_take(pool, &task)) {
         resize_discard(pool, &task, TP_TASK_CANCELLED);
         resize_gone(pool, 1);
         n++;
@@ -1286,6 +1293,9 @@ void resize_pool_stats(struct resize_pool *pool, struct tp_pool_stats *out)
 {
     struct tp_pool_stats sum;
     memset(&sum, 0, sizeof sum);
+    *out = sum;
+    if (resize_is_forked(pool))
+        return;
     struct resize_look look = resize_look(pool);
     resize_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */

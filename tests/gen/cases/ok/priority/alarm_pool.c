@@ -331,6 +331,13 @@ struct alarm_pool {
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool alarm_is_forked(struct alarm_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void alarm_workers_use(struct alarm_pool *pool, uint32_t n)
 {
@@ -881,7 +888,7 @@ size_t alarm_process_pending(struct alarm_pool *pool, size_t n)
 {
     size_t n_run = 0;
     struct alarm_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (alarm_is_forked(pool))
         return 0;
     while (n_run < n && tp_load_rlx(&pool->stop) == 0 && alarm_help_take(pool, &task)) { /* relaxed: as in alarm_begin */
         if (alarm_run_here(pool, &task)) {
@@ -897,7 +904,7 @@ size_t alarm_pool_cleanup(struct alarm_pool *pool)
 {
     size_t n = 0;
     struct alarm_slot task;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (alarm_is_forked(pool))
         return 0;
     while (alarm_help_take(pool, &task)) {
         alarm_discard(pool, &task, TP_TASK_CANCELLED);
@@ -992,6 +999,9 @@ void alarm_pool_stats(struct alarm_pool *pool, struct tp_pool_stats *out)
 {
     struct tp_pool_stats sum;
     memset(&sum, 0, sizeof sum);
+    *out = sum;
+    if (alarm_is_forked(pool))
+        return;
     struct alarm_look look = alarm_look(pool);
     alarm_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */

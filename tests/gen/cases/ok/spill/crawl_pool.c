@@ -407,6 +407,13 @@ struct crawl_pool {
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool crawl_is_forked(struct crawl_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void crawl_workers_use(struct crawl_pool *pool, uint32_t n)
 {
@@ -1152,7 +1159,7 @@ size_t crawl_pool_cleanup(struct crawl_pool *pool)
 {
     size_t n = 0;
     struct crawl_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && crawl_cleanup_take(pool, &task)) {
+    while (!crawl_is_forked(pool) && crawl_cleanup_take(pool, &task)) {
         crawl_discard(pool, &task, TP_TASK_CANCELLED);
         crawl_gone(pool, 1);
         n++;
@@ -1249,6 +1256,9 @@ void crawl_pool_stats(struct crawl_pool *pool, struct tp_pool_stats *out)
 {
     struct tp_pool_stats sum;
     memset(&sum, 0, sizeof sum);
+    *out = sum;
+    if (crawl_is_forked(pool))
+        return;
     struct crawl_look look = crawl_look(pool);
     crawl_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */

@@ -388,6 +388,13 @@ struct build_pool {
     struct tp_keeper keeper;
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool build_is_forked(struct build_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void build_workers_use(struct build_pool *pool, uint32_t n)
 {
@@ -1149,6 +1156,8 @@ int build_spawn_batch(struct build_pool *pool, struct job_order *const *payloads
 
 int build_wait(struct build_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
+    if (build_is_forked(pool))
+        return TP_EFORKED;
     for (struct tp_run *run = tp_run_self(); run; run = run->outer)
         if (run->owner == pool && run->id == id && id != 0)
             return TP_EDEADLK;
@@ -1163,12 +1172,12 @@ int build_join(struct build_pool *pool, uint64_t id, uint64_t deadline_ns, struc
 
 int build_detach(struct build_pool *pool, uint64_t id)
 {
-    return tp_track_release(&pool->track, id);
+    return build_is_forked(pool) ? TP_EFORKED : tp_track_release(&pool->track, id);
 }
 
 int build_cancel_task(struct build_pool *pool, uint64_t id)
 {
-    return tp_track_cancel(&pool->track, id);
+    return build_is_forked(pool) ? TP_EFORKED : tp_track_cancel(&pool->track, id);
 }
 
 size_t build_tasks(struct build_pool *pool, struct tp_task_info *infos, size_t n)
@@ -1196,7 +1205,7 @@ size_t build_pool_cleanup(struct build_pool *pool)
 {
     size_t n = 0;
     struct build_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && build_cleanup_take(pool, &task)) {
+    while (!build_is_forked(pool) && build_cleanup_take(pool, &task)) {
         build_discard(pool, &task, TP_TASK_CANCELLED);
         build_gone(pool, 1);
         n++;

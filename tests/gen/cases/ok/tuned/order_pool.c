@@ -442,6 +442,13 @@ struct order_pool {
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool order_is_forked(struct order_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void order_workers_use(struct order_pool *pool, uint32_t n)
 {
@@ -1235,7 +1242,7 @@ size_t order_pool_cleanup(struct order_pool *pool)
 {
     size_t n = 0;
     struct order_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && order_cleanup_take(pool, &task)) {
+    while (!order_is_forked(pool) && order_cleanup_take(pool, &task)) {
         order_discard(pool, &task, TP_TASK_CANCELLED);
         order_gone(pool, 1);
         n++;
@@ -1254,6 +1261,8 @@ size_t order_pool_cleanup(struct order_pool *pool)
 
 size_t order_pool_decisions(struct order_pool *pool, struct tp_decision *out, size_t n)
 {
+    if (order_is_forked(pool))
+        return 0;
     pthread_mutex_lock(&pool->control);
     size_t n_read = order_diary_read(&pool->diary, out, n);
     pthread_mutex_unlock(&pool->control);
@@ -1318,7 +1327,7 @@ void order_pool_counts(struct order_pool *pool, struct tp_pool_counts *out)
 void order_pool_settings(struct order_pool *pool, struct tp_pool_settings *out)
 {
     *out = pool->settings;
-    if (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED)
+    if (order_is_forked(pool))
         return; /* the lock may be held for ever */
     pthread_mutex_lock(&pool->control);
     out->workers = pool->n_wanted;
@@ -1332,6 +1341,8 @@ void order_pool_settings(struct order_pool *pool, struct tp_pool_settings *out)
 
 int order_pool_tune(struct order_pool *pool, uint64_t capacity)
 {
+    if (order_is_forked(pool))
+        return TP_EFORKED;
     if (capacity == 0 || capacity > INT64_MAX)
         return TP_EUNCHANGED;
     tp_spin_lock(&pool->room_lock);
@@ -1349,6 +1360,7 @@ int order_pool_tune(struct order_pool *pool, uint64_t capacity)
 static int order_resize(struct order_pool *pool, uint32_t workers)
 {
     int status = tp_life_is_open(tp_life_look(&pool->life)) ? 0 : TP_ECLOSED;
+    tp_crew_sweep(&pool->crew); /* threads that left after earlier changes */
     while (status == 0 && pool->n_wanted < workers) {
         order_workers_use(pool, pool->n_wanted + 1);
         status = tp_idle_grow(&pool->idle, &pool->workers[pool->n_wanted].base);
@@ -1457,6 +1469,9 @@ void order_pool_stats(struct order_pool *pool, struct tp_pool_stats *out)
 {
     struct tp_pool_stats sum;
     memset(&sum, 0, sizeof sum);
+    *out = sum;
+    if (order_is_forked(pool))
+        return;
     struct order_look look = order_look(pool);
     order_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */

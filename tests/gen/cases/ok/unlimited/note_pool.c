@@ -363,6 +363,13 @@ struct note_pool {
     tp_atomic(uint64_t) n_gone; /* accepted, then dropped or cleaned up: over */
 };
 
+/* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
+ * by threads that are not here, and no call may take one. */
+static inline bool note_is_forked(struct note_pool *pool)
+{
+    return tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_FORKED;
+}
+
 /* Makes the first n worker records known to everyone who counts. By open and tune. */
 static void note_workers_use(struct note_pool *pool, uint32_t n)
 {
@@ -884,7 +891,7 @@ size_t note_pool_cleanup(struct note_pool *pool)
 {
     size_t n = 0;
     struct note_slot task;
-    while (tp_life_state(tp_life_look(&pool->life)) != TP_LIFE_FORKED && note_cleanup_take(pool, &task)) {
+    while (!note_is_forked(pool) && note_cleanup_take(pool, &task)) {
         note_discard(pool, &task, TP_TASK_CANCELLED);
         note_gone(pool, 1);
         n++;

@@ -87,7 +87,7 @@ end
 
 -- What does not depend on how the C code is compiled runs once, with the release flavour.
 local function add_once()
-  for _, place in ipairs { "gen/run.lua", "lint/run.lua", "tools/test_*", "parts/test_*", "examples/test_*" } do
+  for _, place in ipairs { "gen/run.lua", "lint/run.lua", "tools/test_*", "parts/test_*.sh", "parts/test_*.lua", "examples/test_*" } do
     local found = scripts("tests/" .. place)
     for _, path in ipairs(found) do
       local interpreter = path:match "%.lua$" and "lua5.4 " or "bash "

@@ -25,6 +25,15 @@ static uint64_t job_room_left(struct job_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool job_room_is_used(struct job_pool *pool)
+{
+    uint64_t n_accepted = job_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - job_sum_finished(pool) - capacity) >= 0;
+}
+
 static void job_room_give(struct job_pool *pool, struct job_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -38,7 +47,7 @@ static bool job_room_grant(struct job_pool *pool, struct job_lane *lane, uint64_
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = job_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !job_room_is_used(pool)) { /* some of it is unused credit */
         job_room_reclaim(pool);
         left = job_room_left(pool);
     }

@@ -135,12 +135,28 @@ int job_submit_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_
 
 /* job_submit_class: job_submit for a task of the given class.
  * class_: below JOB_CLASSES, else TP_EINVAL.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_CLASSES && WITH_BOUNDED && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_CLASSES && !WITH_BOUNDED || WITH_CLASSES && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_CLASSES
+ */
 int job_submit_class(struct job_pool *pool, enum job_class class_, VALUE_PAYLOAD payload);
 
 /* job_submit_batch_class: job_submit_batch for tasks of given classes.
  * classes: n of them, the caller's; NULL means VALUE_CLASS_DEFAULT for all.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_CLASSES && WITH_BOUNDED && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_CLASSES && !WITH_BOUNDED || WITH_CLASSES && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_CLASSES
+ */
 int job_submit_batch_class(struct job_pool *pool, const enum job_class *classes, VALUE_PAYLOAD const *payloads, size_t n, size_t *n_accepted);
 #endif
 #if WITH_TRACKING
@@ -148,24 +164,56 @@ int job_submit_batch_class(struct job_pool *pool, const enum job_class *classes,
 /* job_spawn: job_submit that gives the task's handle: its id, and a claim on its result.
  * id: receives the id, never 0; untouched on error. Ends with job_join or job_detach.
  * Returns as job_submit.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_TRACKING && WITH_BOUNDED && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_TRACKING && !WITH_BOUNDED || WITH_TRACKING && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_TRACKING
+ */
 int job_spawn(struct job_pool *pool, VALUE_PAYLOAD payload, uint64_t *id);
 
 /* job_spawn_batch: job_submit_batch that gives handles.
  * ids: receives *n_accepted of them, on success and on error; the caller's, n long.
  * Returns as job_submit_batch.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_TRACKING && WITH_BOUNDED && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_TRACKING && !WITH_BOUNDED || WITH_TRACKING && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_TRACKING
+ */
 int job_spawn_batch(struct job_pool *pool, VALUE_PAYLOAD const *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
 #endif
 #if WITH_TRACKING && WITH_CLASSES
 
 /* job_spawn_class: job_spawn for a task of the given class.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_TRACKING && WITH_CLASSES && WITH_BOUNDED && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_TRACKING && WITH_CLASSES && !WITH_BOUNDED || WITH_TRACKING && WITH_CLASSES && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_TRACKING && WITH_CLASSES
+ */
 int job_spawn_class(struct job_pool *pool, enum job_class class_, VALUE_PAYLOAD payload, uint64_t *id);
 
 /* job_spawn_batch_class: job_spawn_batch for tasks of given classes.
  * classes: n of them, the caller's; NULL means VALUE_CLASS_DEFAULT for all.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+#endif
+#if WITH_TRACKING && WITH_CLASSES && WITH_BOUNDED && WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+#endif
+#if WITH_TRACKING && WITH_CLASSES && !WITH_BOUNDED || WITH_TRACKING && WITH_CLASSES && !WITH_BLOCK
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+#endif
+#if WITH_TRACKING && WITH_CLASSES
+ */
 int job_spawn_batch_class(struct job_pool *pool, const enum job_class *classes, VALUE_PAYLOAD const *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
 #endif
 #if WITH_TRACKING

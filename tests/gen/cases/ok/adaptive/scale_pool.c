@@ -1137,15 +1137,6 @@ static inline void scale_execute(struct scale_worker *self)
         scale_end(self, scale_returned(scale_image(self->task.payload)));
 }
 
-/* Ends a run of scale_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
-static void scale_here_over(struct scale_pool *pool, struct tp_run *run, const struct scale_slot *task, struct tp_task_result result)
-{
-    tp_run_leave(run);
-    (void)pool;
-    (void)task;
-    (void)result;
-}
-
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool scale_run_here(struct scale_pool *pool, struct scale_slot *task)
@@ -1153,11 +1144,14 @@ static bool scale_run_here(struct scale_pool *pool, struct scale_slot *task)
     struct tp_run run;
     struct scale_worker *self = scale_self(pool);
     scale_run_init(pool, &run, self ? self->base.index : UINT_MAX);
+    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        scale_here_over(pool, &run, task, scale_returned(scale_image(task->payload)));
+        result = scale_returned(scale_image(task->payload));
     else
-        scale_here_over(pool, &run, task, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
     return true;
 }
 

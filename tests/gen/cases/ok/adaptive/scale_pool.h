@@ -88,12 +88,14 @@ int scale_submit_batch(struct scale_pool *pool, struct image *const *payloads, s
 
 /* scale_submit_class: scale_submit for a task of the given class.
  * class_: below SCALE_CLASSES, else TP_EINVAL.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int scale_submit_class(struct scale_pool *pool, enum scale_class class_, struct image *payload);
 
 /* scale_submit_batch_class: scale_submit_batch for tasks of given classes.
  * classes: n of them, the caller's; NULL means SCALE_CLASS_NORMAL for all.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int scale_submit_batch_class(struct scale_pool *pool, const enum scale_class *classes, struct image *const *payloads, size_t n, size_t *n_accepted);
 
 /* scale_process_pending: run up to n pending tasks in the calling thread, in the pool's order.

@@ -692,15 +692,6 @@ static inline void mail_execute(struct mail_worker *self)
         mail_end(self, mail_returned(send_mail(self->task.payload)));
 }
 
-/* Ends a run of mail_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
-static void mail_here_over(struct mail_pool *pool, struct tp_run *run, const struct mail_slot *task, struct tp_task_result result)
-{
-    tp_run_leave(run);
-    (void)pool;
-    (void)task;
-    (void)result;
-}
-
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool mail_run_here(struct mail_pool *pool, struct mail_slot *task)
@@ -708,11 +699,14 @@ static bool mail_run_here(struct mail_pool *pool, struct mail_slot *task)
     struct tp_run run;
     struct mail_worker *self = mail_self(pool);
     mail_run_init(pool, &run, self ? self->base.index : UINT_MAX);
+    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        mail_here_over(pool, &run, task, mail_returned(send_mail(task->payload)));
+        result = mail_returned(send_mail(task->payload));
     else
-        mail_here_over(pool, &run, task, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
     return true;
 }
 

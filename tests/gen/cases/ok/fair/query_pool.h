@@ -84,12 +84,14 @@ int query_submit_batch(struct query_pool *pool, struct query const *payloads, si
 
 /* query_submit_class: query_submit for a task of the given class.
  * class_: below QUERY_CLASSES, else TP_EINVAL.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+ */
 int query_submit_class(struct query_pool *pool, enum query_class class_, struct query payload);
 
 /* query_submit_batch_class: query_submit_batch for tasks of given classes.
  * classes: n of them, the caller's; NULL means QUERY_CLASS_PEOPLE for all.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+ */
 int query_submit_batch_class(struct query_pool *pool, const enum query_class *classes, struct query const *payloads, size_t n, size_t *n_accepted);
 
 /* query_process_pending: run up to n pending tasks in the calling thread, in the pool's order.

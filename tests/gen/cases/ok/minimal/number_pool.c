@@ -683,15 +683,6 @@ static inline void number_execute(struct number_worker *self)
         number_end(self, number_returned(count_number(self->task.payload)));
 }
 
-/* Ends a run of number_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
-static void number_here_over(struct number_pool *pool, struct tp_run *run, const struct number_slot *task, struct tp_task_result result)
-{
-    tp_run_leave(run);
-    (void)pool;
-    (void)task;
-    (void)result;
-}
-
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool number_run_here(struct number_pool *pool, struct number_slot *task)
@@ -699,11 +690,14 @@ static bool number_run_here(struct number_pool *pool, struct number_slot *task)
     struct tp_run run;
     struct number_worker *self = number_self(pool);
     number_run_init(pool, &run, self ? self->base.index : UINT_MAX);
+    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        number_here_over(pool, &run, task, number_returned(count_number(task->payload)));
+        result = number_returned(count_number(task->payload));
     else
-        number_here_over(pool, &run, task, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
     return true;
 }
 

@@ -1684,7 +1684,7 @@ static int letters_ops_submit_batch(void *pool, const void *payloads, size_t n, 
 
 static int letters_ops_spawn(void *pool, unsigned class_, const void *payload, uint64_t *id)
 {
-    return class_ == 0 ? letters_spawn(pool, *(struct mail *const *)payload, id) : TP_EINVAL;
+    return class_ == 0 || class_ == UINT_MAX ? letters_spawn(pool, *(struct mail *const *)payload, id) : TP_EINVAL;
 }
 
 static int letters_ops_wait(void *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)

@@ -74,13 +74,15 @@ int letters_submit_batch(struct letters_pool *pool, struct mail *const *payloads
 /* letters_spawn: letters_submit that gives the task's handle: its id, and a claim on its result.
  * id: receives the id, never 0; untouched on error. Ends with letters_join or letters_detach.
  * Returns as letters_submit.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+ */
 int letters_spawn(struct letters_pool *pool, struct mail *payload, uint64_t *id);
 
 /* letters_spawn_batch: letters_submit_batch that gives handles.
  * ids: receives *n_accepted of them, on success and on error; the caller's, n long.
  * Returns as letters_submit_batch.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+ */
 int letters_spawn_batch(struct letters_pool *pool, struct mail *const *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
 
 /* letters_wait: wait for one task by its id. Any number of threads may.

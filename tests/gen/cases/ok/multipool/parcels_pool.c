@@ -656,20 +656,6 @@ static inline void parcels_execute(struct parcels_worker *self)
         parcels_end(self, parcels_returned(deliver(self->task.payload)));
 }
 
-/* Ends a run of parcels_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
-static void parcels_here_over(struct parcels_pool *pool, struct tp_run *run, const struct parcels_slot *task, struct tp_task_result result)
-{
-    tp_run_leave(run);
-    tp_track_finish(&pool->track, task->id, result);
-    if (result.state != TP_TASK_RETURNED)
-        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
-    if (result.state == TP_TASK_PANICKED)
-        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
-    (void)pool;
-    (void)task;
-    (void)result;
-}
-
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool parcels_run_here(struct parcels_pool *pool, struct parcels_slot *task)
@@ -682,11 +668,19 @@ static bool parcels_run_here(struct parcels_pool *pool, struct parcels_slot *tas
         return false;
     }
     run.id = task->id;
+    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        parcels_here_over(pool, &run, task, parcels_returned(deliver(task->payload)));
+        result = parcels_returned(deliver(task->payload));
     else
-        parcels_here_over(pool, &run, task, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
+    tp_track_finish(&pool->track, task->id, result);
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
     return true;
 }
 
@@ -1671,6 +1665,8 @@ static int parcels_ops_submit_class(void *pool, unsigned class_, const void *pay
 
 static int parcels_ops_spawn(void *pool, unsigned class_, const void *payload, uint64_t *id)
 {
+    if (class_ == UINT_MAX)
+        return parcels_spawn(pool, *(struct mail *const *)payload, id);
     return parcels_spawn_class(pool, (enum parcels_class)class_, *(struct mail *const *)payload, id);
 }
 

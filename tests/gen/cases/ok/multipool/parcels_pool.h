@@ -90,33 +90,39 @@ int parcels_submit_batch(struct parcels_pool *pool, struct mail *const *payloads
 
 /* parcels_submit_class: parcels_submit for a task of the given class.
  * class_: below PARCELS_CLASSES, else TP_EINVAL.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int parcels_submit_class(struct parcels_pool *pool, enum parcels_class class_, struct mail *payload);
 
 /* parcels_submit_batch_class: parcels_submit_batch for tasks of given classes.
  * classes: n of them, the caller's; NULL means PARCELS_CLASS_NORMAL for all.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int parcels_submit_batch_class(struct parcels_pool *pool, const enum parcels_class *classes, struct mail *const *payloads, size_t n, size_t *n_accepted);
 
 /* parcels_spawn: parcels_submit that gives the task's handle: its id, and a claim on its result.
  * id: receives the id, never 0; untouched on error. Ends with parcels_join or parcels_detach.
  * Returns as parcels_submit.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int parcels_spawn(struct parcels_pool *pool, struct mail *payload, uint64_t *id);
 
 /* parcels_spawn_batch: parcels_submit_batch that gives handles.
  * ids: receives *n_accepted of them, on success and on error; the caller's, n long.
  * Returns as parcels_submit_batch.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int parcels_spawn_batch(struct parcels_pool *pool, struct mail *const *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
 
 /* parcels_spawn_class: parcels_spawn for a task of the given class.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int parcels_spawn_class(struct parcels_pool *pool, enum parcels_class class_, struct mail *payload, uint64_t *id);
 
 /* parcels_spawn_batch_class: parcels_spawn_batch for tasks of given classes.
  * classes: n of them, the caller's; NULL means PARCELS_CLASS_NORMAL for all.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int parcels_spawn_batch_class(struct parcels_pool *pool, const enum parcels_class *classes, struct mail *const *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
 
 /* parcels_wait: wait for one task by its id. Any number of threads may.

@@ -7,6 +7,8 @@
  * Left out: classes, tuning. */
 #include "post_pool.h"
 
+#include <limits.h>
+
 /* The pools, and how many of each. */
 static const struct post_kind {
     const struct tp_pool_ops *ops;
@@ -66,7 +68,7 @@ int post_submit_batch(struct post_pool *pool, struct mail *const *payloads, size
 
 int post_spawn(struct post_pool *pool, struct mail *payload, struct tp_multi_id *id)
 {
-    return tp_multi_spawn(post_multi(pool), 0, &payload, id);
+    return tp_multi_spawn(post_multi(pool), UINT_MAX, &payload, id);
 }
 
 int post_wait(struct post_pool *pool, struct tp_multi_id id, uint64_t deadline_ns, struct tp_task_result *result)

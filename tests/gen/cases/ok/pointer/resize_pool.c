@@ -769,19 +769,6 @@ static inline void resize_execute(struct resize_worker *self)
         resize_end(self, resize_returned(resize_image(self->task.payload)));
 }
 
-/* Ends a run of resize_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
-static void resize_here_over(struct resize_pool *pool, struct tp_run *run, const struct resize_slot *task, struct tp_task_result result)
-{
-    tp_run_leave(run);
-    if (result.state != TP_TASK_RETURNED)
-        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
-    if (result.state == TP_TASK_PANICKED)
-        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
-    (void)pool;
-    (void)task;
-    (void)result;
-}
-
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool resize_run_here(struct resize_pool *pool, struct resize_slot *task)
@@ -789,11 +776,18 @@ static bool resize_run_here(struct resize_pool *pool, struct resize_slot *task)
     struct tp_run run;
     struct resize_worker *self = resize_self(pool);
     resize_run_init(pool, &run, self ? self->base.index : UINT_MAX);
+    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        resize_here_over(pool, &run, task, resize_returned(resize_image(task->payload)));
+        result = resize_returned(resize_image(task->payload));
     else
-        resize_here_over(pool, &run, task, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
     return true;
 }
 

@@ -89,12 +89,14 @@ int alarm_submit_batch(struct alarm_pool *pool, struct alarm *const *payloads, s
 
 /* alarm_submit_class: alarm_submit for a task of the given class.
  * class_: below ALARM_CLASSES, else TP_EINVAL.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+ */
 int alarm_submit_class(struct alarm_pool *pool, enum alarm_class class_, struct alarm *payload);
 
 /* alarm_submit_batch_class: alarm_submit_batch for tasks of given classes.
  * classes: n of them, the caller's; NULL means ALARM_CLASS_NORMAL for all.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: rarely]
+ */
 int alarm_submit_batch_class(struct alarm_pool *pool, const enum alarm_class *classes, struct alarm *const *payloads, size_t n, size_t *n_accepted);
 
 /* alarm_process_pending: run up to n pending tasks in the calling thread, in the pool's order.

@@ -710,16 +710,6 @@ static inline void build_execute(struct build_worker *self)
         build_end(self, build_returned(job_build(self->task.payload)));
 }
 
-/* Ends a run of build_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
-static void build_here_over(struct build_pool *pool, struct tp_run *run, const struct build_slot *task, struct tp_task_result result)
-{
-    tp_run_leave(run);
-    tp_track_finish(&pool->track, task->id, result);
-    (void)pool;
-    (void)task;
-    (void)result;
-}
-
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool build_run_here(struct build_pool *pool, struct build_slot *task)
@@ -732,11 +722,15 @@ static bool build_run_here(struct build_pool *pool, struct build_slot *task)
         return false;
     }
     run.id = task->id;
+    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        build_here_over(pool, &run, task, build_returned(job_build(task->payload)));
+        result = build_returned(job_build(task->payload));
     else
-        build_here_over(pool, &run, task, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
+    tp_track_finish(&pool->track, task->id, result);
     return true;
 }
 

@@ -80,13 +80,15 @@ int build_submit_batch(struct build_pool *pool, struct job_order *const *payload
 /* build_spawn: build_submit that gives the task's handle: its id, and a claim on its result.
  * id: receives the id, never 0; untouched on error. Ends with build_join or build_detach.
  * Returns as build_submit.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int build_spawn(struct build_pool *pool, struct job_order *payload, uint64_t *id);
 
 /* build_spawn_batch: build_submit_batch that gives handles.
  * ids: receives *n_accepted of them, on success and on error; the caller's, n long.
  * Returns as build_submit_batch.
- * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
+ * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]
+ */
 int build_spawn_batch(struct build_pool *pool, struct job_order *const *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
 
 /* build_wait: wait for one task by its id. Any number of threads may.

@@ -799,19 +799,6 @@ static inline void order_execute(struct order_worker *self)
         order_end(self, order_returned(ship_order(self->task.payload)));
 }
 
-/* Ends a run of order_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
-static void order_here_over(struct order_pool *pool, struct tp_run *run, const struct order_slot *task, struct tp_task_result result)
-{
-    tp_run_leave(run);
-    if (result.state != TP_TASK_RETURNED)
-        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
-    if (result.state == TP_TASK_PANICKED)
-        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
-    (void)pool;
-    (void)task;
-    (void)result;
-}
-
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool order_run_here(struct order_pool *pool, struct order_slot *task)
@@ -819,11 +806,18 @@ static bool order_run_here(struct order_pool *pool, struct order_slot *task)
     struct tp_run run;
     struct order_worker *self = order_self(pool);
     order_run_init(pool, &run, self ? self->base.index : UINT_MAX);
+    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        order_here_over(pool, &run, task, order_returned(ship_order(task->payload)));
+        result = order_returned(ship_order(task->payload));
     else
-        order_here_over(pool, &run, task, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+    tp_run_leave(&run);
+    (void)result;
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
     return true;
 }
 

@@ -32,7 +32,7 @@ static void add_head(const struct tp_panic_report *panic)
         add("tidepool: panic outside of any task: %s\n", panic->message);
         return;
     }
-    add("tidepool: panic in pool %s, ", panic->pool);
+    add("tidepool: %s in pool %s, ", panic->is_overdue ? "time limit passed" : "panic", panic->pool);
     if (panic->worker != UINT_MAX)
         add("worker %u, ", panic->worker);
     else

@@ -64,7 +64,7 @@ struct tp_pool_settings {
     enum tp_stealing stealing;
     enum tp_overload overload;
     uint32_t weights[TP_CLASSES_MAX];                                     /* of the classes, in their order */
-    void (*on_panic)(const struct tp_panic_report *panic, void *context); /* NULL: tp_panic_log */
+    void (*on_panic)(const struct tp_panic_report *panic, void *context); /* told of panics and of tasks over their limit; NULL: tp_panic_log */
     void *context;                                                        /* handed to on_panic */
 };
 

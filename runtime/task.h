@@ -35,8 +35,9 @@ struct tp_task_info {
     enum tp_task_state state;
 };
 
-/* What a panic handler is told; valid during the call. */
+/* What a pool's handler is told of a task that panicked or runs too long; valid during the call. */
 struct tp_panic_report {
+    bool is_overdue;     /* the task runs beyond its limit; it has not panicked, and there are no frames */
     const char *pool;    /* its name; NULL outside of tasks */
     unsigned worker;     /* index within the pool; UINT_MAX: not on a worker */
     uint64_t id;         /* of the task; 0: untracked */

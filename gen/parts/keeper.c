@@ -7,7 +7,7 @@
 static void job_report_overdue(struct job_worker *worker, uint64_t begun)
 {
     struct job_pool *pool = worker->pool;
-    struct tp_panic_report report = {.pool = VALUE_NAME, .worker = worker->base.index, .message = "the task runs longer than its limit and is asked to stop"};
+    struct tp_panic_report report = {.is_overdue = true, .pool = VALUE_NAME, .worker = worker->base.index, .message = "the task is asked to stop"};
     tp_store_rlx(&worker->run.overdue, begun); /* relaxed: the task looks again and again */
 #endif
 #if WITH_TIMEOUT && WITH_TRACKING

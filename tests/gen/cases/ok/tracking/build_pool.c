@@ -530,6 +530,15 @@ static uint64_t build_room_left(struct build_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool build_room_is_used(struct build_pool *pool)
+{
+    uint64_t n_accepted = build_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - build_sum_finished(pool) - capacity) >= 0;
+}
+
 static void build_room_give(struct build_pool *pool, struct build_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -543,7 +552,7 @@ static bool build_room_grant(struct build_pool *pool, struct build_lane *lane, u
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = build_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !build_room_is_used(pool)) { /* some of it is unused credit */
         build_room_reclaim(pool);
         left = build_room_left(pool);
     }
@@ -662,6 +671,11 @@ static inline struct tp_task_result build_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result build_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* The worker's task is over, in whatever way. */
 static inline void build_over(struct build_worker *self)
 {
@@ -710,6 +724,16 @@ static inline void build_execute(struct build_worker *self)
         build_end(self, build_returned(job_build(self->task.payload)));
 }
 
+/* Ends a run of build_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void build_here_over(struct build_pool *pool, struct tp_run *run, const struct build_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    tp_track_finish(&pool->track, task->id, result);
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool build_run_here(struct build_pool *pool, struct build_slot *task)
@@ -722,15 +746,11 @@ static bool build_run_here(struct build_pool *pool, struct build_slot *task)
         return false;
     }
     run.id = task->id;
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = build_returned(job_build(task->payload));
+        build_here_over(pool, &run, task, build_returned(job_build(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
-    tp_track_finish(&pool->track, task->id, result);
+        build_here_over(pool, &run, task, build_panicked());
     return true;
 }
 
@@ -882,15 +902,15 @@ static inline bool build_next(struct build_worker *self, struct build_slot *task
 {
     if (++self->tick % BUILD_FAIRNESS == 0 && build_take(self, task, 1))
         return true;
-    return build_own(self, task) ||
-           build_take(self, task, BUILD_BATCH) ||
-           build_await(self, task, false);
+    if (build_own(self, task) || build_take(self, task, BUILD_BATCH))
+        return true;
+    return build_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void build_end_panicked(struct build_worker *self)
 {
-    build_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    build_end(self, build_panicked());
 }
 
 static void build_worker_main(struct tp_worker *worker)
@@ -1293,7 +1313,7 @@ void build_pool_settings(struct build_pool *pool, struct tp_pool_settings *out)
 static void build_report_overdue(struct build_worker *worker, uint64_t begun)
 {
     struct build_pool *pool = worker->pool;
-    struct tp_panic_report report = {.pool = "build", .worker = worker->base.index, .message = "the task runs longer than its limit and is asked to stop"};
+    struct tp_panic_report report = {.is_overdue = true, .pool = "build", .worker = worker->base.index, .message = "the task is asked to stop"};
     tp_store_rlx(&worker->run.overdue, begun);  /* relaxed: the task looks again and again */
     report.id = tp_load_rlx(&worker->begun_id); /* relaxed: a task that ended just now is reported as well */
     if (pool->settings.on_panic)

@@ -593,6 +593,15 @@ static uint64_t order_room_left(struct order_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool order_room_is_used(struct order_pool *pool)
+{
+    uint64_t n_accepted = order_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - order_sum_finished(pool) - capacity) >= 0;
+}
+
 static void order_room_give(struct order_pool *pool, struct order_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -606,7 +615,7 @@ static bool order_room_grant(struct order_pool *pool, struct order_lane *lane, u
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = order_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !order_room_is_used(pool)) { /* some of it is unused credit */
         order_room_reclaim(pool);
         left = order_room_left(pool);
     }
@@ -724,6 +733,11 @@ static inline struct tp_task_result order_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result order_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */
 static void order_set_busy(struct order_worker *self, bool is_busy)
 {
@@ -799,6 +813,19 @@ static inline void order_execute(struct order_worker *self)
         order_end(self, order_returned(ship_order(self->task.payload)));
 }
 
+/* Ends a run of order_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void order_here_over(struct order_pool *pool, struct tp_run *run, const struct order_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool order_run_here(struct order_pool *pool, struct order_slot *task)
@@ -806,18 +833,11 @@ static bool order_run_here(struct order_pool *pool, struct order_slot *task)
     struct tp_run run;
     struct order_worker *self = order_self(pool);
     order_run_init(pool, &run, self ? self->base.index : UINT_MAX);
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = order_returned(ship_order(task->payload));
+        order_here_over(pool, &run, task, order_returned(ship_order(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
-    if (result.state != TP_TASK_RETURNED)
-        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
-    if (result.state == TP_TASK_PANICKED)
-        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+        order_here_over(pool, &run, task, order_panicked());
     return true;
 }
 
@@ -992,15 +1012,15 @@ static inline bool order_next(struct order_worker *self, struct order_slot *task
     }
     if (++self->tick % ORDER_FAIRNESS == 0 && order_take(self, task, 1))
         return true;
-    return order_own(self, task) ||
-           order_take(self, task, ORDER_BATCH) ||
-           order_await(self, task, false);
+    if (order_own(self, task) || order_take(self, task, ORDER_BATCH))
+        return true;
+    return order_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void order_end_panicked(struct order_worker *self)
 {
-    order_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    order_end(self, order_panicked());
 }
 
 static void order_worker_main(struct tp_worker *worker)

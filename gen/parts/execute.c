@@ -55,6 +55,11 @@ static inline struct tp_task_result job_returned(int code)
 {
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
+
+static inline struct tp_task_result job_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
 #if WITH_STATS
 
 /* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */

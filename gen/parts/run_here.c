@@ -35,6 +35,6 @@ static bool job_run_here(struct job_pool *pool, struct job_slot *task)
     if (setjmp(run.point) == 0)
         job_here_over(pool, &run, task, job_returned(VALUE_RUN(task->payload)));
     else
-        job_here_over(pool, &run, task, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+        job_here_over(pool, &run, task, job_panicked());
     return true;
 }

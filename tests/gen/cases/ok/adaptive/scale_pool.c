@@ -1103,6 +1103,11 @@ static inline struct tp_task_result scale_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result scale_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* The worker's task is over, in whatever way. */
 static inline void scale_over(struct scale_worker *self)
 {
@@ -1137,6 +1142,15 @@ static inline void scale_execute(struct scale_worker *self)
         scale_end(self, scale_returned(scale_image(self->task.payload)));
 }
 
+/* Ends a run of scale_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void scale_here_over(struct scale_pool *pool, struct tp_run *run, const struct scale_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool scale_run_here(struct scale_pool *pool, struct scale_slot *task)
@@ -1144,14 +1158,11 @@ static bool scale_run_here(struct scale_pool *pool, struct scale_slot *task)
     struct tp_run run;
     struct scale_worker *self = scale_self(pool);
     scale_run_init(pool, &run, self ? self->base.index : UINT_MAX);
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = scale_returned(scale_image(task->payload));
+        scale_here_over(pool, &run, task, scale_returned(scale_image(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
+        scale_here_over(pool, &run, task, scale_panicked());
     return true;
 }
 

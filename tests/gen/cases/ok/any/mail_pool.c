@@ -523,6 +523,15 @@ static uint64_t mail_room_left(struct mail_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool mail_room_is_used(struct mail_pool *pool)
+{
+    uint64_t n_accepted = mail_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - mail_sum_finished(pool) - capacity) >= 0;
+}
+
 static void mail_room_give(struct mail_pool *pool, struct mail_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -536,7 +545,7 @@ static bool mail_room_grant(struct mail_pool *pool, struct mail_lane *lane, uint
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = mail_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !mail_room_is_used(pool)) { /* some of it is unused credit */
         mail_room_reclaim(pool);
         left = mail_room_left(pool);
     }
@@ -659,6 +668,11 @@ static inline struct tp_task_result mail_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result mail_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* The worker's task is over, in whatever way. */
 static inline void mail_over(struct mail_worker *self)
 {
@@ -692,6 +706,15 @@ static inline void mail_execute(struct mail_worker *self)
         mail_end(self, mail_returned(send_mail(self->task.payload)));
 }
 
+/* Ends a run of mail_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void mail_here_over(struct mail_pool *pool, struct tp_run *run, const struct mail_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool mail_run_here(struct mail_pool *pool, struct mail_slot *task)
@@ -699,14 +722,11 @@ static bool mail_run_here(struct mail_pool *pool, struct mail_slot *task)
     struct tp_run run;
     struct mail_worker *self = mail_self(pool);
     mail_run_init(pool, &run, self ? self->base.index : UINT_MAX);
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = mail_returned(send_mail(task->payload));
+        mail_here_over(pool, &run, task, mail_returned(send_mail(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
+        mail_here_over(pool, &run, task, mail_panicked());
     return true;
 }
 

@@ -465,6 +465,11 @@ static inline struct tp_task_result sample_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result sample_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* The worker's task is over, in whatever way. */
 static inline void sample_over(struct sample_worker *self)
 {
@@ -497,6 +502,15 @@ static inline void sample_execute(struct sample_worker *self)
         sample_end(self, sample_returned(show_sample(self->task.payload)));
 }
 
+/* Ends a run of sample_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void sample_here_over(struct sample_pool *pool, struct tp_run *run, const struct sample_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool sample_run_here(struct sample_pool *pool, struct sample_slot *task)
@@ -504,14 +518,11 @@ static bool sample_run_here(struct sample_pool *pool, struct sample_slot *task)
     struct tp_run run;
     struct sample_worker *self = sample_self(pool);
     sample_run_init(pool, &run, self ? self->base.index : UINT_MAX);
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = sample_returned(show_sample(task->payload));
+        sample_here_over(pool, &run, task, sample_returned(show_sample(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
+        sample_here_over(pool, &run, task, sample_panicked());
     return true;
 }
 

@@ -626,6 +626,11 @@ static inline struct tp_task_result query_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result query_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* The worker's task is over, in whatever way. */
 static inline void query_over(struct query_worker *self)
 {
@@ -658,6 +663,15 @@ static inline void query_execute(struct query_worker *self)
         query_end(self, query_returned(answer_query(self->task.payload)));
 }
 
+/* Ends a run of query_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void query_here_over(struct query_pool *pool, struct tp_run *run, const struct query_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool query_run_here(struct query_pool *pool, struct query_slot *task)
@@ -665,14 +679,11 @@ static bool query_run_here(struct query_pool *pool, struct query_slot *task)
     struct tp_run run;
     struct query_worker *self = query_self(pool);
     query_run_init(pool, &run, self ? self->base.index : UINT_MAX);
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = query_returned(answer_query(task->payload));
+        query_here_over(pool, &run, task, query_returned(answer_query(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
+        query_here_over(pool, &run, task, query_panicked());
     return true;
 }
 

@@ -472,6 +472,15 @@ static uint64_t piece_room_left(struct piece_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool piece_room_is_used(struct piece_pool *pool)
+{
+    uint64_t n_accepted = piece_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - piece_sum_finished(pool) - capacity) >= 0;
+}
+
 static void piece_room_give(struct piece_pool *pool, struct piece_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -485,7 +494,7 @@ static bool piece_room_grant(struct piece_pool *pool, struct piece_lane *lane, u
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = piece_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !piece_room_is_used(pool)) { /* some of it is unused credit */
         piece_room_reclaim(pool);
         left = piece_room_left(pool);
     }
@@ -555,6 +564,11 @@ static void piece_discard(struct piece_pool *pool, struct piece_slot *task, enum
 static inline struct tp_task_result piece_returned(int code)
 {
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
+}
+
+static inline struct tp_task_result piece_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
 }
 
 /* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */

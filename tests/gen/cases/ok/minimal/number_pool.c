@@ -521,6 +521,15 @@ static uint64_t number_room_left(struct number_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool number_room_is_used(struct number_pool *pool)
+{
+    uint64_t n_accepted = number_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - number_sum_finished(pool) - capacity) >= 0;
+}
+
 static void number_room_give(struct number_pool *pool, struct number_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -534,7 +543,7 @@ static bool number_room_grant(struct number_pool *pool, struct number_lane *lane
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = number_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !number_room_is_used(pool)) { /* some of it is unused credit */
         number_room_reclaim(pool);
         left = number_room_left(pool);
     }
@@ -650,6 +659,11 @@ static inline struct tp_task_result number_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result number_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* The worker's task is over, in whatever way. */
 static inline void number_over(struct number_worker *self)
 {
@@ -683,6 +697,15 @@ static inline void number_execute(struct number_worker *self)
         number_end(self, number_returned(count_number(self->task.payload)));
 }
 
+/* Ends a run of number_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void number_here_over(struct number_pool *pool, struct tp_run *run, const struct number_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool number_run_here(struct number_pool *pool, struct number_slot *task)
@@ -690,14 +713,11 @@ static bool number_run_here(struct number_pool *pool, struct number_slot *task)
     struct tp_run run;
     struct number_worker *self = number_self(pool);
     number_run_init(pool, &run, self ? self->base.index : UINT_MAX);
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = number_returned(count_number(task->payload));
+        number_here_over(pool, &run, task, number_returned(count_number(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
+        number_here_over(pool, &run, task, number_panicked());
     return true;
 }
 

@@ -540,6 +540,15 @@ static uint64_t letters_room_left(struct letters_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool letters_room_is_used(struct letters_pool *pool)
+{
+    uint64_t n_accepted = letters_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - letters_sum_finished(pool) - capacity) >= 0;
+}
+
 static void letters_room_give(struct letters_pool *pool, struct letters_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -553,7 +562,7 @@ static bool letters_room_grant(struct letters_pool *pool, struct letters_lane *l
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = letters_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !letters_room_is_used(pool)) { /* some of it is unused credit */
         letters_room_reclaim(pool);
         left = letters_room_left(pool);
     }
@@ -626,6 +635,11 @@ static void letters_discard(struct letters_pool *pool, struct letters_slot *task
 static inline struct tp_task_result letters_returned(int code)
 {
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
+}
+
+static inline struct tp_task_result letters_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
 }
 
 /* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */

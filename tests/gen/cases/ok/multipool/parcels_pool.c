@@ -573,6 +573,11 @@ static inline struct tp_task_result parcels_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result parcels_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */
 static void parcels_set_busy(struct parcels_worker *self, bool is_busy)
 {
@@ -656,6 +661,20 @@ static inline void parcels_execute(struct parcels_worker *self)
         parcels_end(self, parcels_returned(deliver(self->task.payload)));
 }
 
+/* Ends a run of parcels_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void parcels_here_over(struct parcels_pool *pool, struct tp_run *run, const struct parcels_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    tp_track_finish(&pool->track, task->id, result);
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool parcels_run_here(struct parcels_pool *pool, struct parcels_slot *task)
@@ -668,19 +687,11 @@ static bool parcels_run_here(struct parcels_pool *pool, struct parcels_slot *tas
         return false;
     }
     run.id = task->id;
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = parcels_returned(deliver(task->payload));
+        parcels_here_over(pool, &run, task, parcels_returned(deliver(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
-    tp_track_finish(&pool->track, task->id, result);
-    if (result.state != TP_TASK_RETURNED)
-        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
-    if (result.state == TP_TASK_PANICKED)
-        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+        parcels_here_over(pool, &run, task, parcels_panicked());
     return true;
 }
 

@@ -556,6 +556,15 @@ static uint64_t resize_room_left(struct resize_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool resize_room_is_used(struct resize_pool *pool)
+{
+    uint64_t n_accepted = resize_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - resize_sum_finished(pool) - capacity) >= 0;
+}
+
 static void resize_room_give(struct resize_pool *pool, struct resize_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -569,7 +578,7 @@ static bool resize_room_grant(struct resize_pool *pool, struct resize_lane *lane
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = resize_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !resize_room_is_used(pool)) { /* some of it is unused credit */
         resize_room_reclaim(pool);
         left = resize_room_left(pool);
     }
@@ -694,6 +703,11 @@ static inline struct tp_task_result resize_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result resize_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */
 static void resize_set_busy(struct resize_worker *self, bool is_busy)
 {
@@ -769,6 +783,19 @@ static inline void resize_execute(struct resize_worker *self)
         resize_end(self, resize_returned(resize_image(self->task.payload)));
 }
 
+/* Ends a run of resize_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void resize_here_over(struct resize_pool *pool, struct tp_run *run, const struct resize_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool resize_run_here(struct resize_pool *pool, struct resize_slot *task)
@@ -776,18 +803,11 @@ static bool resize_run_here(struct resize_pool *pool, struct resize_slot *task)
     struct tp_run run;
     struct resize_worker *self = resize_self(pool);
     resize_run_init(pool, &run, self ? self->base.index : UINT_MAX);
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = resize_returned(resize_image(task->payload));
+        resize_here_over(pool, &run, task, resize_returned(resize_image(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
-    if (result.state != TP_TASK_RETURNED)
-        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
-    if (result.state == TP_TASK_PANICKED)
-        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+        resize_here_over(pool, &run, task, resize_panicked());
     return true;
 }
 

@@ -510,6 +510,11 @@ static inline struct tp_task_result alarm_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result alarm_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */
 static void alarm_set_busy(struct alarm_worker *self, bool is_busy)
 {
@@ -584,6 +589,19 @@ static inline void alarm_execute(struct alarm_worker *self)
         alarm_end(self, alarm_returned(raise_alarm(self->task.payload)));
 }
 
+/* Ends a run of alarm_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
+static void alarm_here_over(struct alarm_pool *pool, struct tp_run *run, const struct alarm_slot *task, struct tp_task_result result)
+{
+    tp_run_leave(run);
+    if (result.state != TP_TASK_RETURNED)
+        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
+    if (result.state == TP_TASK_PANICKED)
+        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+    (void)pool;
+    (void)task;
+    (void)result;
+}
+
 /* Runs a task in a thread that is not the pool's worker, or is but runs another task. Returns
  * false if it was cancelled meanwhile. */
 static bool alarm_run_here(struct alarm_pool *pool, struct alarm_slot *task)
@@ -591,18 +609,11 @@ static bool alarm_run_here(struct alarm_pool *pool, struct alarm_slot *task)
     struct tp_run run;
     struct alarm_worker *self = alarm_self(pool);
     alarm_run_init(pool, &run, self ? self->base.index : UINT_MAX);
-    struct tp_task_result result;
     tp_run_enter(&run);
     if (setjmp(run.point) == 0)
-        result = alarm_returned(raise_alarm(task->payload));
+        alarm_here_over(pool, &run, task, alarm_returned(raise_alarm(task->payload)));
     else
-        result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
-    tp_run_leave(&run);
-    (void)result;
-    if (result.state != TP_TASK_RETURNED)
-        tp_add_rlx(&pool->n_here_failed, 1); /* relaxed: a number on its own */
-    if (result.state == TP_TASK_PANICKED)
-        tp_add_rlx(&pool->n_here_panicked, 1); /* relaxed: as above */
+        alarm_here_over(pool, &run, task, alarm_panicked());
     return true;
 }
 

@@ -550,6 +550,15 @@ static uint64_t crawl_room_left(struct crawl_pool *pool)
     return in_use < capacity ? capacity - in_use : 0;
 }
 
+/* Is as much in flight as may be? Accepted is read first, so a true answer was true then; without a
+ * lock. The room lock is held for the capacity's sake. */
+static bool crawl_room_is_used(struct crawl_pool *pool)
+{
+    uint64_t n_accepted = crawl_sum_accepted(pool);
+    uint64_t capacity = tp_load_rlx(&pool->capacity); /* relaxed: as above */
+    return (int64_t)(n_accepted - crawl_sum_finished(pool) - capacity) >= 0;
+}
+
 static void crawl_room_give(struct crawl_pool *pool, struct crawl_lane *lane, uint64_t n)
 {
     pool->granted += n;
@@ -563,7 +572,7 @@ static bool crawl_room_grant(struct crawl_pool *pool, struct crawl_lane *lane, u
 {
     tp_spin_lock(&pool->room_lock);
     uint64_t left = crawl_room_left(pool);
-    if (left == 0) {
+    if (left == 0 && !crawl_room_is_used(pool)) { /* some of it is unused credit */
         crawl_room_reclaim(pool);
         left = crawl_room_left(pool);
     }
@@ -633,6 +642,11 @@ static void crawl_discard(struct crawl_pool *pool, struct crawl_slot *task, enum
 static inline struct tp_task_result crawl_returned(int code)
 {
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
+}
+
+static inline struct tp_task_result crawl_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
 }
 
 /* Counts the worker as running tasks, or not any more; it changes when a worker runs out of tasks. */

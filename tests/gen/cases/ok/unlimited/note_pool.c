@@ -511,6 +511,11 @@ static inline struct tp_task_result note_returned(int code)
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
 
+static inline struct tp_task_result note_panicked(void)
+{
+    return (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+}
+
 /* The worker's task is over, in whatever way. */
 static inline void note_over(struct note_worker *self)
 {

@@ -1,0 +1,14 @@
+/* The task of tests/parts/faces.pool: a function of the test's, and how often it ran. */
+#ifndef FACES_H
+#define FACES_H
+
+#include <stdatomic.h>
+
+struct work {
+    int (*run)(struct work *);
+    atomic_int ran;
+    int code;      /* for the test's own use */
+    void *context; /* likewise */
+};
+
+#endif

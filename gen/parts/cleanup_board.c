@@ -20,6 +20,11 @@ static bool job_help_take(struct job_pool *pool, struct job_slot *task)
     struct job_segment *surplus = job_board_surplus(&pool->board);
     tp_spin_unlock(&pool->room_lock);
     job_segments_free(surplus);
+#if WITH_RING
+    uint32_t n_workers = job_n_workers(pool); /* what workers took with them */
+    for (uint32_t i = 0; !found && i < n_workers; i++)
+        found = job_queue_steal(&pool->workers[i].queue, NULL, task, 1) > 0;
+#endif
     return found;
 }
 

@@ -115,9 +115,15 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
 #if WITH_RING
     if (++self->tick % JOB_FAIRNESS == 0 && job_take(self, task, 1))
         return true;
-    return job_own(self, task) ||
-           job_take(self, task, JOB_BATCH) ||
-           job_await(self, task, false);
+    if (job_own(self, task) || job_take(self, task, JOB_BATCH))
+        return true;
+#endif
+#if WITH_NEWEST
+    if (job_newest_take(self, task)) /* it had its turns, but there is nothing else */
+        return true;
+#endif
+#if WITH_RING
+    return job_await(self, task, false);
 #else
     return job_take(self, task, 1) || job_await(self, task, false);
 #endif
@@ -126,7 +132,7 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void job_end_panicked(struct job_worker *self)
 {
-    job_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    job_end(self, job_panicked());
 }
 
 static void job_worker_main(struct tp_worker *worker)

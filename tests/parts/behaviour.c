@@ -6,7 +6,44 @@
 #include "behaviour_room.h"
 #include "behaviour_overload.h"
 #include "behaviour_block.h"
+#include "behaviour_policy.h"
 #include "behaviour_life.h"
+
+#if WITH_BOARD || WITH_NEWEST
+static int run_policy(void)
+{
+    const struct CMUnitTest tests[] = {
+#if WITH_CLASSES
+        cmocka_unit_test(test_class_out_of_range),
+#endif
+#if WITH_PRIORITY || WITH_ADAPTIVE
+        cmocka_unit_test(test_order_of_levels),
+#endif
+#if WITH_FAIR || (WITH_ADAPTIVE && !WITH_STEALING)
+        cmocka_unit_test(test_shares),
+#endif
+#if WITH_FAIR
+        cmocka_unit_test(test_history),
+#endif
+#if WITH_ADAPTIVE
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_decisions),
+#endif
+#if WITH_BOARD
+        cmocka_unit_test(test_help_in_order),
+        cmocka_unit_test(test_help_inside),
+#endif
+#if WITH_ADAPTIVE && WITH_STEALING
+        cmocka_unit_test(test_help_from_queues),
+#endif
+#if WITH_NEWEST
+        cmocka_unit_test(test_newest_first),
+        cmocka_unit_test(test_newest_in_a_row),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
 
 static int run_always(void)
 {
@@ -15,7 +52,9 @@ static int run_always(void)
         cmocka_unit_test(test_many_producers),
         cmocka_unit_test(test_near_wrap_around),
         cmocka_unit_test(test_order_from_outside),
+#if !WITH_NEWEST
         cmocka_unit_test(test_order_from_inside),
+#endif
         cmocka_unit_test(test_tree),
         cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_all_workers_wake),
@@ -179,6 +218,9 @@ static int run_overload(enum tp_overload which)
 int main(void)
 {
     int n_failed = run_always();
+#if WITH_BOARD || WITH_NEWEST
+    n_failed += run_policy();
+#endif
 #if WITH_BOUNDED
     for (int which = TP_OVERLOAD_BLOCK; which <= TP_OVERLOAD_SPILL; which++)
         if (which != TP_OVERLOAD_DROP_OLDEST || WITH_DROP_OLDEST)

@@ -92,6 +92,9 @@ static int nothing_run(void *argument)
     return 0;
 }
 
+/* The next place of tasks that note theirs. */
+static tp_atomic(uint64_t) seen_next;
+
 /* What a full pool does in this run of the tests; a pool with `any` is told so when it is opened. */
 #if !WITH_BOUNDED || WITH_ANY
 static enum tp_overload overload = TP_OVERLOAD_CONFIGURED;
@@ -189,6 +192,21 @@ static inline void await_parked(struct job_pool *pool, uint32_t workers)
     while (tp_idle_parked(&pool->idle) != workers)
         sched_yield();
 }
+
+#if WITH_ADAPTIVE
+/* Has an adaptive pool choose tasks in a certain way, for now. */
+static inline void pool_set_mode(struct job_pool *pool, enum tp_policy mode)
+{
+    tp_spin_lock(&pool->room_lock);
+    if (mode != TP_POLICY_FIFO)
+        pool->board.adapt.order = mode;
+#if WITH_STEALING
+    pool->board.adapt.home = mode;
+#endif
+    job_adapt_set(&pool->board, mode);
+    tp_spin_unlock(&pool->room_lock);
+}
+#endif
 
 /* Blocks all workers at the gate. */
 static inline void pool_hold(struct job_pool *pool, uint32_t workers, struct gate *gate, struct call *call)

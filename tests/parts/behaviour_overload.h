@@ -66,7 +66,6 @@ struct seen {
     size_t place;
 };
 enum { SEEN = 100 };
-static tp_atomic(uint64_t) seen_next;
 
 static int seen_run(void *argument)
 {

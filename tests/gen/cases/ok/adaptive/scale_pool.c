@@ -1328,15 +1328,15 @@ static inline bool scale_next(struct scale_worker *self, struct scale_slot *task
 {
     if (++self->tick % SCALE_FAIRNESS == 0 && scale_take(self, task, 1))
         return true;
-    return scale_own(self, task) ||
-           scale_take(self, task, SCALE_BATCH) ||
-           scale_await(self, task, false);
+    if (scale_own(self, task) || scale_take(self, task, SCALE_BATCH))
+        return true;
+    return scale_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void scale_end_panicked(struct scale_worker *self)
 {
-    scale_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    scale_end(self, scale_panicked());
 }
 
 static void scale_worker_main(struct tp_worker *worker)
@@ -1537,6 +1537,9 @@ static bool scale_help_take(struct scale_pool *pool, struct scale_slot *task)
     struct scale_segment *surplus = scale_board_surplus(&pool->board);
     tp_spin_unlock(&pool->room_lock);
     scale_segments_free(surplus);
+    uint32_t n_workers = scale_n_workers(pool); /* what workers took with them */
+    for (uint32_t i = 0; !found && i < n_workers; i++)
+        found = scale_queue_steal(&pool->workers[i].queue, NULL, task, 1) > 0;
     return found;
 }
 

@@ -878,15 +878,15 @@ static inline bool mail_next(struct mail_worker *self, struct mail_slot *task)
 {
     if (++self->tick % MAIL_FAIRNESS == 0 && mail_take(self, task, 1))
         return true;
-    return mail_own(self, task) ||
-           mail_take(self, task, MAIL_BATCH) ||
-           mail_await(self, task, false);
+    if (mail_own(self, task) || mail_take(self, task, MAIL_BATCH))
+        return true;
+    return mail_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void mail_end_panicked(struct mail_worker *self)
 {
-    mail_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    mail_end(self, mail_panicked());
 }
 
 static void mail_worker_main(struct tp_worker *worker)

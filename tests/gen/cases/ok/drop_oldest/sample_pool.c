@@ -618,7 +618,7 @@ static inline bool sample_next(struct sample_worker *self, struct sample_slot *t
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void sample_end_panicked(struct sample_worker *self)
 {
-    sample_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    sample_end(self, sample_panicked());
 }
 
 static void sample_worker_main(struct tp_worker *worker)

@@ -781,7 +781,7 @@ static inline bool query_next(struct query_worker *self, struct query_slot *task
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void query_end_panicked(struct query_worker *self)
 {
-    query_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    query_end(self, query_panicked());
 }
 
 static void query_worker_main(struct tp_worker *worker)

@@ -729,15 +729,15 @@ static inline bool piece_next(struct piece_worker *self, struct piece_slot *task
 {
     if (++self->tick % PIECE_FAIRNESS == 0 && piece_take(self, task, 1))
         return true;
-    return piece_own(self, task) ||
-           piece_take(self, task, PIECE_BATCH) ||
-           piece_await(self, task, false);
+    if (piece_own(self, task) || piece_take(self, task, PIECE_BATCH))
+        return true;
+    return piece_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void piece_end_panicked(struct piece_worker *self)
 {
-    piece_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    piece_end(self, piece_panicked());
 }
 
 static void piece_worker_main(struct tp_worker *worker)

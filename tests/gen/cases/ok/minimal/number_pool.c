@@ -869,15 +869,15 @@ static inline bool number_next(struct number_worker *self, struct number_slot *t
 {
     if (++self->tick % NUMBER_FAIRNESS == 0 && number_take(self, task, 1))
         return true;
-    return number_own(self, task) ||
-           number_take(self, task, NUMBER_BATCH) ||
-           number_await(self, task, false);
+    if (number_own(self, task) || number_take(self, task, NUMBER_BATCH))
+        return true;
+    return number_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void number_end_panicked(struct number_worker *self)
 {
-    number_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    number_end(self, number_panicked());
 }
 
 static void number_worker_main(struct tp_worker *worker)

@@ -878,15 +878,15 @@ static inline bool letters_next(struct letters_worker *self, struct letters_slot
 {
     if (++self->tick % LETTERS_FAIRNESS == 0 && letters_take(self, task, 1))
         return true;
-    return letters_own(self, task) ||
-           letters_take(self, task, LETTERS_BATCH) ||
-           letters_await(self, task, false);
+    if (letters_own(self, task) || letters_take(self, task, LETTERS_BATCH))
+        return true;
+    return letters_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void letters_end_panicked(struct letters_worker *self)
 {
-    letters_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    letters_end(self, letters_panicked());
 }
 
 static void letters_worker_main(struct tp_worker *worker)

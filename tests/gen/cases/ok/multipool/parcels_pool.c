@@ -802,7 +802,7 @@ static inline bool parcels_next(struct parcels_worker *self, struct parcels_slot
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void parcels_end_panicked(struct parcels_worker *self)
 {
-    parcels_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    parcels_end(self, parcels_panicked());
 }
 
 static void parcels_worker_main(struct tp_worker *worker)

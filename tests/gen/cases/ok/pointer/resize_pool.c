@@ -960,15 +960,15 @@ static inline bool resize_next(struct resize_worker *self, struct resize_slot *t
 {
     if (++self->tick % RESIZE_FAIRNESS == 0 && resize_take(self, task, 1))
         return true;
-    return resize_own(self, task) ||
-           resize_take(self, task, RESIZE_BATCH) ||
-           resize_await(self, task, false);
+    if (resize_own(self, task) || resize_take(self, task, RESIZE_BATCH))
+        return true;
+    return resize_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void resize_end_panicked(struct resize_worker *self)
 {
-    resize_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    resize_end(self, resize_panicked());
 }
 
 static void resize_worker_main(struct tp_worker *worker)

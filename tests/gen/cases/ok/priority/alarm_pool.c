@@ -711,7 +711,7 @@ static inline bool alarm_next(struct alarm_worker *self, struct alarm_slot *task
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void alarm_end_panicked(struct alarm_worker *self)
 {
-    alarm_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    alarm_end(self, alarm_panicked());
 }
 
 static void alarm_worker_main(struct tp_worker *worker)

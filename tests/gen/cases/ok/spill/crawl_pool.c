@@ -928,15 +928,17 @@ static inline bool crawl_next(struct crawl_worker *self, struct crawl_slot *task
 {
     if (++self->tick % CRAWL_FAIRNESS == 0 && crawl_take(self, task, 1))
         return true;
-    return crawl_own(self, task) ||
-           crawl_take(self, task, CRAWL_BATCH) ||
-           crawl_await(self, task, false);
+    if (crawl_own(self, task) || crawl_take(self, task, CRAWL_BATCH))
+        return true;
+    if (crawl_newest_take(self, task)) /* it had its turns, but there is nothing else */
+        return true;
+    return crawl_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void crawl_end_panicked(struct crawl_worker *self)
 {
-    crawl_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    crawl_end(self, crawl_panicked());
 }
 
 static void crawl_worker_main(struct tp_worker *worker)

@@ -902,15 +902,15 @@ static inline bool build_next(struct build_worker *self, struct build_slot *task
 {
     if (++self->tick % BUILD_FAIRNESS == 0 && build_take(self, task, 1))
         return true;
-    return build_own(self, task) ||
-           build_take(self, task, BUILD_BATCH) ||
-           build_await(self, task, false);
+    if (build_own(self, task) || build_take(self, task, BUILD_BATCH))
+        return true;
+    return build_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void build_end_panicked(struct build_worker *self)
 {
-    build_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    build_end(self, build_panicked());
 }
 
 static void build_worker_main(struct tp_worker *worker)
@@ -1313,7 +1313,7 @@ void build_pool_settings(struct build_pool *pool, struct tp_pool_settings *out)
 static void build_report_overdue(struct build_worker *worker, uint64_t begun)
 {
     struct build_pool *pool = worker->pool;
-    struct tp_panic_report report = {.pool = "build", .worker = worker->base.index, .message = "the task runs longer than its limit and is asked to stop"};
+    struct tp_panic_report report = {.is_overdue = true, .pool = "build", .worker = worker->base.index, .message = "the task is asked to stop"};
     tp_store_rlx(&worker->run.overdue, begun);  /* relaxed: the task looks again and again */
     report.id = tp_load_rlx(&worker->begun_id); /* relaxed: a task that ended just now is reported as well */
     if (pool->settings.on_panic)

@@ -1012,15 +1012,15 @@ static inline bool order_next(struct order_worker *self, struct order_slot *task
     }
     if (++self->tick % ORDER_FAIRNESS == 0 && order_take(self, task, 1))
         return true;
-    return order_own(self, task) ||
-           order_take(self, task, ORDER_BATCH) ||
-           order_await(self, task, false);
+    if (order_own(self, task) || order_take(self, task, ORDER_BATCH))
+        return true;
+    return order_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void order_end_panicked(struct order_worker *self)
 {
-    order_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    order_end(self, order_panicked());
 }
 
 static void order_worker_main(struct tp_worker *worker)

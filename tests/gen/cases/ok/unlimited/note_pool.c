@@ -696,15 +696,15 @@ static inline bool note_next(struct note_worker *self, struct note_slot *task)
 {
     if (++self->tick % NOTE_FAIRNESS == 0 && note_take(self, task, 1))
         return true;
-    return note_own(self, task) ||
-           note_take(self, task, NOTE_BATCH) ||
-           note_await(self, task, false);
+    if (note_own(self, task) || note_take(self, task, NOTE_BATCH))
+        return true;
+    return note_await(self, task, false);
 }
 
 /* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
 static void note_end_panicked(struct note_worker *self)
 {
-    note_end(self, (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED});
+    note_end(self, note_panicked());
 }
 
 static void note_worker_main(struct tp_worker *worker)

@@ -20,18 +20,18 @@ enum {
 
 static struct front_pool *front;
 static struct work works[CROWD * TASKS];
-static atomic_int n_panics, n_wrong; /* n_wrong: what other threads than the first found, which must not assert */
+static tp_atomic(int) n_panics, n_wrong; /* n_wrong: what other threads than the first found, which must not assert */
 
 int work_run(struct work *work)
 {
-    atomic_fetch_add(&work->ran, 1);
+    tp_add_sc(&work->ran, 1);
     return work->run ? work->run(work) : work->code;
 }
 
 static void assert_each_ran_once(int n)
 {
     for (int i = 0; i < n; i++)
-        assert_int_equal(atomic_load(&works[i].ran), 1);
+        assert_int_equal(tp_load_sc(&works[i].ran), 1);
 }
 
 /* -- gates ------------------------------------------------------------------------------------------- */
@@ -83,7 +83,7 @@ static void open_gates(void)
 static void count_panic(const struct tp_panic_report *panic, void *context)
 {
     (void)panic;
-    atomic_fetch_add((atomic_int *)context, 1);
+    tp_add_sc((tp_atomic(int) *)context, 1);
 }
 
 static const struct tp_pool_settings settings = {.workers_max = 2, .on_panic = count_panic, .context = &n_panics};
@@ -107,7 +107,7 @@ static int free_front(void **state)
     (void)state;
     open_gates();
     front_pool_free(front);
-    return atomic_load(&n_wrong);
+    return tp_load_sc(&n_wrong);
 }
 
 static struct tp_pool_counts counts_of(int member)
@@ -165,7 +165,7 @@ static void test_a_full_one_is_passed_over(void **state)
         for (int i = 0; i < ROOM; i++) { /* whoever has the turn */
             struct work *late = &works[ALL_ROOM + i];
             assert_int_equal(front_submit(front, late), 0);
-            while (atomic_load(&late->ran) == 0)
+            while (tp_load_sc(&late->ran) == 0)
                 sched_yield();
         }
         run_all();
@@ -224,7 +224,7 @@ static int submit_within(struct work *work)
     pass_gate(work);
     bool is_told = front_join_all(front, TP_FOREVER) == TP_EDEADLK && front_pool_close(front, TP_FOREVER) == TP_EDEADLK &&
                    front_pool_cancel(front, TP_FOREVER) == TP_EDEADLK;
-    atomic_fetch_add(&n_wrong, is_told ? 0 : 1);
+    tp_add_sc(&n_wrong, is_told ? 0 : 1);
     child->code = front_submit(front, child);
     return 0;
 }
@@ -243,7 +243,7 @@ static void test_a_task_of_a_member_does_not_wait(void **state)
             sched_yield();
         /* All were full: a pool that refuses did so, one that waits ran the child within its own task. */
         assert_int_equal(child->code, member == PATIENT ? 0 : TP_EFULL);
-        assert_int_equal(atomic_load(&child->ran), member == PATIENT);
+        assert_int_equal(tp_load_sc(&child->ran), member == PATIENT);
         run_all();
         assert_each_ran_once(ALL_ROOM);
         forget_works();
@@ -252,17 +252,13 @@ static void test_a_task_of_a_member_does_not_wait(void **state)
 
 /* -- exactly once ------------------------------------------------------------------------------------- */
 
-static atomic_ulong n_refused;
-
 /* Full and refused: tries again, as there is room soon. */
 static void submit_patiently(struct work *work)
 {
     int status;
-    while ((status = front_submit(front, work)) == TP_EFULL) {
-        atomic_fetch_add(&n_refused, 1);
+    while ((status = front_submit(front, work)) == TP_EFULL)
         sched_yield();
-    }
-    atomic_fetch_add(&n_wrong, status != 0);
+    tp_add_sc(&n_wrong, status != 0);
 }
 
 /* Submits the next task; what is refused within a task is done by it. */
@@ -283,7 +279,7 @@ static void spawn_patiently(struct work *work)
         sched_yield();
     if (status == 0)
         status = front_join(front, id, TP_FOREVER, &result);
-    atomic_fetch_add(&n_wrong, status != 0 || result.code != work->code || result.state != TP_TASK_RETURNED);
+    tp_add_sc(&n_wrong, status != 0 || result.code != work->code || result.state != TP_TASK_RETURNED);
 }
 
 /* Hands over its part of the tasks in rounds: two single ones, one of which hands over a third; one with a handle; five
@@ -302,7 +298,7 @@ static void *submit_many(void *argument)
         size_t n = 0;
         for (size_t done = 0; done < 5; done += n) {
             int status = front_submit_batch(front, batch + done, 5 - done, &n);
-            atomic_fetch_add(&n_wrong, status != 0 && status != TP_EFULL);
+            tp_add_sc(&n_wrong, status != 0 && status != TP_EFULL);
         }
     }
     return NULL;
@@ -347,7 +343,7 @@ static void test_numbers(void **state)
     front_pool_stats(front, &stats);
     assert_true(stats.submitted == ALL_ROOM && stats.completed == ALL_ROOM);
     assert_true(stats.failed == 3 && stats.panicked == 2);
-    assert_int_equal(atomic_exchange(&n_panics, 0), 2);
+    assert_int_equal(tp_swap_sc(&n_panics, 0), 2);
     assert_true(stats.workers == MEMBERS && stats.now.capacity == ALL_ROOM && stats.now.free == ALL_ROOM);
     assert_int_equal(stats.most_running, MEMBERS);
 }
@@ -381,8 +377,8 @@ static void test_handles(void **state)
     id.member = MEMBERS;
     assert_int_equal(front_wait(front, id, TP_FOREVER, NULL), TP_ESTALE);
     run_all();
-    assert_int_equal(atomic_load(&work[1].ran), 0);
-    assert_int_equal(atomic_load(&work[2].ran), 1);
+    assert_int_equal(tp_load_sc(&work[1].ran), 0);
+    assert_int_equal(tp_load_sc(&work[2].ran), 1);
 }
 
 /* -- all together ------------------------------------------------------------------------------------- */
@@ -403,7 +399,7 @@ static void test_tune(void **state)
     assert_int_equal(front_pool_tune_workers(front, 2), TP_EUNCHANGED);
     assert_int_equal(front_pool_tune_workers(front, 3), TP_EINVAL);
     for (int i = MEMBERS; i < ALL_ROOM + MEMBERS; i++)
-        while (atomic_load(&works[i].ran) == 0)
+        while (tp_load_sc(&works[i].ran) == 0)
             sched_yield();
     front_pool_stats(front, &stats);
     assert_int_equal(stats.workers, 2 * MEMBERS);
@@ -434,11 +430,11 @@ static void test_cancel(void **state)
     open_gates();
     assert_int_equal(front_pool_cancel(front, TP_FOREVER), 0);
     for (int i = 0; i < ALL_ROOM; i++)
-        assert_int_equal(atomic_load(&works[i].ran), i < MEMBERS);
+        assert_int_equal(tp_load_sc(&works[i].ran), i < MEMBERS);
     assert_int_equal(front_pool_reopen(front), 0);
     assert_int_equal(front_submit(front, &works[ALL_ROOM]), 0);
     assert_int_equal(front_join_all(front, TP_FOREVER), 0);
-    assert_int_equal(atomic_load(&works[ALL_ROOM].ran), 1);
+    assert_int_equal(tp_load_sc(&works[ALL_ROOM].ran), 1);
 }
 
 /* The memory is given back all the same, which the address sanitizer checks. */
@@ -479,8 +475,8 @@ static void test_turns(void **state)
 
 static int note_order(struct work *work)
 {
-    static atomic_int n_noted;
-    work->code = atomic_fetch_add(&n_noted, 1);
+    static tp_atomic(int) n_noted;
+    work->code = tp_add_sc(&n_noted, 1);
     return 0;
 }
 

@@ -2,11 +2,11 @@
 #ifndef FACES_H
 #define FACES_H
 
-#include <stdatomic.h>
+#include "runtime/base/atomic.h"
 
 struct work {
     int (*run)(struct work *);
-    atomic_int ran;
+    tp_atomic(int) ran;
     int code;      /* for the test's own use */
     void *context; /* likewise */
 };

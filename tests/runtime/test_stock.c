@@ -28,7 +28,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 
 static int count(void *argument)
 {
-    tp_add_sc((_Atomic uint32_t *)argument, 1);
+    tp_add_sc((tp_atomic(uint32_t) *)argument, 1);
     return 0;
 }
 

@@ -8,6 +8,8 @@
 #include "model.h"
 #include "stand_in.h"
 
+#include "options.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +23,55 @@
 #define pthread_mutex_lock(m) tp_spin_lock((struct tp_spin *)(void *)(m))
 #define pthread_mutex_unlock(m) tp_spin_unlock((struct tp_spin *)(void *)(m))
 
+/* Seeded bugs: the template calls these instead of the library. */
+enum habit { GOOD,
+    WAKES_NOBODY,    /* who waits for room or quiet is not told */
+    WAKES_ONE,       /* one is told, where all are concerned */
+    KEEPS_WAKE_UP,   /* who was told of room and does not need it tells nobody */
+    PUTS_LATE,       /* a task is put down whatever the pool's life is by then */
+    STARTS_CANCELLED /* a task is run although it was cancelled */
+};
+static enum habit habit;
+
 #define TP_TRACK_LISTS 1
 #define TP_TRACK_CHAIN 2
 #define TP_TRACK_CHUNK_LOG 1
 
-#include "pool.c"
+#include <tidepool_kit.h>
+
+static inline unsigned wake(struct tp_waitlist *list, unsigned n)
+{
+    return habit == WAKES_NOBODY ? 0 : tp_waitlist_wake(list, habit == WAKES_ONE ? 1 : n);
+}
+
+static inline bool cancel_wait(struct tp_waitlist *list, struct tp_waiter *waiter)
+{
+    return tp_waitlist_cancel(list, waiter) && habit != KEEPS_WAKE_UP;
+}
+
+static inline bool is_same_life(struct tp_life *life, uint64_t word)
+{
+    return tp_life_same(life, word) || habit == PUTS_LATE;
+}
 
 #if WITH_TRACKING
+
+static inline bool start(struct tp_track *track, uint64_t id)
+{
+    return tp_track_start(track, id) || habit == STARTS_CANCELLED;
+}
+
 #include "runtime/records.c"
 
 #include "runtime/track.c"
 #endif
+
+#define tp_waitlist_wake wake
+#define tp_waitlist_cancel cancel_wait
+#define tp_life_same is_same_life
+#define tp_track_start start
+
+#include "pool.c"
 
 _Static_assert(JOB_SEGMENT == 2 && JOB_LOOKS == 1 && JOB_PAUSES == 1, "shrink.sed");
 #if WITH_BOARD
@@ -80,33 +120,77 @@ void job_dropped(uintptr_t payload)
 }
 #endif
 
-/* First in set_up. */
-static void open_pool(struct tp_pool_settings settings)
+static unsigned n_submitters;
+static bool fits; /* the capacity suffices: nobody may be refused */
+
+/* First in set_up. The variant is, from the left: a habit, then one digit each for workers, capacity
+ * and submitters. */
+static void open_pool(unsigned variant)
 {
+    struct tp_pool_settings settings = {.workers = variant / 100 % 10};
+#if WITH_BOUNDED
+    settings.capacity = variant / 10 % 10;
+#endif
+#if WITH_TUNE
+    settings.workers_max = 2;
+#endif
+    habit = (enum habit)(variant / 1000);
+    n_submitters = variant % 10;
     model_begin();
     memset(n_run, 0, sizeof n_run);
     memset(accepted, 0, sizeof accepted);
     memset(n_lost, 0, sizeof n_lost);
     n_cancelled = 0;
     on_run = NULL;
+    fits = false;
     model_check(job_pool_open(&pool, &settings) == 0);
 }
 
 /* Submits a task and writes down what became of that. Returns the status. */
 static int give(uintptr_t task)
 {
+#if WITH_CLASSES
+    int status = job_submit_class(pool, (enum job_class)(task % JOB_CLASSES), task);
+#else
     int status = job_submit(pool, task);
+#endif
     accepted[task] = status == 0;
     return status;
 }
 
-static unsigned n_accepted(void)
+/* -- bodies of threads: the argument is a task --------------------------------------------------- */
+
+static bool is_refusal(int status)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < TASKS_MAX; i++)
-        n += accepted[i];
-    return n;
+    return status == TP_ECLOSED || status == TP_EFULL || status == TP_ETIMEDOUT || status == TP_EDROPPED;
 }
+
+static void submitter(void *argument)
+{
+    int status = give((uintptr_t)argument);
+    model_check(status == 0 || (!fits && is_refusal(status)));
+}
+
+static void double_submitter(void *argument)
+{
+    submitter(argument);
+    submitter((void *)((uintptr_t)argument + 1));
+}
+
+static void closer(void *argument)
+{
+    (void)argument;
+    model_check(job_pool_close(pool, TP_FOREVER) == 0);
+}
+
+/* Adds the variant's submitters: of the tasks 1, 3, 5, so that each has another one to give. */
+static void add_submitters(void (*body)(void *))
+{
+    for (unsigned i = 0; i < n_submitters; i++)
+        model_thread(body, (void *)(uintptr_t)(2 * i + 1));
+}
+
+/* -- checks -------------------------------------------------------------------------------------- */
 
 /* Exactly once, for who comes after all of it. */
 static void check_ledger(void)
@@ -126,6 +210,10 @@ static bool rest(void)
     for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
         if (pool->room[i].n_waiting != 0)
             return false;
+#endif
+#if WITH_TRACKING
+    if (pool->track.lists[0].n_waiting != 0)
+        return false;
 #endif
     return pool->quiet.n_waiting == 0 && job_is_quiet(pool) && !job_is_work_visible(pool);
 }

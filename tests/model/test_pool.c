@@ -8,8 +8,6 @@ enum { MEETING = 7,
 
 static const uintptr_t meeting[PAIR] = {MEETING, MEETING + 1}, children[PAIR] = {PARENT + 1, PARENT + 2};
 static tp_atomic(uint32_t) n_met;
-static unsigned n_submitters;
-static bool fits; /* the capacity suffices: nobody may be refused */
 
 static void give_pair(const uintptr_t *pair)
 {
@@ -31,38 +29,18 @@ static void run_task(uintptr_t payload)
     }
 }
 
-static bool try(uintptr_t task)
-{
-    int status = give(task);
-    model_check(status == 0 || (!fits && (status == TP_ECLOSED || status == TP_EFULL)));
-    return status == 0;
-}
-
-/* Submits the tasks 2i + 1 and 2i + 2. */
-static void submitter(void *argument)
-{
-    unsigned i = *(unsigned *)argument;
-    try(2 * i + 1);
-    try(2 * i + 2);
-}
-
-static void single_submitter(void *argument)
-{
-    try(2 * *(unsigned *)argument + 1);
-}
-
 static void joiner(void *argument)
 {
-    unsigned task = 2 * *(unsigned *)argument + 1;
-    bool mine = try(task);
+    unsigned task = (unsigned)(uintptr_t)argument;
+    submitter(argument);
     model_check(job_join_all(pool, TP_FOREVER) == 0);
-    model_check(n_run[task] == mine); /* and what it wrote is seen */
+    model_check(n_run[task] == accepted[task]); /* and what it wrote is seen */
 }
 
 static void parent_joiner(void *argument)
 {
     (void)argument;
-    try(PARENT);
+    submitter((void *)(uintptr_t)PARENT);
     model_check(job_join_all(pool, TP_FOREVER) == 0);
     model_check(n_run[PARENT] == 1);
     for (unsigned i = 0; i < PAIR; i++)
@@ -75,49 +53,29 @@ static void meeting_submitter(void *argument)
     give_pair(meeting);
 }
 
-static void closer(void *argument)
-{
-    (void)argument;
-    model_check(job_pool_close(pool, TP_FOREVER) == 0);
-}
-
-/* -- scenarios: the variant is workers * 100 + capacity * 10 + submitters ---------------------------- */
-
-static const unsigned numbers[] = {0, 1, 2, 3};
-
-static void open_variant(unsigned variant)
-{
-    struct tp_pool_settings settings = {.workers = variant / 100};
-#if WITH_BOUNDED
-    settings.capacity = variant / 10 % 10;
-#endif
-    open_pool(settings);
-    on_run = run_task;
-    tp_atomic_init(&n_met, 0);
-    fits = false;
-    n_submitters = variant % 10;
-}
+/* -- scenarios ---------------------------------------------------------------------------------- */
 
 static void submitters(unsigned variant, void (*body)(void *))
 {
-    open_variant(variant);
-    for (unsigned i = 0; i < n_submitters; i++)
-        model_thread(body, (void *)&numbers[i]);
+    open_pool(variant);
+    on_run = run_task;
+    tp_atomic_init(&n_met, 0);
+    add_submitters(body);
 }
 
 static void submit_two(unsigned variant)
 {
-    submitters(variant, submitter);
+    submitters(variant, double_submitter);
 }
 
 static void submit_one(unsigned variant)
 {
-    submitters(variant, single_submitter);
+    submitters(variant, submitter);
 }
 
 static void submit_what_fits(unsigned variant)
 {
-    submitters(variant, single_submitter);
+    submitters(variant, submitter);
     fits = true;
 }
 
@@ -128,13 +86,13 @@ static void submit_meeting(unsigned variant)
 
 static void submit_and_close(unsigned variant)
 {
-    submitters(variant, single_submitter);
+    submitters(variant, submitter);
     model_thread(closer, NULL);
 }
 
 static void submit_two_and_close(unsigned variant)
 {
-    submitters(variant, submitter);
+    submitters(variant, double_submitter);
     model_thread(closer, NULL);
 }
 

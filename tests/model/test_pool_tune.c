@@ -1,0 +1,178 @@
+/* A pool that changes while it runs: its capacity against submitters, waiters and tasks that end, and
+ * its workers against submitters and a close. The variant's workers are those at the beginning. */
+#include "template.h"
+
+static void tuner_up(void *argument)
+{
+    (void)argument;
+    model_check(job_pool_tune(pool, 3) == 0);
+}
+
+static void tuner_up_by_one(void *argument)
+{
+    (void)argument;
+    model_check(job_pool_tune(pool, 2) == 0);
+}
+
+static void tuner_down(void *argument)
+{
+    (void)argument;
+    model_check(job_pool_tune(pool, 1) == 0);
+}
+
+static void resize(uint32_t n)
+{
+    int status = job_pool_tune_workers(pool, n);
+    model_check(status == 0 || status == TP_ECLOSED || status == TP_EUNCHANGED);
+}
+
+static void grower(void *argument)
+{
+    (void)argument;
+    resize(2);
+}
+
+static void shrinker(void *argument)
+{
+    (void)argument;
+    resize(1);
+}
+
+static void shrinker_and_grower(void *argument)
+{
+    (void)argument;
+    resize(1);
+    resize(2);
+}
+
+/* Tasks that run at the same time or not at all: what a worker more is for. */
+static tp_atomic(uint32_t) n_met;
+
+static void meet(uintptr_t payload)
+{
+    (void)payload;
+    tp_add_sc(&n_met, 1);
+    while (tp_load_acq(&n_met) < 2)
+        model_yield();
+}
+
+/* The first task holds its worker until the capacity has been raised. */
+static tp_atomic(uint32_t) is_raised;
+
+static void hold(uintptr_t payload)
+{
+    while (payload == 1 && tp_load_acq(&is_raised) == 0)
+        model_yield();
+}
+
+static void raiser(void *argument)
+{
+    tuner_up(argument);
+    model_join(*(unsigned *)argument); /* the others are in, by this room alone */
+    tp_store_rel(&is_raised, 1);
+}
+
+/* -- scenarios ---------------------------------------------------------------------------------- */
+
+static void tune(unsigned variant, void (*body)(void *))
+{
+    open_pool(variant);
+    add_submitters(submitter);
+    model_thread(body, NULL);
+}
+
+static void tune_up(unsigned variant)
+{
+    tune(variant, tuner_up);
+    fits = true;
+}
+
+static void tune_up_by_one(unsigned variant)
+{
+    tune(variant, tuner_up_by_one);
+    fits = true;
+}
+
+static void tune_down(unsigned variant)
+{
+    tune(variant, tuner_down);
+    fits = true;
+}
+
+static void tune_up_while_held(unsigned variant)
+{
+    static unsigned last;
+    open_pool(variant);
+    on_run = hold;
+    fits = true;
+    tp_atomic_init(&is_raised, 0);
+    add_submitters(submitter);
+    last = n_submitters - 1;
+    model_thread(raiser, &last);
+}
+
+static void grow(unsigned variant)
+{
+    tune(variant, grower);
+}
+
+static void grow_to_meet(unsigned variant)
+{
+    open_pool(variant);
+    on_run = meet;
+    tp_atomic_init(&n_met, 0);
+    model_thread(double_submitter, (void *)1);
+    model_thread(grower, NULL);
+}
+
+static void shrink(unsigned variant)
+{
+    tune(variant, shrinker);
+}
+
+static void shrink_and_grow(unsigned variant)
+{
+    tune(variant, shrinker_and_grower);
+}
+
+static void grow_and_shrink(unsigned variant)
+{
+    grow(variant);
+    model_thread(shrinker, NULL);
+}
+
+static void grow_and_close(unsigned variant)
+{
+    grow(variant);
+    model_thread(closer, NULL);
+}
+
+static void shrink_and_close(unsigned variant)
+{
+    shrink(variant);
+    model_thread(closer, NULL);
+}
+
+static const struct model_scenario scenarios[] = {
+    {"tune: capacity 1 to 3, 1 worker, 2 submitters", tune_up, end, rest, .variant = 112, .preemptions = 1, .max_executions = 25000},
+    {"tune: capacity 1 to 2, 1 worker, 2 submitters", tune_up_by_one, end, rest, .variant = 112, .preemptions = 1, .max_executions = 25000},
+    {"tune: capacity 2 to 1, 1 worker, 2 submitters", tune_down, end, rest, .variant = 122, .preemptions = 1, .max_executions = 25000},
+    {"tune: room for all by tuning alone", tune_up_while_held, end, rest, .variant = 113, .preemptions = 0, .max_executions = 25000},
+    {"tune: 1 worker and one more, 1 submitter", grow, end, rest, .variant = 111, .preemptions = 2, .max_executions = 25000},
+    {"tune: 1 worker and one more, 2 tasks that meet", grow_to_meet, end, rest, .variant = 121, .preemptions = 1},
+    {"tune: 2 workers and one less, 1 submitter", shrink, end, rest, .variant = 211, .preemptions = 1, .max_executions = 25000},
+    {"tune: 2 workers, one less and one more", shrink_and_grow, end, rest, .variant = 211, .preemptions = 1, .max_executions = 25000},
+    {"tune: 1 worker, one more and one less at once", grow_and_shrink, end, rest, .variant = 111, .preemptions = 1, .max_executions = 25000},
+    {"tune: 1 worker and one more, close", grow_and_close, closed_end, .variant = 111, .preemptions = 1, .max_executions = 25000},
+    {"tune: 2 workers and one less, close", shrink_and_close, closed_end, .variant = 211, .preemptions = 1, .max_executions = 25000},
+
+    {"tune: nobody is told of room", tune_up_while_held, end, rest, .variant = 1000 * WAKES_NOBODY + 113, .preemptions = 1, .must_fail = true},
+    {"tune: one is told of room for two", tune_up_while_held, end, rest, .variant = 1000 * WAKES_ONE + 113, .preemptions = 1, .must_fail = true},
+    {"tune: the control lock without acquire", grow_and_shrink, end, rest, .variant = 110, .preemptions = 1, .must_fail = true,
+        .without = {"tp_spin_lock", MODEL_ACQUIRE}},
+};
+
+int main(void)
+{
+    return model_main(scenarios, sizeof scenarios / sizeof *scenarios);
+}

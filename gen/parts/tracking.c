@@ -14,8 +14,13 @@ int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp
 
 int job_join(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
-    int status = job_wait(pool, id, deadline_ns, result);
-    return status == 0 ? tp_track_release(&pool->track, id) : status;
+    struct tp_task_result got;
+    int status = job_wait(pool, id, deadline_ns, &got);
+    if (status == 0)
+        status = tp_track_release(&pool->track, id);
+    if (status == 0 && result)
+        *result = got;
+    return status;
 }
 
 int job_detach(struct job_pool *pool, uint64_t id)

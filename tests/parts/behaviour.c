@@ -7,7 +7,10 @@
 #include "behaviour_overload.h"
 #include "behaviour_block.h"
 #include "behaviour_policy.h"
+#include "behaviour_tracking.h"
+#include "behaviour_panic.h"
 #include "behaviour_life.h"
+#include "behaviour_stats.h"
 
 #if WITH_BOARD || WITH_NEWEST
 static int run_policy(void)
@@ -73,16 +76,48 @@ static int run_always(void)
         cmocka_unit_test(test_open_as_configured),
 #if WITH_STATS
         cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_stats_when_held),
+        cmocka_unit_test(test_times),
+#endif
+        cmocka_unit_test(test_panic_from_deep),
+        cmocka_unit_test(test_many_panics),
+        cmocka_unit_test(test_panic_log),
+#if WITH_BOARD
+        cmocka_unit_test(test_panic_in_help),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+
+#if WITH_TRACKING
+static int run_tracking(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ids_are_unique),
+        cmocka_unit_test(test_last_generations),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_many_wait),
+        cmocka_unit_test(test_detach),
+        cmocka_unit_test(test_wait_for_oneself),
+        cmocka_unit_test(test_no_handles),
+#if WITH_CLASSES
+        cmocka_unit_test(test_spawn_class),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
 
 #if WITH_BOUNDED
 /* Once per overload policy that the variant has. */
 static int run_full(void)
 {
     const struct CMUnitTest tests[] = {
+#if WITH_TRACKING
+        cmocka_unit_test(test_handles_of_a_full_pool),
+#endif
         cmocka_unit_test(test_full_from_inside),
 #if WITH_PRIORITY
         cmocka_unit_test(test_limits_of_levels),
@@ -120,7 +155,7 @@ static int run_block(void)
         cmocka_unit_test(test_one_deadline),
         cmocka_unit_test(test_deadline_of_a_batch),
 #endif
-        cmocka_unit_test(test_full_from_inside),
+        cmocka_unit_test(test_panic_nested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
@@ -144,6 +179,8 @@ static int run_caller_runs(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_caller_runs),
         cmocka_unit_test(test_caller_runs_nested),
+        cmocka_unit_test(test_panic_nested),
+        cmocka_unit_test(test_panic_in_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
@@ -156,6 +193,9 @@ static int run_drop_oldest(void)
         cmocka_unit_test(test_drop_oldest),
         cmocka_unit_test(test_drop_oldest_but_none_waits),
         cmocka_unit_test(test_drop_oldest_storm),
+#if WITH_TRACKING
+        cmocka_unit_test(test_cancelled_then_dropped),
+#endif
 #if WITH_CLASSES
         cmocka_unit_test(test_drop_lowest_class),
 #endif
@@ -218,6 +258,9 @@ static int run_overload(enum tp_overload which)
 int main(void)
 {
     int n_failed = run_always();
+#if WITH_TRACKING
+    n_failed += run_tracking();
+#endif
 #if WITH_BOARD || WITH_NEWEST
     n_failed += run_policy();
 #endif

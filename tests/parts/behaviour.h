@@ -24,6 +24,7 @@ static uint64_t test_deadline_in_ns(uint64_t duration_ns);
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -94,6 +95,11 @@ static int nothing_run(void *argument)
 
 /* The next place of tasks that note theirs. */
 static tp_atomic(uint64_t) seen_next;
+
+static inline size_t seen_place(void)
+{
+    return (size_t)tp_add_sc(&seen_next, 1);
+}
 
 /* What a full pool does in this run of the tests; a pool with `any` is told so when it is opened. */
 #if !WITH_BOUNDED || WITH_ANY

@@ -71,7 +71,7 @@ static int seen_run(void *argument)
 {
     struct seen *seen = argument;
     seen->thread = pthread_self();
-    seen->place = (size_t)tp_add_sc(&seen_next, 1);
+    seen->place = seen_place();
     seen->n_runs++;
     return 0;
 }

@@ -14,7 +14,7 @@ struct ranked {
 static int ranked_run(void *argument)
 {
     struct ranked *ranked = argument;
-    ranked->place = (size_t)tp_add_sc(&seen_next, 1);
+    ranked->place = seen_place();
     ranked->n_runs++;
     if (ranked->ns > 0)
         tp_add_sc(&virtual_now_ns, ranked->ns);

@@ -1148,8 +1148,13 @@ int letters_wait(struct letters_pool *pool, uint64_t id, uint64_t deadline_ns, s
 
 int letters_join(struct letters_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
-    int status = letters_wait(pool, id, deadline_ns, result);
-    return status == 0 ? tp_track_release(&pool->track, id) : status;
+    struct tp_task_result got;
+    int status = letters_wait(pool, id, deadline_ns, &got);
+    if (status == 0)
+        status = tp_track_release(&pool->track, id);
+    if (status == 0 && result)
+        *result = got;
+    return status;
 }
 
 int letters_detach(struct letters_pool *pool, uint64_t id)

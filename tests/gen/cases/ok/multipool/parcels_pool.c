@@ -1070,8 +1070,13 @@ int parcels_wait(struct parcels_pool *pool, uint64_t id, uint64_t deadline_ns, s
 
 int parcels_join(struct parcels_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
-    int status = parcels_wait(pool, id, deadline_ns, result);
-    return status == 0 ? tp_track_release(&pool->track, id) : status;
+    struct tp_task_result got;
+    int status = parcels_wait(pool, id, deadline_ns, &got);
+    if (status == 0)
+        status = tp_track_release(&pool->track, id);
+    if (status == 0 && result)
+        *result = got;
+    return status;
 }
 
 int parcels_detach(struct parcels_pool *pool, uint64_t id)

@@ -1186,8 +1186,13 @@ int build_wait(struct build_pool *pool, uint64_t id, uint64_t deadline_ns, struc
 
 int build_join(struct build_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
-    int status = build_wait(pool, id, deadline_ns, result);
-    return status == 0 ? tp_track_release(&pool->track, id) : status;
+    struct tp_task_result got;
+    int status = build_wait(pool, id, deadline_ns, &got);
+    if (status == 0)
+        status = tp_track_release(&pool->track, id);
+    if (status == 0 && result)
+        *result = got;
+    return status;
 }
 
 int build_detach(struct build_pool *pool, uint64_t id)

@@ -127,8 +127,13 @@ int tp_pool_wait(struct tp_pool *pool, uint64_t id, uint64_t deadline_ns, struct
 
 int tp_pool_join(struct tp_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
-    int status = tp_pool_wait(pool, id, deadline_ns, result);
-    return status == 0 ? tp_pool_detach(pool, id) : status;
+    struct tp_task_result got;
+    int status = tp_pool_wait(pool, id, deadline_ns, &got);
+    if (status == 0)
+        status = tp_pool_detach(pool, id);
+    if (status == 0 && result)
+        *result = got;
+    return status;
 }
 
 int tp_pool_detach(struct tp_pool *pool, uint64_t id)

@@ -43,3 +43,16 @@ static bool job_take(struct job_worker *self, struct job_slot *task, uint32_t mo
     job_segments_free(surplus);
     return found;
 }
+#if WITH_TUNE && WITH_FAIR || WITH_TUNE && WITH_ADAPTIVE
+
+/* Accounts for what the worker ran last; it takes nothing more for now. */
+static void job_settle(struct job_worker *self)
+{
+    struct job_pool *pool = self->pool;
+    uint64_t now_ns = tp_clock_now_ns();
+    tp_spin_lock(&pool->room_lock);
+    job_board_charge(&pool->board, &self->turn, now_ns);
+    job_slice_end(&pool->board, &self->turn, now_ns);
+    tp_spin_unlock(&pool->room_lock);
+}
+#endif

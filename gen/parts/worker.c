@@ -87,6 +87,15 @@ static inline bool job_own(struct job_worker *self, struct job_slot *task)
  * for. Returns whether it leaves. */
 static bool job_leave(struct job_worker *self)
 {
+#endif
+#if WITH_TUNE && WITH_STATS
+    job_set_busy(self, false);
+#endif
+#if WITH_TUNE && WITH_FAIR || WITH_TUNE && WITH_ADAPTIVE
+    job_settle(self);
+#endif
+#if WITH_TUNE
+    job_tell_quiet(self->pool); /* as before a sleep: its task may have been the last */
     if (!tp_idle_leave(&self->pool->idle, &self->base))
         return false;
     if (job_is_work_visible(self->pool))

@@ -782,6 +782,8 @@ static bool parcels_await(struct parcels_worker *self, struct parcels_slot *task
  * for. Returns whether it leaves. */
 static bool parcels_leave(struct parcels_worker *self)
 {
+    parcels_set_busy(self, false);
+    parcels_tell_quiet(self->pool); /* as before a sleep: its task may have been the last */
     if (!tp_idle_leave(&self->pool->idle, &self->base))
         return false;
     if (parcels_is_work_visible(self->pool))

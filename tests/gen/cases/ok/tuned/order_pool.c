@@ -992,6 +992,8 @@ static inline bool order_own(struct order_worker *self, struct order_slot *task)
  * for. Returns whether it leaves. */
 static bool order_leave(struct order_worker *self)
 {
+    order_set_busy(self, false);
+    order_tell_quiet(self->pool); /* as before a sleep: its task may have been the last */
     if (!tp_idle_leave(&self->pool->idle, &self->base))
         return false;
     if (order_is_work_visible(self->pool))

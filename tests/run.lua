@@ -79,10 +79,11 @@ local function add_lua(flavour)
   need_some(flavour, "tests/lua", #found)
 end
 
--- The C example, under the flavours that find what the release flavour does not show.
-local function add_example(flavour)
-  add(flavour, "examples/test_wordcount.sh", ("%sbash tests/examples/test_wordcount.sh build/%s")
-    :format(launcher(flavour, false), flavour))
+-- The C examples, under the flavours that find what the release flavour does not show.
+local function add_examples(flavour)
+  for _, path in ipairs(scripts "tests/examples/test_*.sh") do
+    add(flavour, (path:gsub("^tests/", "")), ("%sbash %s build/%s"):format(launcher(flavour, false), path, flavour))
+  end
 end
 
 -- What does not depend on how the C code is compiled runs once, with the release flavour.
@@ -188,7 +189,7 @@ local function main()
     add_programs(flavour)
     if flavour ~= "model" then add_lua(flavour) end
     if flavour == "release" and not seconds then add_once() end
-    if (flavour == "asan" or flavour == "tsan") and not seconds then add_example(flavour) end
+    if (flavour == "asan" or flavour == "tsan") and not seconds then add_examples(flavour) end
   end
 
   local started = os.time()

@@ -56,4 +56,9 @@ return {
     { row = "spawn, 1 parent", contender = "tidepool, stats on", at_most_more = 15,
       than = "tidepool, stats off" },
   },
+  variant = {
+    { row = "submit, 1 producer", contender = "tidepool, generated", times = 1.5, of = "tidepool, stock" },
+    { row = "spawn, 1 parent", contender = "tidepool, generated", times = 1.5, of = "tidepool, stock" },
+  },
+  size = {},
 }

@@ -145,4 +145,44 @@ return {
       },
     },
   },
+  {
+    name = "variant",
+    what = "the submit and spawn workloads, on a generated pool and on the stock pool of the same settings",
+    unit = "ns/task",
+    tasks = 1000000,
+    things = "tasks",
+    rows = {
+      {
+        name = "submit, 1 producer", workers = 2, producers = 1,
+        contenders = {
+          { name = "tidepool, generated", program = "submit_tidepool" },
+          { name = "tidepool, stock", program = "variant_tidepool", variant = "submit" },
+        },
+      },
+      {
+        name = "spawn, 1 parent", workers = 2, producers = 1,
+        contenders = {
+          { name = "tidepool, generated", program = "spawn_tidepool_bounded" },
+          { name = "tidepool, stock", program = "variant_tidepool", variant = "spawn" },
+        },
+      },
+    },
+  },
+  {
+    name = "size",
+    what = "code and data of one pool, as gcc -O2 makes it; a stock program has all of the stock pools",
+    unit = "bytes",
+    tasks = 1,
+    things = "object",
+    views = { { field = "bytes" } },
+    rows = {
+      {
+        name = "one pool", workers = 1, producers = 1,
+        contenders = {
+          { name = "tidepool, generated", program = "size_object", variant = "build/release/bench/empty_pool.o" },
+          { name = "tidepool, stock", program = "size_object", variant = "build/release/stock/stock_fifo_half_pool.o" },
+        },
+      },
+    },
+  },
 }

@@ -45,6 +45,13 @@ static void shrinker_and_grower(void *argument)
     resize(2);
 }
 
+static void joiner(void *argument)
+{
+    submitter(argument);
+    model_check(job_join_all(pool, TP_FOREVER) == 0);
+    model_check(n_run[(uintptr_t)argument] == accepted[(uintptr_t)argument]);
+}
+
 /* Tasks that run at the same time or not at all: what a worker more is for. */
 static tp_atomic(uint32_t) n_met;
 
@@ -130,6 +137,13 @@ static void shrink(unsigned variant)
     tune(variant, shrinker);
 }
 
+static void shrink_and_join(unsigned variant)
+{
+    open_pool(variant);
+    add_submitters(joiner);
+    model_thread(shrinker, NULL);
+}
+
 static void shrink_and_grow(unsigned variant)
 {
     tune(variant, shrinker_and_grower);
@@ -161,6 +175,7 @@ static const struct model_scenario scenarios[] = {
     {"tune: 1 worker and one more, 1 submitter", grow, end, rest, .variant = 111, .preemptions = 2, .max_executions = 25000},
     {"tune: 1 worker and one more, 2 tasks that meet", grow_to_meet, end, rest, .variant = 121, .preemptions = 1},
     {"tune: 2 workers and one less, 1 submitter", shrink, end, rest, .variant = 211, .preemptions = 1, .max_executions = 25000},
+    {"tune: 2 workers and one less, 1 joiner", shrink_and_join, end, rest, .variant = 211, .preemptions = 1, .max_executions = 25000},
     {"tune: 2 workers, one less and one more", shrink_and_grow, end, rest, .variant = 211, .preemptions = 1, .max_executions = 25000},
     {"tune: 1 worker, one more and one less at once", grow_and_shrink, end, rest, .variant = 111, .preemptions = 1, .max_executions = 25000},
     {"tune: 1 worker and one more, close", grow_and_close, closed_end, .variant = 111, .preemptions = 1, .max_executions = 25000},

@@ -1,5 +1,5 @@
--- Runs every test suite and adds up: `lua5.4 tests/run.lua [--soak SECONDS] FLAVOUR...`, from the
--- project's root, after a build. A suite is a program or script that prints how many of its tests
+-- Runs every test suite and adds up: `lua5.4 tests/run.lua [--soak SECONDS | --tasks N] FLAVOUR...`,
+-- from the project's root, after a build. A suite is a program or script that prints how many of its tests
 -- passed and failed. Invariant: whatever ends without such a count, with another status than its
 -- count implies, or with a sanitizer's report, is a failure; so is a place without suites.
 -- docs/testing.md describes the suites.
@@ -8,6 +8,7 @@ local SECONDS = 600 -- for one suite, many times what the slowest needs
 local LANES = 2     -- suites at a time
 local DIR = "build/test"
 local SHOWN = 60    -- lines of a failing suite's output
+local PORTION = 100000 -- tasks of one random run
 
 local function lines_of(command)
   local pipe <close> = assert(io.popen(command))
@@ -68,6 +69,20 @@ local function add_programs(flavour)
     add(flavour, path:sub(#folder + 1), launcher(flavour, false) .. path)
   end
   need_some(flavour, folder, #found)
+end
+
+-- The random rounds of tests/stress, until so many tasks were accepted: in portions, each with a seed
+-- of its own, so that a run shows how far it is and a failure names the portion.
+local function add_rounds(flavour, n_tasks)
+  local folder = "build/" .. flavour .. "/tests/"
+  local found, seed = programs(folder .. "stress/"), os.time() % 100000 * 10000
+  need_some(flavour, folder .. "stress", #found)
+  for at = 0, n_tasks - 1, PORTION do
+    local path = found[at // PORTION % #found + 1]
+    local n = math.min(PORTION, n_tasks - at)
+    add(flavour, ("%s %d"):format(path:sub(#folder + 8), seed + at // PORTION * 1000),
+      ("%s%s %d %d"):format(launcher(flavour, false), path, seed + at // PORTION * 1000, n))
+  end
 end
 
 local function add_lua(flavour)
@@ -182,10 +197,12 @@ local function soak(seconds)
 end
 
 local function main()
-  local seconds
+  local seconds, n_tasks
   if arg[1] == "--soak" then seconds = tonumber(table.remove(arg, 1) and table.remove(arg, 1)) end
+  if arg[1] == "--tasks" then n_tasks = math.tointeger(tonumber(table.remove(arg, 1) and table.remove(arg, 1))) end
   assert(os.execute("mkdir -p " .. DIR))
-  for _, flavour in ipairs(arg) do
+  for _, flavour in ipairs(n_tasks and arg or {}) do add_rounds(flavour, n_tasks) end
+  for _, flavour in ipairs(n_tasks and {} or arg) do
     add_programs(flavour)
     if flavour ~= "model" then add_lua(flavour) end
     if flavour == "release" and not seconds then add_once() end

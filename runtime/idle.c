@@ -4,7 +4,6 @@
 
 #include "base/assert.h"
 #include "clock.h"
-#include "futex.h"
 
 #ifndef TP_IDLE_RETRY_NS /* after a refusal the system is left alone for so long */
 #define TP_IDLE_RETRY_NS TP_MILLISECOND
@@ -26,6 +25,7 @@ void tp_idle_init(struct tp_idle *idle, struct tp_worker **stack, uint32_t n_max
     idle->n_vacant = idle->n_stacked = 0;
     idle->n_max = n_max;
     idle->retry_ns = 0;
+    tp__patience_init(&idle->patience);
 }
 
 /* -- under the lock ---------------------------------------------------------------------------- */
@@ -96,34 +96,37 @@ static void take(struct tp_idle *idle, struct tp_worker *worker)
     count(idle, is_stacked ? -1 : 0, 1);
 }
 
-/* The sleeper, which is out of the sleepers' part of the stack, may go on. From here on only its
- * address is used: tp_futex_wake follows, outside of the lock. */
-static void release(struct tp_worker *worker)
+/* The last sleeper, if any, becomes a searcher and is handed its wake-up. *word is for tp__waiter_call. */
+static bool take_sleeper(struct tp_idle *idle, tp_atomic(uint32_t) **word)
 {
-    tp_store_rel(&worker->waiter.state, TP_WAITER_WOKEN); /* pairs with the acquire in tp__waiter_sleep */
+    *word = NULL;
+    if (idle->n_stacked == idle->n_vacant)
+        return false;
+    struct tp_worker *worker = stack_top(idle);
+    take(idle, worker);
+    *word = tp__waiter_wake(&worker->waiter);
+    return true;
 }
 
-/* Its place is no longer a sleeper's; its thread is told to go. */
-static void retire(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place place)
+/* Its place is no longer a sleeper's; its thread is told to go. Returns the word for tp__waiter_call. */
+static tp_atomic(uint32_t) *retire(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place place)
 {
     worker->place = place;
     worker->retired = true;
     count_live(idle, -1);
-    release(worker);
+    return tp__waiter_wake(&worker->waiter);
 }
 
-/* Whoever is not awake is out of the pool. Returns true if it slept: its word is to be woken. */
-static bool dismiss(struct tp_idle *idle, struct tp_worker *worker)
+/* Whoever is not awake is out of the pool. Returns the word for tp__waiter_call. */
+static tp_atomic(uint32_t) *dismiss(struct tp_idle *idle, struct tp_worker *worker)
 {
     bool sleeps = worker->place == TP_WORKER_ASLEEP;
     if (!sleeps && worker->place != TP_WORKER_VACANT)
-        return false;
+        return NULL;
     stack_remove(idle, worker);
     count(idle, -1, 0);
     worker->place = TP_WORKER_OUT;
-    if (sleeps)
-        retire(idle, worker, TP_WORKER_OUT);
-    return sleeps;
+    return sleeps ? retire(idle, worker, TP_WORKER_OUT) : NULL;
 }
 
 /* -- the worker -------------------------------------------------------------------------------- */
@@ -180,7 +183,7 @@ bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker)
             dismiss(idle, worker);
         tp_spin_unlock(&idle->lock);
     }
-    tp__waiter_sleep(&worker->waiter, TP_FOREVER);
+    tp__waiter_sleep(&worker->waiter, TP_FOREVER, &idle->patience);
     tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
     if (!worker->retired)
         return true;
@@ -225,11 +228,8 @@ bool tp_idle_leave(struct tp_idle *idle, struct tp_worker *worker)
 static bool refused(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place before)
 {
     tp_spin_lock(&idle->lock);
-    struct tp_worker *other = idle->n_stacked > idle->n_vacant ? stack_top(idle) : NULL;
-    if (other) { /* first, so that the count of searchers is not 0 in between */
-        take(idle, other);
-        release(other);
-    }
+    tp_atomic(uint32_t) *word;
+    bool other = take_sleeper(idle, &word); /* first, so that the count of searchers is not 0 in between */
     worker->place = TP_WORKER_OUT;
     count_live(idle, -1);
     if (before == TP_WORKER_VACANT)
@@ -237,9 +237,8 @@ static bool refused(struct tp_idle *idle, struct tp_worker *worker, enum tp_work
     idle->retry_ns = tp_deadline_in_ns(TP_IDLE_RETRY_NS);
     count(idle, before == TP_WORKER_VACANT ? 1 : 0, -1);
     tp_spin_unlock(&idle->lock);
-    if (other)
-        tp_futex_wake(&other->waiter.state, 1);
-    return other != NULL;
+    tp__waiter_call(word);
+    return other;
 }
 
 enum outcome {
@@ -249,67 +248,63 @@ enum outcome {
     NO_ROOM    /* not taken: it has no thread, nor room for one */
 };
 
+struct taken {
+    enum outcome outcome;
+    struct tp_worker *worker;
+    tp_atomic(uint32_t) *word; /* for tp__waiter_call */
+};
+
 /* Takes whom a task wakes, unless somebody searches. has_room: tp__crew_enter was called. */
-static enum outcome take_one(struct tp_idle *idle, struct tp_worker **taken, bool has_room)
+static struct taken take_one(struct tp_idle *idle, bool has_room)
 {
-    enum outcome outcome = NOBODY;
-    struct tp_worker *worker = NULL;
+    struct taken taken = {NOBODY, NULL, NULL};
     tp_spin_lock(&idle->lock);
     /* Relaxed: if a searcher shows up or leaves meanwhile, it looks itself [IDLE-1]. */
     if (tp_idle_searching(tp_load_rlx(&idle->counts)) == 0)
-        worker = stack_choice(idle);
-    if (worker) {
-        bool sleeps = worker->place == TP_WORKER_ASLEEP;
-        outcome = has_thread(worker) ? TAKEN : (has_room ? STARTABLE : NO_ROOM);
-        if (outcome != NO_ROOM)
-            take(idle, worker);
+        taken.worker = stack_choice(idle);
+    if (taken.worker) {
+        bool sleeps = taken.worker->place == TP_WORKER_ASLEEP;
+        taken.outcome = has_thread(taken.worker) ? TAKEN : (has_room ? STARTABLE : NO_ROOM);
+        if (taken.outcome != NO_ROOM)
+            take(idle, taken.worker);
         if (sleeps)
-            release(worker);
+            taken.word = tp__waiter_wake(&taken.worker->waiter);
     }
     tp_spin_unlock(&idle->lock);
-    *taken = worker;
-    return outcome;
+    return taken;
 }
 
 bool tp_idle_wake(struct tp_idle *idle)
 {
     struct tp_crew *room = NULL;
-    struct tp_worker *worker;
-    enum outcome outcome;
-    while ((outcome = take_one(idle, &worker, room != NULL)) == NO_ROOM) {
-        room = worker->crew;
+    struct taken taken;
+    while ((taken = take_one(idle, room != NULL)).outcome == NO_ROOM) {
+        room = taken.worker->crew;
         if (!tp__crew_enter(room))
             return false; /* every worker has left for good: no task is left [LIFE-2] */
     }
-    bool woken = outcome != NOBODY;
-    if (outcome == TAKEN)
-        tp_futex_wake(&worker->waiter.state, 1);
-    if (outcome == STARTABLE) {
-        if (tp__crew_launch(worker) == 0)
+    bool woken = taken.outcome != NOBODY;
+    tp__waiter_call(taken.word);
+    if (taken.outcome == STARTABLE) {
+        if (tp__crew_launch(taken.worker) == 0)
             return true; /* the room is the thread's now */
-        woken = refused(idle, worker, TP_WORKER_VACANT);
+        woken = refused(idle, taken.worker, TP_WORKER_VACANT);
     }
     if (room)
         tp__crew_forgo(room);
     return woken;
 }
 
-static struct tp_worker *take_sleeper(struct tp_idle *idle)
-{
-    tp_spin_lock(&idle->lock);
-    struct tp_worker *worker = idle->n_stacked > idle->n_vacant ? stack_top(idle) : NULL;
-    if (worker) {
-        take(idle, worker);
-        release(worker);
-    }
-    tp_spin_unlock(&idle->lock);
-    return worker;
-}
-
 void tp_idle_wake_all(struct tp_idle *idle)
 {
-    for (struct tp_worker *worker; (worker = take_sleeper(idle));)
-        tp_futex_wake(&worker->waiter.state, 1);
+    tp_atomic(uint32_t) *word;
+    bool more;
+    do {
+        tp_spin_lock(&idle->lock);
+        more = take_sleeper(idle, &word);
+        tp_spin_unlock(&idle->lock);
+        tp__waiter_call(word);
+    } while (more);
 }
 
 /* -- how many there are ------------------------------------------------------------------------- */
@@ -348,10 +343,9 @@ void tp_idle_shrink(struct tp_idle *idle, struct tp_worker *worker)
 {
     tp_spin_lock(&idle->lock);
     tp_store_rlx(&worker->leaving, 1); /* relaxed: see above */
-    bool sleeps = dismiss(idle, worker);
+    tp_atomic(uint32_t) *word = dismiss(idle, worker);
     tp_spin_unlock(&idle->lock);
-    if (sleeps)
-        tp_futex_wake(&worker->waiter.state, 1);
+    tp__waiter_call(word);
 }
 
 /* Where the sleepers begin that fell asleep at before_ns or later. */
@@ -370,7 +364,7 @@ static uint32_t stack_cut(struct tp_idle *idle, uint64_t before_ns)
 
 uint32_t tp_idle_expire(struct tp_idle *idle, uint64_t before_ns, uint32_t n_keep)
 {
-    struct tp_worker *retired[RETIRE_BATCH];
+    tp_atomic(uint32_t) *words[RETIRE_BATCH];
     uint32_t n_retired = 0, n;
     do {
         n = 0;
@@ -378,12 +372,11 @@ uint32_t tp_idle_expire(struct tp_idle *idle, uint64_t before_ns, uint32_t n_kee
         uint32_t cut = stack_cut(idle, before_ns);
         while (n < RETIRE_BATCH && idle->n_vacant < cut && tp_idle_live(idle) > n_keep) {
             struct tp_worker *worker = idle->stack[idle->n_vacant++];
-            retire(idle, worker, TP_WORKER_VACANT); /* the counts stay: it still is one that can be woken */
-            retired[n++] = worker;
+            words[n++] = retire(idle, worker, TP_WORKER_VACANT); /* the counts stay: it can still be woken */
         }
         tp_spin_unlock(&idle->lock);
         for (uint32_t i = 0; i < n; i++)
-            tp_futex_wake(&retired[i]->waiter.state, 1);
+            tp__waiter_call(words[i]);
         n_retired += n;
     } while (n == RETIRE_BATCH);
     return n_retired;

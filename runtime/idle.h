@@ -23,7 +23,8 @@ struct tp_idle {
     tp_line_aligned struct tp_spin lock; /* guards the stack and the workers' fields for it */
     struct tp_worker **stack;            /* first the vacant workers, then the sleepers */
     uint32_t n_vacant, n_stacked, n_max;
-    uint64_t retry_ns; /* after the system refused a thread: no other before */
+    struct tp_patience patience; /* of the sleepers */
+    uint64_t retry_ns;           /* after the system refused a thread: no other before */
 };
 
 /* tp_idle_init: no workers yet; they join by tp_idle_grow and tp_idle_add_vacant. Once: a pool that

@@ -6,17 +6,23 @@
 #include "clock.h"
 #include "futex.h"
 
-#ifndef TP_WAITER_SPINS /* looks before the futex: a hand-over by cache line is 50 times cheaper */
-#define TP_WAITER_SPINS 200
+#ifndef TP_WAITER_SPINS /* looks between two of the clock; 0: straight to sleep */
+#define TP_WAITER_SPINS 16
 #endif
 
-enum { WAKE_BATCH = 16 }; /* wake-ups collected under the lock before the system calls outside it */
+enum {
+    LOOK_LONG_NS = 50000, /* longer than it takes to wake a thread that then wakes this one */
+    LOOK_SHORT_NS = 5000,
+    NEAR_NS = 50000, /* a sleep this short is near the time that sleep and wake-up take by themselves */
+    WAKE_BATCH = 16  /* wake-ups collected under the lock before the system calls outside it */
+};
 
 void tp_waitlist_init(struct tp_waitlist *list)
 {
     tp_spin_init(&list->lock);
     tp_atomic_init(&list->n_waiting, 0);
     list->first = list->last = NULL;
+    tp__patience_init(&list->patience);
 }
 
 /* Relaxed stores of n_waiting below: only the lock's holder writes it, and the fences of
@@ -58,7 +64,7 @@ void tp_waitlist_prepare(struct tp_waitlist *list, struct tp_waiter *w)
 bool tp_waitlist_cancel(struct tp_waitlist *list, struct tp_waiter *w)
 {
     tp_spin_lock(&list->lock);
-    /* Relaxed: written only under this lock. */
+    /* Relaxed: WOKEN is written only under this lock. */
     bool woken = tp_load_rlx(&w->state) == TP_WAITER_WOKEN;
     if (!woken)
         list_unlink(list, w);
@@ -67,25 +73,89 @@ bool tp_waitlist_cancel(struct tp_waitlist *list, struct tp_waiter *w)
     return woken;
 }
 
-int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns)
+/* -- patience: relaxed, since it is about the future and publishes nothing ---------------------- */
+
+/* May the caller look for long? If not, one wait less until somebody may. */
+static bool take_turn(struct tp_patience *patience)
 {
-    /* Acquire: pairs with the release of WOKEN in tp_waitlist_wake and tp_idle_wake. */
-    for (int i = 0; i < TP_WAITER_SPINS; i++) {
-        if (tp_load_acq(&w->state) == TP_WAITER_WOKEN)
-            return 0;
-        tp_relax();
-    }
-    while (tp_load_acq(&w->state) != TP_WAITER_WOKEN) {
-        int status = tp_futex_wait(&w->state, TP_WAITER_QUEUED, deadline_ns);
+    uint32_t rest = tp_load_rlx(&patience->rest); /* relaxed: see above */
+    if (rest == TP_PATIENCE_TAKEN)
+        return false;
+    /* Losing means that somebody else looks, or counts. */
+    return tp_cas_sc(&patience->rest, &rest, rest == 0 ? TP_PATIENCE_TAKEN : rest - 1) && rest == 0;
+}
+
+/* After the caller's long look: none may follow soon if it was in vain, the later the more were so. */
+static void give_turn(struct tp_patience *patience, bool was_woken)
+{
+    uint32_t penalty = tp_load_rlx(&patience->penalty); /* relaxed, as all here: see above */
+    uint32_t next = was_woken ? 1 : penalty * 2;
+    tp_store_rlx(&patience->penalty, next < TP_PATIENCE_REST ? next : TP_PATIENCE_REST);
+    tp_store_rlx(&patience->rest, was_woken ? 0 : penalty);
+}
+
+/* Is w woken within that time? */
+static bool look(struct tp_waiter *w, uint64_t duration_ns, uint64_t deadline_ns)
+{
+    uint64_t until_ns = tp_deadline_in_ns(duration_ns);
+    do
+        for (int i = 0; i < TP_WAITER_SPINS; i++) {
+            if (tp_load_acq(&w->state) == TP_WAITER_WOKEN) /* pairs with the release in tp__waiter_wake */
+                return true;
+            tp_relax();
+        }
+    while (tp_clock_now_ns() < (until_ns < deadline_ns ? until_ns : deadline_ns));
+    return false;
+}
+
+/* A long look if one may, else a short one if the last sleep was. Returns whether w was woken. */
+static bool look_first(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience)
+{
+    if (!take_turn(patience)) /* relaxed: see above */
+        return tp_load_rlx(&patience->is_near) != 0 && look(w, LOOK_SHORT_NS, deadline_ns);
+    bool woken = look(w, LOOK_LONG_NS, deadline_ns);
+    give_turn(patience, woken);
+    return woken;
+}
+
+/* -- one waiter ------------------------------------------------------------------------------- */
+
+tp_atomic(uint32_t) *tp__waiter_wake(struct tp_waiter *w)
+{
+    /* Release: pairs with the acquires of WOKEN. Also the look whether w sleeps [PARK-2]. */
+    uint32_t before = tp_swap_acq_rel(&w->state, TP_WAITER_WOKEN);
+    tp_assert(before == TP_WAITER_QUEUED || before == TP_WAITER_ASLEEP);
+    return before == TP_WAITER_ASLEEP ? &w->state : NULL;
+}
+
+void tp__waiter_call(tp_atomic(uint32_t) *word)
+{
+    if (word)
+        tp_futex_wake(word, 1);
+}
+
+int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience)
+{
+    if (TP_WAITER_SPINS > 0 && look_first(w, deadline_ns, patience))
+        return 0;
+    uint64_t start_ns = tp_clock_now_ns();
+    uint32_t state = TP_WAITER_QUEUED;
+    tp_cas_sc(&w->state, &state, TP_WAITER_ASLEEP);     /* losing means that it is WOKEN, and nobody calls [PARK-2] */
+    while (tp_load_acq(&w->state) != TP_WAITER_WOKEN) { /* pairs with the release in tp__waiter_wake */
+        int status = tp_futex_wait(&w->state, TP_WAITER_ASLEEP, deadline_ns);
         if (status != 0 && tp_load_acq(&w->state) != TP_WAITER_WOKEN)
             return status;
     }
+    if (TP_WAITER_SPINS > 0) /* relaxed: see above */
+        tp_store_rlx(&patience->is_near, tp_clock_now_ns() - start_ns < NEAR_NS);
     return 0;
 }
 
+/* -- the list --------------------------------------------------------------------------------- */
+
 int tp_waitlist_wait(struct tp_waitlist *list, struct tp_waiter *w, uint64_t deadline_ns)
 {
-    int status = tp__waiter_sleep(w, deadline_ns);
+    int status = tp__waiter_sleep(w, deadline_ns, &list->patience);
     if (status != 0)
         return tp_waitlist_cancel(list, w) ? 0 : status;
     tp_store_rlx(&w->state, TP_WAITER_OFF); /* relaxed: w is the caller's again */
@@ -101,18 +171,14 @@ unsigned tp_waitlist_wake(struct tp_waitlist *list, unsigned max)
         tp_spin_lock(&list->lock);
         while (list->first && n < WAKE_BATCH && n_woken + n < max) {
             struct tp_waiter *w = list->first;
-            tp_assert(tp_load_rlx(&w->state) == TP_WAITER_QUEUED);
             list_unlink(list, w);
-            words[n++] = &w->state;
-            /* Release: pairs with the acquire in tp__waiter_sleep. From here w may be gone:
-             * only its address is used below. */
-            tp_store_rel(&w->state, TP_WAITER_WOKEN);
+            words[n++] = tp__waiter_wake(w);
         }
         tp_spin_unlock(&list->lock);
         if (n == 0)
             break;
         for (unsigned i = 0; i < n; i++)
-            tp_futex_wake(words[i], 1);
+            tp__waiter_call(words[i]);
         n_woken += n;
     }
     return n_woken;

@@ -6,7 +6,8 @@
  *   condition true? -> tp_waitlist_cancel  tp_waitlist_notify(list, 1)
  *   else tp_waitlist_wait(list, &w, ...)
  * Invariant [PARK-1]: `prepare` and `notify` both pass a full fence between their write and their
- * read, so either the waiter sees the condition or the waker sees the waiter. */
+ * read, so either the waiter sees the condition or the waker sees the waiter.
+ * Invariant [PARK-2]: a waker makes a system call only for a waiter that has said that it sleeps. */
 #ifndef TP_PARK_H
 #define TP_PARK_H
 
@@ -15,14 +16,28 @@
 
 enum tp_waiter_state {
     TP_WAITER_OFF,    /* in no list */
-    TP_WAITER_QUEUED, /* in a list; may sleep on this value */
+    TP_WAITER_QUEUED, /* in a list; its thread is awake */
+    TP_WAITER_ASLEEP, /* in a list; its thread sleeps on this value, or is about to [PARK-2] */
     TP_WAITER_WOKEN   /* a waker took it out of the list and handed it one wake-up */
 };
 
 /* One waiting thread; lives on its stack or in its worker record. */
 struct tp_waiter {
     struct tp_waiter *next, *prev; /* guarded by the list's lock */
-    tp_atomic(uint32_t) state;     /* written under the list's lock; WOKEN publishes the waker's writes */
+    tp_atomic(uint32_t) state;     /* WOKEN: written under the list's lock, publishes the waker's writes */
+};
+
+/* Whether it pays to look for a wake-up before the sleep, by what came of it the last times. Shared
+ * by those who wait for the same thing. Hints: they publish nothing. */
+struct tp_patience {
+    tp_atomic(uint32_t) rest;    /* waits until one may look for long again; TP_PATIENCE_TAKEN: one does */
+    tp_atomic(uint32_t) penalty; /* the rest after the next long look, if it is in vain */
+    tp_atomic(uint32_t) is_near; /* 1: the last sleep was so short that it is worth a short look */
+};
+
+enum {
+    TP_PATIENCE_REST = 64, /* the longest rest */
+    TP_PATIENCE_TAKEN = UINT16_MAX
 };
 
 /* Waiting threads, first in, first woken. */
@@ -30,6 +45,7 @@ struct tp_waitlist {
     struct tp_spin lock;
     tp_atomic(uint32_t) n_waiting; /* written under the lock, read by wakers without it [PARK-1] */
     struct tp_waiter *first, *last;
+    struct tp_patience patience;
 };
 
 /* tp_waitlist_init: an empty list in the caller's memory.
@@ -67,9 +83,29 @@ static inline void tp_waitlist_notify(struct tp_waitlist *list, unsigned max)
         tp_waitlist_wake(list, max);
 }
 
-/* tp__waiter_sleep: spin briefly, then sleep until w is woken; the list is not touched.
+/* For a patience that nobody uses yet. */
+static inline void tp__patience_init(struct tp_patience *patience)
+{
+    tp_atomic_init(&patience->rest, 0);
+    tp_atomic_init(&patience->penalty, 1);
+    tp_atomic_init(&patience->is_near, 0);
+}
+
+/* tp__waiter_wake: hand a wake-up to w, which the caller has just taken out, under the list's lock.
+ * From here on w may be gone.
+ * Returns the word for tp__waiter_call, which follows outside of the lock; NULL: w is awake.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+tp_atomic(uint32_t) *tp__waiter_wake(struct tp_waiter *w);
+
+/* tp__waiter_call: end the sleep of a waiter.
+ * word: what tp__waiter_wake returned; only its address is used.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__waiter_call(tp_atomic(uint32_t) *word);
+
+/* tp__waiter_sleep: look for as long as patience says, then sleep until w is woken; the list is
+ * not touched.
  * Returns 0, or TP_ETIMEDOUT with w possibly still queued.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
-int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns);
+int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience);
 
 #endif

@@ -4,11 +4,12 @@
  * search, then sleep. */
 
 /* Looks everywhere for a while: a task that comes soon is had without a system call. Each look
- * takes a cache line from those who work, so the pauses grow; and a theft costs more than a short
- * task, so the first looks leave short queues to their owners. The last one takes any task. */
+ * takes a cache line from those who work, so the pauses between them grow; and a theft costs more
+ * than a short task, so only the last look takes any task: the first ones leave short queues to
+ * their owners. */
 static bool job_search(struct job_worker *self, struct job_slot *task)
 {
-    for (int look = 0; look < JOB_LOOKS; look++) {
+    for (int look = 0;; look++) {
 #if WITH_RING
         if (job_take(self, task, JOB_BATCH))
             return true;
@@ -17,13 +18,14 @@ static bool job_search(struct job_worker *self, struct job_slot *task)
             return true;
 #endif
 #if WITH_RING && WITH_STEALING
-        if (job_steal(self, task, look < JOB_LOOKS - 1 ? (uint32_t)JOB_STEAL_FIRST >> 4 * look : 1))
+        if (job_steal(self, task, look < JOB_LOOKS - 1 ? (uint32_t)JOB_STEAL_FIRST >> 2 * look : 1))
             return true;
 #endif
+        if (look == JOB_LOOKS - 1)
+            return false;
         for (int i = 0; i < JOB_PAUSES << look; i++)
             tp_relax();
     }
-    return false;
 }
 
 /* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
@@ -138,25 +140,30 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
 #endif
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void job_end_panicked(struct job_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void job_work(struct job_worker *self, bool has_panicked)
 {
-    job_end(self, job_panicked());
+    bool found;
+    if (has_panicked) {
+        job_end(self, job_panicked());
+        found = job_next(self, &self->task);
+    } else {
+        found = job_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        job_execute(self);
+        found = job_next(self, &self->task);
+    }
 }
 
 static void job_worker_main(struct tp_worker *worker)
 {
     struct job_worker *self = (struct job_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        job_end_panicked(self);
-    } else if (job_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        job_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (job_next(self, &self->task))
-        job_execute(self);
+    if (setjmp(self->run.point) == 0)
+        job_work(self, false);
+    else
+        job_work(self, true);
     tp_run_leave(&self->run);
 }

@@ -1,4 +1,5 @@
-/* Parking: no wake-up is lost, none is kept by a waiter that does not need it [PARK-1].
+/* Parking: no wake-up is lost, none is kept by a waiter that does not need it [PARK-1], and a waker
+ * that makes no system call has met a waiter that is awake [PARK-2].
  * Waiters take tokens, producers add them and notify one. A waiter's record is memory that ends
  * with its wait, so that a waker which touches it too late is caught. */
 #include "model.h"
@@ -9,16 +10,44 @@
 
 enum { PRODUCERS_MAX = 2 };
 
-/* Seeded bugs of a waiter. */
+/* Seeded bugs: of a waiter, then of the step by which it falls asleep and of the waker's look at it. */
 enum habit { GOOD,
     KEEPS_WAKE_UP,
-    LEAVES_WITH_WAKE_UP };
+    LEAVES_WITH_WAKE_UP,
+    SLEEPS_BLINDLY,
+    LOOKS_AND_STORES };
+static enum habit habit;
+
+/* The waiter's compare-exchange, and the waker's exchange, in two steps. */
+static bool fall_asleep(tp_atomic(uint32_t) *state, uint32_t *expected, uint32_t desired)
+{
+    if (habit != SLEEPS_BLINDLY)
+        return tp_cas_sc(state, expected, desired);
+    tp_store_sc(state, desired);
+    return true;
+}
+
+static uint32_t wake(tp_atomic(uint32_t) *state, uint32_t desired)
+{
+    if (habit != LOOKS_AND_STORES)
+        return tp_swap_acq_rel(state, desired);
+    uint32_t before = tp_load_sc(state);
+    tp_store_sc(state, desired);
+    return before;
+}
+
+#pragma push_macro("tp_cas_sc")
+#undef tp_cas_sc
+#undef tp_swap_acq_rel
+#define tp_cas_sc(p, expected, desired) fall_asleep((p), (expected), (desired))
+#define tp_swap_acq_rel(p, v) wake((p), (v))
+#include "runtime/park.c"
+#pragma pop_macro("tp_cas_sc")
 
 static struct tp_waitlist list;
 static tp_atomic(uint32_t) n_made[PRODUCERS_MAX]; /* each written by one producer */
 static tp_atomic(uint32_t) n_taken, n_given_up, closed;
 static int payload[PRODUCERS_MAX]; /* plain: a token publishes it */
-static enum habit habit;
 
 static bool is_token_there(void)
 {
@@ -222,9 +251,13 @@ static const struct model_scenario scenarios[] = {
     {"park: one waiter, one producer; notify without fence", one_flag, check_empty, .preemptions = 2,
         .must_fail = true, .without = {"tp_waitlist_notify", MODEL_FENCE}},
     {"park: one waiter, one producer; wake without release", one_flag, check_empty, .preemptions = 2,
-        .must_fail = true, .without = {"tp_waitlist_wake", MODEL_RELEASE}},
+        .must_fail = true, .without = {"wake", MODEL_RELEASE}},
     {"park: one waiter, one producer; sleep without acquire", one_flag, check_empty, .preemptions = 2,
         .must_fail = true, .without = {"tp__waiter_sleep", MODEL_ACQUIRE}},
+    {"park: one waiter, one producer; falls asleep without a look at the wake-up", one_flag, check_empty,
+        .variant = SLEEPS_BLINDLY, .preemptions = 2, .must_fail = true},
+    {"park: one waiter, one producer; a sleeper missed between look and wake-up", one_flag, check_empty,
+        .variant = LOOKS_AND_STORES, .preemptions = 2, .must_fail = true},
     {"park: one token, two waiters", one_token_two_waiters, token_end, token_rest, .preemptions = 3},
     {"park: two tokens, two waiters", two_tokens_two_waiters, check_empty, .preemptions = 2},
     {"park: two tokens of one producer, two waiters", one_producer_two_waiters, check_empty, .preemptions = 2,

@@ -1,4 +1,4 @@
-/* Waiting lists on real threads: every state and result, then tokens under load. */
+/* Waiting lists: every state and result, who looks and who sleeps, then tokens under load on real threads. */
 #include "tests/support/unit.h"
 
 #include "runtime/base/status.h"
@@ -116,6 +116,94 @@ static void test_first_in_first_woken(void **state)
     assert_empty();
 }
 
+/* -- who sleeps, and who looks before ------------------------------------------------------------ */
+
+static void test_only_a_sleeper_is_called(void **state)
+{
+    struct tp_waiter w;
+    (void)state;
+    tp_store_rlx(&w.state, TP_WAITER_QUEUED);
+    assert_null(tp__waiter_wake(&w));
+    assert_int_equal(tp_load_rlx(&w.state), TP_WAITER_WOKEN);
+    tp_store_rlx(&w.state, TP_WAITER_ASLEEP);
+    assert_ptr_equal(tp__waiter_wake(&w), &w.state);
+    assert_int_equal(tp_load_rlx(&w.state), TP_WAITER_WOKEN);
+    tp__waiter_call(NULL);
+    tp__waiter_call(&w.state); /* nobody there */
+}
+
+static void test_late_waiter_was_asleep(void **state)
+{
+    struct tp_waiter w = {.next = NULL};
+    (void)state;
+    tp_store_rlx(&w.state, TP_WAITER_QUEUED);
+    assert_int_equal(tp__waiter_sleep(&w, 0, &list.patience), TP_ETIMEDOUT);
+    assert_int_equal(tp_load_rlx(&w.state), TP_WAITER_ASLEEP);
+}
+
+/* Nobody wakes w. A deadline that has passed makes its look a short one. */
+static void wait_in_vain(void)
+{
+    struct tp_waiter w;
+    tp_waitlist_prepare(&list, &w);
+    assert_int_equal(tp_waitlist_wait(&list, &w, 0), TP_ETIMEDOUT);
+}
+
+static void wait_when_woken(void)
+{
+    struct tp_waiter w;
+    tp_waitlist_prepare(&list, &w);
+    tp_waitlist_notify(&list, 1);
+    assert_int_equal(tp_waitlist_wait(&list, &w, TP_FOREVER), 0);
+}
+
+static void test_patience(void **state)
+{
+    uint32_t rest = 1;
+    (void)state;
+    for (int round = 0; round < 9; round++) {
+        wait_when_woken(); /* the look paid */
+        assert_int_equal(tp_load_rlx(&list.patience.rest), 0);
+        wait_in_vain(); /* and now it did not */
+        for (uint32_t left = rest; left > 0; left--) {
+            assert_int_equal(tp_load_rlx(&list.patience.rest), left);
+            (left % 2 ? wait_in_vain : wait_when_woken)();
+        }
+        assert_int_equal(tp_load_rlx(&list.patience.rest), 0);
+    }
+    wait_when_woken();
+    for (; rest <= TP_PATIENCE_REST; rest *= 2) { /* always in vain */
+        wait_in_vain();
+        for (uint32_t left = rest; left > 0; left--) {
+            assert_int_equal(tp_load_rlx(&list.patience.rest), left);
+            wait_in_vain();
+        }
+    }
+    wait_in_vain();
+    assert_int_equal(tp_load_rlx(&list.patience.rest), TP_PATIENCE_REST);
+}
+
+static void test_one_is_patient(void **state)
+{
+    (void)state;
+    tp_store_rlx(&list.patience.rest, TP_PATIENCE_TAKEN);
+    wait_in_vain();
+    wait_when_woken();
+    assert_int_equal(tp_load_rlx(&list.patience.rest), TP_PATIENCE_TAKEN);
+}
+
+static void test_what_is_near(void **state)
+{
+    (void)state;
+    tp_store_rlx(&list.patience.rest, TP_PATIENCE_TAKEN);
+    wait_in_vain();
+    assert_int_equal(tp_load_rlx(&list.patience.is_near), 0); /* time is no wake-up */
+    tp_store_rlx(&list.patience.is_near, 1);
+    wait_when_woken(); /* by the look, so nothing is learnt */
+    wait_in_vain();
+    assert_int_equal(tp_load_rlx(&list.patience.is_near), 1);
+}
+
 /* -- threads ---------------------------------------------------------------------------------- */
 
 static bool take_token(void)
@@ -226,6 +314,11 @@ int main(void)
         cmocka_unit_test_setup(test_wait_after_wake, reset),
         cmocka_unit_test_setup(test_wait_times_out, reset),
         cmocka_unit_test_setup(test_first_in_first_woken, reset),
+        cmocka_unit_test_setup(test_only_a_sleeper_is_called, reset),
+        cmocka_unit_test_setup(test_late_waiter_was_asleep, reset),
+        cmocka_unit_test_setup(test_patience, reset),
+        cmocka_unit_test_setup(test_one_is_patient, reset),
+        cmocka_unit_test_setup(test_what_is_near, reset),
         cmocka_unit_test_setup(test_tokens, reset),
         cmocka_unit_test_setup(test_tokens_and_time, reset),
         cmocka_unit_test_setup(test_gate_opens_for_all, reset),

@@ -27,7 +27,6 @@
 enum habit { GOOD,
     WAKES_NOBODY,    /* who waits for room or quiet is not told */
     WAKES_ONE,       /* one is told, where all are concerned */
-    KEEPS_WAKE_UP,   /* who was told of room and does not need it tells nobody */
     PUTS_LATE,       /* a task is put down whatever the pool's life is by then */
     STARTS_CANCELLED /* a task is run although it was cancelled */
 };
@@ -42,11 +41,6 @@ static enum habit habit;
 static inline unsigned wake(struct tp_waitlist *list, unsigned n)
 {
     return habit == WAKES_NOBODY ? 0 : tp_waitlist_wake(list, habit == WAKES_ONE ? 1 : n);
-}
-
-static inline bool cancel_wait(struct tp_waitlist *list, struct tp_waiter *waiter)
-{
-    return tp_waitlist_cancel(list, waiter) && habit != KEEPS_WAKE_UP;
 }
 
 static inline bool is_same_life(struct tp_life *life, uint64_t word)
@@ -67,7 +61,6 @@ static inline bool start(struct tp_track *track, uint64_t id)
 #endif
 
 #define tp_waitlist_wake wake
-#define tp_waitlist_cancel cancel_wait
 #define tp_life_same is_same_life
 #define tp_track_start start
 

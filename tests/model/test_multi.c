@@ -20,9 +20,12 @@ enum habit {
     COUNTS_NOT = 64
 };
 
+/* The members count what they accept, not who submits. */
+#define MEMBERS_COUNT 128u
+
 struct member {
     tp_atomic(uint32_t) n_put, n_ended;
-    uint32_t index;
+    tp_atomic(uint64_t) n_told; /* what it says it accepted, if that is a lie */
 };
 
 static alignas(struct tp_multi) char memory[sizeof(struct tp_multi) + MEMBERS_MAX * sizeof(struct tp_multi_pool)];
@@ -53,12 +56,17 @@ static struct member *member_of(uint32_t hop)
     return &members[hop % multi->n_members];
 }
 
+/* Where a wrong count of this hop goes. */
+static tp_atomic(uint64_t) *count_of(uint32_t hop)
+{
+    return multi->is_counting ? &lines[tp_thread_index()].n_accepted : &member_of(hop)->n_told;
+}
+
 /* Hands on the next hop, in a wrong way. */
 static void hand_on_badly(uint32_t *next)
 {
-    tp_atomic(uint64_t) *n_accepted = &lines[tp_thread_index()].n_accepted;
     if (habit == COUNTS_FIRST)
-        tp_add_sc(n_accepted, 1);
+        tp_add_sc(count_of(*next), 1);
     put(member_of(*next), next);
 }
 
@@ -74,7 +82,7 @@ static void task(void *argument)
     is_done[hop] = true;
     tp_add_sc(&member_of(hop)->n_ended, 1); /* release is what matters */
     if (habit == COUNTS_LATE)
-        tp_add_sc(&lines[tp_thread_index()].n_accepted, 1);
+        tp_add_sc(count_of(hop + 1), 1);
 }
 
 static int put(void *pool, const void *payload)
@@ -101,7 +109,15 @@ static int join_all(void *pool, uint64_t deadline_ns)
     }
 }
 
-static const struct tp_pool_ops ops = {.name = "model", .payload_bytes = sizeof(uint32_t), .submit = put, .join_all = join_all};
+/* Acquire, as the contract demands of a pool; the counting in `put` is relaxed. */
+static void flow(void *pool, uint64_t *accepted, uint64_t *over)
+{
+    struct member *member = pool;
+    *over = tp_load_acq(&member->n_ended);
+    *accepted = habit == GOOD ? tp_load_acq(&member->n_put) : tp_load_acq(&member->n_told);
+}
+
+static const struct tp_pool_ops ops = {.name = "model", .payload_bytes = sizeof(uint32_t), .submit = put, .join_all = join_all, .flow = flow};
 
 /* -- scenarios ---------------------------------------------------------------------------------- */
 
@@ -120,6 +136,7 @@ static void set_up(unsigned variant)
     n_hops = variant % 4 + 1;
     multi->n_members = (variant & 4) ? 3 : 2;
     multi->n_lines = LINES;
+    multi->is_counting = !(variant & MEMBERS_COUNT);
     multi->balance = TP_BALANCE_ROUND_ROBIN;
     multi->payload_bytes = sizeof(uint32_t);
     multi->lines = lines;
@@ -131,6 +148,7 @@ static void set_up(unsigned variant)
         multi->members[i] = (struct tp_multi_pool){&ops, &members[i], true};
         tp_atomic_init(&members[i].n_put, i == 0);
         tp_atomic_init(&members[i].n_ended, 0);
+        tp_atomic_init(&members[i].n_told, 0);
     }
     for (uint32_t hop = 0; hop < HOPS_MAX; hop++) {
         hop_numbers[hop] = hop;
@@ -148,6 +166,12 @@ int main(void)
         {.name = "two members, two hops", .set_up = set_up, .variant = 2, .preemptions = 3},
         {.name = "two members, three hops", .set_up = set_up, .variant = 3, .preemptions = 2},
         {.name = "three members, three hops", .set_up = set_up, .variant = 4 + 3, .preemptions = 2},
+        {.name = "members count: two of them, two hops", .set_up = set_up, .variant = 2 + MEMBERS_COUNT, .preemptions = 3},
+        {.name = "members count: two of them, three hops", .set_up = set_up, .variant = 3 + MEMBERS_COUNT, .preemptions = 2},
+        {.name = "members count: three of them, three hops", .set_up = set_up, .variant = 4 + 3 + MEMBERS_COUNT, .preemptions = 2},
+        {.name = "members count before they accept", .set_up = set_up, .variant = 2 + COUNTS_FIRST + MEMBERS_COUNT, .preemptions = 3, .must_fail = true},
+        {.name = "members count after the end of who submits", .set_up = set_up, .variant = 2 + COUNTS_LATE + MEMBERS_COUNT, .preemptions = 3, .must_fail = true},
+        {.name = "members do not count", .set_up = set_up, .variant = 2 + COUNTS_NOT + MEMBERS_COUNT, .preemptions = 3, .must_fail = true},
         {.name = "a task counts before it hands on", .set_up = set_up, .variant = 2 + COUNTS_FIRST, .preemptions = 3, .must_fail = true},
         {.name = "a task counts after its end", .set_up = set_up, .variant = 2 + COUNTS_LATE, .preemptions = 3, .must_fail = true},
         {.name = "a task does not count", .set_up = set_up, .variant = 2 + COUNTS_NOT, .preemptions = 3, .must_fail = true},

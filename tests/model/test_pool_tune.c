@@ -52,6 +52,13 @@ static void joiner(void *argument)
     model_check(n_run[(uintptr_t)argument] == accepted[(uintptr_t)argument]);
 }
 
+static void reopener(void *argument)
+{
+    closer(argument);
+    model_check(job_pool_reopen(pool) == 0);
+    closer(argument);
+}
+
 /* Tasks that run at the same time or not at all: what a worker more is for. */
 static tp_atomic(uint32_t) n_met;
 
@@ -167,6 +174,12 @@ static void shrink_and_close(unsigned variant)
     model_thread(closer, NULL);
 }
 
+static void grow_and_reopen(unsigned variant)
+{
+    grow(variant);
+    model_thread(reopener, NULL);
+}
+
 static const struct model_scenario scenarios[] = {
     {"tune: capacity 1 to 3, 1 worker, 2 submitters", tune_up, end, rest, .variant = 112, .preemptions = 1, .max_executions = 25000},
     {"tune: capacity 1 to 2, 1 worker, 2 submitters", tune_up_by_one, end, rest, .variant = 112, .preemptions = 1, .max_executions = 25000},
@@ -178,6 +191,8 @@ static const struct model_scenario scenarios[] = {
     {"tune: 2 workers and one less, 1 joiner", shrink_and_join, end, rest, .variant = 211, .preemptions = 1, .max_executions = 25000},
     {"tune: 2 workers, one less and one more", shrink_and_grow, end, rest, .variant = 211, .preemptions = 1, .max_executions = 25000},
     {"tune: 1 worker, one more and one less at once", grow_and_shrink, end, rest, .variant = 111, .preemptions = 1, .max_executions = 25000},
+    {"tune: 1 worker and one more, close, no task", grow_and_close, closed_end, .variant = 110, .preemptions = 1},
+    {"tune: 1 worker and one more, reopen", grow_and_reopen, closed_end, .variant = 110, .preemptions = 1},
     {"tune: 1 worker and one more, close", grow_and_close, closed_end, .variant = 111, .preemptions = 1, .max_executions = 25000},
     {"tune: 2 workers and one less, close", shrink_and_close, closed_end, .variant = 211, .preemptions = 1, .max_executions = 25000},
 

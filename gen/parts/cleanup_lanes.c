@@ -26,7 +26,9 @@ size_t job_pool_cleanup(struct job_pool *pool)
 {
     size_t n = 0;
     struct job_slot task;
-    while (!job_is_forked(pool) && job_cleanup_take(pool, &task)) {
+    if (job_is_forked(pool))
+        return 0;
+    while (job_cleanup_take(pool, &task)) {
         job_discard(pool, &task, TP_TASK_CANCELLED);
         job_gone(pool, 1);
         n++;

@@ -39,7 +39,10 @@ static void job_watch(struct job_worker *worker, uint64_t now_ns)
 static void job_decide(struct job_pool *pool, uint64_t now_ns, uint32_t workers, uint64_t before, const char *why)
 {
     struct tp_decision decision = {.time_ns = now_ns, .kind = TP_DECISION_WORKERS, .from = pool->n_wanted, .before = before, .why = why};
-    if (job_resize(pool, workers) == TP_ETHREAD)
+    int status = job_resize(pool, workers);
+    if (status == TP_ECLOSED)
+        return;
+    if (status == TP_ETHREAD)
         decision.why = "the system refused another thread";
     decision.to = pool->n_wanted;
     decision.after = pool->n_wanted;
@@ -86,6 +89,8 @@ static void job_tick(void *context, uint64_t now_ns)
     pthread_mutex_lock(&pool->control);
     if (now_ns > pool->settings.expire_ns)
         tp_idle_expire(&pool->idle, now_ns - pool->settings.expire_ns, pool->settings.workers_min);
+    if (tp_idle_live(&pool->idle) == 0 && tp_life_is_open(tp_life_look(&pool->life))) /* the last one was surplus */
+        tp_idle_grow(&pool->idle, &pool->workers[0].base);
     pthread_mutex_unlock(&pool->control);
     tp_crew_sweep(&pool->crew);
 #endif

@@ -171,11 +171,13 @@ static int job_start(struct job_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     job_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in job_close */
     return status;
 }
 
@@ -254,11 +256,12 @@ int job_join_all(struct job_pool *pool, uint64_t deadline_ns)
     return job_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void job_pass_locks(struct job_pool *pool)
 {
 #if WITH_TUNE
-    pthread_mutex_lock(&pool->control); /* and who adds workers is through, too */
+    pthread_mutex_lock(&pool->control);
     pthread_mutex_unlock(&pool->control);
 #endif
 #if WITH_BOARD
@@ -284,6 +287,10 @@ static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *genera
         job_tell_room(pool, UINT32_MAX); /* waiting submitters learn of the close */
 #endif
         job_drain(pool);
+#if WITH_EXPIRE
+        if (job_is_work_visible(pool)) /* there may be no thread, nor one that was told [CREW-1] */
+            tp_idle_notify(&pool->idle);
+#endif
     }
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
@@ -339,17 +346,19 @@ void job_pool_abandon(struct job_pool *pool)
     tp_crew_abandon(&pool->crew, job_destroy, pool);
 }
 
-int job_pool_reopen(struct job_pool *pool)
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void job_renew(struct job_pool *pool)
 {
-    int status = tp_life_reopen(&pool->life);
-    if (status != 0)
-        return status;
-    /* One order with the additions in job_close [LIFE-5]: the last closers leave. */
-    while (tp_load_sc(&pool->n_closing) != 0)
-        sched_yield();
     tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
 #if WITH_BOUNDED
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+#endif
+#if WITH_BOUNDED && !WITH_BOARD
+    job_room_reclaim(pool); /* credit was given for the capacity before */
+#endif
+#if WITH_BOUNDED
+    tp_spin_unlock(&pool->room_lock);
 #endif
 #if WITH_AUTO
     memset(&pool->diary, 0, sizeof pool->diary);
@@ -358,17 +367,35 @@ int job_pool_reopen(struct job_pool *pool)
 #if WITH_BOARD
     tp_spin_lock(&pool->room_lock);
     job_board_renew(&pool->board);
-    tp_spin_unlock(&pool->room_lock);
 #endif
 #if WITH_FAIR || WITH_ADAPTIVE
     job_board_weigh(&pool->board, pool->settings.weights);
+#endif
+#if WITH_BOARD
+    tp_spin_unlock(&pool->room_lock);
+#endif
+#if WITH_FAIR || WITH_ADAPTIVE
     for (uint32_t i = 0; i < pool->n_records; i++)
         memset(&pool->workers[i].turn, 0, sizeof pool->workers[i].turn);
 #endif
 #if WITH_STATS
     job_stats_reset(pool);
 #endif
-    return job_start(pool);
+}
+
+int job_pool_reopen(struct job_pool *pool)
+{
+    int status = tp_life_reopen(&pool->life);
+    if (status != 0)
+        return status;
+    /* One order with the additions in job_close [LIFE-5]: the last closers leave. */
+    while (tp_load_sc(&pool->n_closing) != 0)
+        sched_yield();
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    job_renew(pool);
+    status = job_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void job_pool_free(struct job_pool *pool)

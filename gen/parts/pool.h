@@ -222,7 +222,7 @@ int job_spawn_batch_class(struct job_pool *pool, const enum job_class *classes, 
  * id:     from job_spawn, or tp_task_id of a running task.
  * result: receives how the task ended; may be NULL; untouched on error.
  * Returns 0, TP_ETIMEDOUT, TP_EDEADLK when called by a task of this pool about itself, or
- * TP_ESTALE: no such task, or it is over and no handle keeps its result.
+ * TP_ESTALE: no such task, or it is over and no handle keeps its result; or TP_EFORKED.
  * A task that waits holds its worker.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
@@ -231,13 +231,14 @@ int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int job_join(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
 
-/* job_detach: end a handle; the task itself goes on. A second time it is TP_ESTALE.
+/* job_detach: end a handle; the task itself goes on.
+ * Returns 0, TP_ESTALE the second time, or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int job_detach(struct job_pool *pool, uint64_t id);
 
 /* job_cancel_task: a task that has not started never will; one that runs is asked to stop, see
  * tp_task_check. Who waits for the task is told.
- * Returns 0, or TP_ESTALE if the task is over.
+ * Returns 0, TP_ESTALE if the task is over, or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int job_cancel_task(struct job_pool *pool, uint64_t id);
 
@@ -265,16 +266,16 @@ int job_join_all(struct job_pool *pool, uint64_t deadline_ns);
 
 /* job_pool_tune: change the capacity while the pool runs. What is in flight stays; submitters that
  * wait are woken, one if the capacity grows by one, else all.
- * Returns 0, or TP_EUNCHANGED and nothing happens: the capacity was so already, or is 0, or above
- * INT64_MAX (a negative number, or unlimited); or the pool has none.
+ * Returns 0; TP_EFORKED; or TP_EUNCHANGED and nothing happens: the capacity was so already, or is 0,
+ * or above INT64_MAX (a negative number, or unlimited); or the pool has none.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int job_pool_tune(struct job_pool *pool, uint64_t capacity);
 
 /* job_pool_tune_workers: change the number of threads while the pool runs. New ones are started at
  * once; surplus ones leave after their task, and nothing is stopped.
  * workers: at most settings.workers_max, else TP_EINVAL.
- * Returns 0, TP_EUNCHANGED (the number was so already, or is 0), TP_ECLOSED, or TP_ETHREAD (as many
- * as the system allowed were started).
+ * Returns 0, TP_EUNCHANGED (the number was so already, or is 0), TP_ECLOSED, TP_EFORKED, or TP_ETHREAD
+ * (as many as the system allowed were started).
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int job_pool_tune_workers(struct job_pool *pool, uint32_t workers);
 #endif
@@ -316,7 +317,7 @@ int job_pool_close(struct job_pool *pool, uint64_t deadline_ns);
 int job_pool_cancel(struct job_pool *pool, uint64_t deadline_ns);
 
 /* job_pool_abandon: job_pool_cancel and job_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void job_pool_abandon(struct job_pool *pool);

@@ -26,16 +26,18 @@ void job_pool_stats(struct job_pool *pool, struct tp_pool_stats *out)
     *out = sum;
     if (job_is_forked(pool))
         return;
+    /* Before the look, which then finds no less: pairs with the releases in job_stats_reset. */
+    uint64_t gone_before = tp_load_acq(&pool->gone_before), run_before = tp_load_acq(&pool->run_before);
     struct job_look look = job_look(pool);
     job_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
+    uint64_t n_gone = look.n_gone - gone_before;
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = job_n_workers(pool);
@@ -81,7 +83,7 @@ static void job_stats_reset(struct job_pool *pool)
     tp_store_rlx(&pool->n_here_panicked, 0);
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
-    tp_store_rlx(&pool->run_before, job_sum_run(pool));
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
+    tp_store_rel(&pool->gone_before, tp_load_rlx(&pool->n_gone)); /* pairs with the acquires in job_pool_stats */
+    tp_store_rel(&pool->run_before, job_sum_run(pool));           /* likewise */
 }

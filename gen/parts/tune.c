@@ -5,9 +5,9 @@
 
 int job_pool_tune(struct job_pool *pool, uint64_t capacity)
 {
-#if WITH_BOUNDED
     if (job_is_forked(pool))
         return TP_EFORKED;
+#if WITH_BOUNDED
     if (capacity == 0 || capacity > INT64_MAX)
         return TP_EUNCHANGED;
     tp_spin_lock(&pool->room_lock);
@@ -28,7 +28,6 @@ int job_pool_tune(struct job_pool *pool, uint64_t capacity)
 #if WITH_BOUNDED
     return 0;
 #else
-    (void)pool;
     (void)capacity;
     return TP_EUNCHANGED;
 #endif
@@ -44,6 +43,11 @@ static int job_resize(struct job_pool *pool, uint32_t workers)
         status = tp_idle_grow(&pool->idle, &pool->workers[pool->n_wanted].base);
         pool->n_wanted += status == 0;
     }
+#if WITH_EXPIRE || WITH_RANGE
+    /* One that stays has a thread: the surplus ones may be the only ones that have. */
+    if (status == 0 && pool->n_wanted > workers)
+        status = tp_idle_grow(&pool->idle, &pool->workers[0].base);
+#endif
     while (status == 0 && pool->n_wanted > workers)
         tp_idle_shrink(&pool->idle, &pool->workers[--pool->n_wanted].base);
     return status;

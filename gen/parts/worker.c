@@ -140,25 +140,30 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
 #endif
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void job_end_panicked(struct job_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void job_work(struct job_worker *self, bool has_panicked)
 {
-    job_end(self, job_panicked());
+    bool found;
+    if (has_panicked) {
+        job_end(self, job_panicked());
+        found = job_next(self, &self->task);
+    } else {
+        found = job_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        job_execute(self);
+        found = job_next(self, &self->task);
+    }
 }
 
 static void job_worker_main(struct tp_worker *worker)
 {
     struct job_worker *self = (struct job_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        job_end_panicked(self);
-    } else if (job_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        job_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (job_next(self, &self->task))
-        job_execute(self);
+    if (setjmp(self->run.point) == 0)
+        job_work(self, false);
+    else
+        job_work(self, true);
     tp_run_leave(&self->run);
 }

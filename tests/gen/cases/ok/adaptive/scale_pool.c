@@ -1335,26 +1335,31 @@ static inline bool scale_next(struct scale_worker *self, struct scale_slot *task
     return scale_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void scale_end_panicked(struct scale_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void scale_work(struct scale_worker *self, bool has_panicked)
 {
-    scale_end(self, scale_panicked());
+    bool found;
+    if (has_panicked) {
+        scale_end(self, scale_panicked());
+        found = scale_next(self, &self->task);
+    } else {
+        found = scale_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        scale_execute(self);
+        found = scale_next(self, &self->task);
+    }
 }
 
 static void scale_worker_main(struct tp_worker *worker)
 {
     struct scale_worker *self = (struct scale_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        scale_end_panicked(self);
-    } else if (scale_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        scale_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (scale_next(self, &self->task))
-        scale_execute(self);
+    if (setjmp(self->run.point) == 0)
+        scale_work(self, false);
+    else
+        scale_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1811,11 +1816,13 @@ static int scale_start(struct scale_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     scale_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in scale_close */
     return status;
 }
 
@@ -1885,7 +1892,8 @@ int scale_join_all(struct scale_pool *pool, uint64_t deadline_ns)
     return scale_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void scale_pass_locks(struct scale_pool *pool)
 {
     tp_spin_lock(&pool->room_lock);
@@ -1949,6 +1957,21 @@ void scale_pool_abandon(struct scale_pool *pool)
     tp_crew_abandon(&pool->crew, scale_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void scale_renew(struct scale_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    tp_spin_unlock(&pool->room_lock);
+    tp_spin_lock(&pool->room_lock);
+    scale_board_renew(&pool->board);
+    scale_board_weigh(&pool->board, pool->settings.weights);
+    tp_spin_unlock(&pool->room_lock);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        memset(&pool->workers[i].turn, 0, sizeof pool->workers[i].turn);
+}
+
 int scale_pool_reopen(struct scale_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1957,15 +1980,11 @@ int scale_pool_reopen(struct scale_pool *pool)
     /* One order with the additions in scale_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    tp_spin_lock(&pool->room_lock);
-    scale_board_renew(&pool->board);
-    tp_spin_unlock(&pool->room_lock);
-    scale_board_weigh(&pool->board, pool->settings.weights);
-    for (uint32_t i = 0; i < pool->n_records; i++)
-        memset(&pool->workers[i].turn, 0, sizeof pool->workers[i].turn);
-    return scale_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    scale_renew(pool);
+    status = scale_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void scale_pool_free(struct scale_pool *pool)

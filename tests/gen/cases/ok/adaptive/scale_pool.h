@@ -143,7 +143,7 @@ int scale_pool_close(struct scale_pool *pool, uint64_t deadline_ns);
 int scale_pool_cancel(struct scale_pool *pool, uint64_t deadline_ns);
 
 /* scale_pool_abandon: scale_pool_cancel and scale_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void scale_pool_abandon(struct scale_pool *pool);

@@ -885,26 +885,31 @@ static inline bool mail_next(struct mail_worker *self, struct mail_slot *task)
     return mail_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void mail_end_panicked(struct mail_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void mail_work(struct mail_worker *self, bool has_panicked)
 {
-    mail_end(self, mail_panicked());
+    bool found;
+    if (has_panicked) {
+        mail_end(self, mail_panicked());
+        found = mail_next(self, &self->task);
+    } else {
+        found = mail_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        mail_execute(self);
+        found = mail_next(self, &self->task);
+    }
 }
 
 static void mail_worker_main(struct tp_worker *worker)
 {
     struct mail_worker *self = (struct mail_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        mail_end_panicked(self);
-    } else if (mail_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        mail_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (mail_next(self, &self->task))
-        mail_execute(self);
+    if (setjmp(self->run.point) == 0)
+        mail_work(self, false);
+    else
+        mail_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1158,7 +1163,9 @@ size_t mail_pool_cleanup(struct mail_pool *pool)
 {
     size_t n = 0;
     struct mail_slot task;
-    while (!mail_is_forked(pool) && mail_cleanup_take(pool, &task)) {
+    if (mail_is_forked(pool))
+        return 0;
+    while (mail_cleanup_take(pool, &task)) {
         mail_discard(pool, &task, TP_TASK_CANCELLED);
         mail_gone(pool, 1);
         n++;
@@ -1385,11 +1392,13 @@ static int mail_start(struct mail_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     mail_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in mail_close */
     return status;
 }
 
@@ -1459,7 +1468,8 @@ int mail_join_all(struct mail_pool *pool, uint64_t deadline_ns)
     return mail_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void mail_pass_locks(struct mail_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1524,6 +1534,16 @@ void mail_pool_abandon(struct mail_pool *pool)
     tp_crew_abandon(&pool->crew, mail_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void mail_renew(struct mail_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    mail_room_reclaim(pool);                                /* credit was given for the capacity before */
+    tp_spin_unlock(&pool->room_lock);
+}
+
 int mail_pool_reopen(struct mail_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1532,9 +1552,11 @@ int mail_pool_reopen(struct mail_pool *pool)
     /* One order with the additions in mail_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    return mail_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    mail_renew(pool);
+    status = mail_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void mail_pool_free(struct mail_pool *pool)

@@ -114,7 +114,7 @@ int mail_pool_close(struct mail_pool *pool, uint64_t deadline_ns);
 int mail_pool_cancel(struct mail_pool *pool, uint64_t deadline_ns);
 
 /* mail_pool_abandon: mail_pool_cancel and mail_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void mail_pool_abandon(struct mail_pool *pool);

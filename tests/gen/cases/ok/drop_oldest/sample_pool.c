@@ -617,26 +617,31 @@ static inline bool sample_next(struct sample_worker *self, struct sample_slot *t
     return sample_take(self, task, 1) || sample_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void sample_end_panicked(struct sample_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void sample_work(struct sample_worker *self, bool has_panicked)
 {
-    sample_end(self, sample_panicked());
+    bool found;
+    if (has_panicked) {
+        sample_end(self, sample_panicked());
+        found = sample_next(self, &self->task);
+    } else {
+        found = sample_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        sample_execute(self);
+        found = sample_next(self, &self->task);
+    }
 }
 
 static void sample_worker_main(struct tp_worker *worker)
 {
     struct sample_worker *self = (struct sample_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        sample_end_panicked(self);
-    } else if (sample_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        sample_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (sample_next(self, &self->task))
-        sample_execute(self);
+    if (setjmp(self->run.point) == 0)
+        sample_work(self, false);
+    else
+        sample_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1013,11 +1018,13 @@ static int sample_start(struct sample_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     sample_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in sample_close */
     return status;
 }
 
@@ -1085,7 +1092,8 @@ int sample_join_all(struct sample_pool *pool, uint64_t deadline_ns)
     return sample_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void sample_pass_locks(struct sample_pool *pool)
 {
     tp_spin_lock(&pool->room_lock);
@@ -1148,6 +1156,18 @@ void sample_pool_abandon(struct sample_pool *pool)
     tp_crew_abandon(&pool->crew, sample_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void sample_renew(struct sample_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    tp_spin_unlock(&pool->room_lock);
+    tp_spin_lock(&pool->room_lock);
+    sample_board_renew(&pool->board);
+    tp_spin_unlock(&pool->room_lock);
+}
+
 int sample_pool_reopen(struct sample_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1156,12 +1176,11 @@ int sample_pool_reopen(struct sample_pool *pool)
     /* One order with the additions in sample_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    tp_spin_lock(&pool->room_lock);
-    sample_board_renew(&pool->board);
-    tp_spin_unlock(&pool->room_lock);
-    return sample_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    sample_renew(pool);
+    status = sample_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void sample_pool_free(struct sample_pool *pool)

@@ -104,7 +104,7 @@ int sample_pool_close(struct sample_pool *pool, uint64_t deadline_ns);
 int sample_pool_cancel(struct sample_pool *pool, uint64_t deadline_ns);
 
 /* sample_pool_abandon: sample_pool_cancel and sample_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void sample_pool_abandon(struct sample_pool *pool);

@@ -780,26 +780,31 @@ static inline bool query_next(struct query_worker *self, struct query_slot *task
     return query_take(self, task, 1) || query_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void query_end_panicked(struct query_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void query_work(struct query_worker *self, bool has_panicked)
 {
-    query_end(self, query_panicked());
+    bool found;
+    if (has_panicked) {
+        query_end(self, query_panicked());
+        found = query_next(self, &self->task);
+    } else {
+        found = query_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        query_execute(self);
+        found = query_next(self, &self->task);
+    }
 }
 
 static void query_worker_main(struct tp_worker *worker)
 {
     struct query_worker *self = (struct query_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        query_end_panicked(self);
-    } else if (query_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        query_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (query_next(self, &self->task))
-        query_execute(self);
+    if (setjmp(self->run.point) == 0)
+        query_work(self, false);
+    else
+        query_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1226,11 +1231,13 @@ static int query_start(struct query_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     query_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in query_close */
     return status;
 }
 
@@ -1298,7 +1305,8 @@ int query_join_all(struct query_pool *pool, uint64_t deadline_ns)
     return query_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void query_pass_locks(struct query_pool *pool)
 {
     tp_spin_lock(&pool->room_lock);
@@ -1361,6 +1369,21 @@ void query_pool_abandon(struct query_pool *pool)
     tp_crew_abandon(&pool->crew, query_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void query_renew(struct query_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    tp_spin_unlock(&pool->room_lock);
+    tp_spin_lock(&pool->room_lock);
+    query_board_renew(&pool->board);
+    query_board_weigh(&pool->board, pool->settings.weights);
+    tp_spin_unlock(&pool->room_lock);
+    for (uint32_t i = 0; i < pool->n_records; i++)
+        memset(&pool->workers[i].turn, 0, sizeof pool->workers[i].turn);
+}
+
 int query_pool_reopen(struct query_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1369,15 +1392,11 @@ int query_pool_reopen(struct query_pool *pool)
     /* One order with the additions in query_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    tp_spin_lock(&pool->room_lock);
-    query_board_renew(&pool->board);
-    tp_spin_unlock(&pool->room_lock);
-    query_board_weigh(&pool->board, pool->settings.weights);
-    for (uint32_t i = 0; i < pool->n_records; i++)
-        memset(&pool->workers[i].turn, 0, sizeof pool->workers[i].turn);
-    return query_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    query_renew(pool);
+    status = query_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void query_pool_free(struct query_pool *pool)

@@ -133,7 +133,7 @@ int query_pool_close(struct query_pool *pool, uint64_t deadline_ns);
 int query_pool_cancel(struct query_pool *pool, uint64_t deadline_ns);
 
 /* query_pool_abandon: query_pool_cancel and query_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void query_pool_abandon(struct query_pool *pool);

@@ -736,26 +736,31 @@ static inline bool piece_next(struct piece_worker *self, struct piece_slot *task
     return piece_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void piece_end_panicked(struct piece_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void piece_work(struct piece_worker *self, bool has_panicked)
 {
-    piece_end(self, piece_panicked());
+    bool found;
+    if (has_panicked) {
+        piece_end(self, piece_panicked());
+        found = piece_next(self, &self->task);
+    } else {
+        found = piece_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        piece_execute(self);
+        found = piece_next(self, &self->task);
+    }
 }
 
 static void piece_worker_main(struct tp_worker *worker)
 {
     struct piece_worker *self = (struct piece_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        piece_end_panicked(self);
-    } else if (piece_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        piece_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (piece_next(self, &self->task))
-        piece_execute(self);
+    if (setjmp(self->run.point) == 0)
+        piece_work(self, false);
+    else
+        piece_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -956,7 +961,9 @@ size_t piece_pool_cleanup(struct piece_pool *pool)
 {
     size_t n = 0;
     struct piece_slot task;
-    while (!piece_is_forked(pool) && piece_cleanup_take(pool, &task)) {
+    if (piece_is_forked(pool))
+        return 0;
+    while (piece_cleanup_take(pool, &task)) {
         piece_discard(pool, &task, TP_TASK_CANCELLED);
         piece_gone(pool, 1);
         n++;
@@ -1057,16 +1064,18 @@ void piece_pool_stats(struct piece_pool *pool, struct tp_pool_stats *out)
     *out = sum;
     if (piece_is_forked(pool))
         return;
+    /* Before the look, which then finds no less: pairs with the releases in piece_stats_reset. */
+    uint64_t gone_before = tp_load_acq(&pool->gone_before), run_before = tp_load_acq(&pool->run_before);
     struct piece_look look = piece_look(pool);
     piece_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
+    uint64_t n_gone = look.n_gone - gone_before;
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = piece_n_workers(pool);
@@ -1107,9 +1116,9 @@ static void piece_stats_reset(struct piece_pool *pool)
     tp_store_rlx(&pool->n_here_panicked, 0);
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
-    tp_store_rlx(&pool->run_before, piece_sum_run(pool));
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
+    tp_store_rel(&pool->gone_before, tp_load_rlx(&pool->n_gone)); /* pairs with the acquires in piece_pool_stats */
+    tp_store_rel(&pool->run_before, piece_sum_run(pool));         /* likewise */
 }
 
 /* -- 24 Settings --------------------------------------------------------------------------------
@@ -1255,11 +1264,13 @@ static int piece_start(struct piece_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     piece_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in piece_close */
     return status;
 }
 
@@ -1328,7 +1339,8 @@ int piece_join_all(struct piece_pool *pool, uint64_t deadline_ns)
     return piece_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void piece_pass_locks(struct piece_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1392,6 +1404,17 @@ void piece_pool_abandon(struct piece_pool *pool)
     tp_crew_abandon(&pool->crew, piece_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void piece_renew(struct piece_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    piece_room_reclaim(pool);                               /* credit was given for the capacity before */
+    tp_spin_unlock(&pool->room_lock);
+    piece_stats_reset(pool);
+}
+
 int piece_pool_reopen(struct piece_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1400,10 +1423,11 @@ int piece_pool_reopen(struct piece_pool *pool)
     /* One order with the additions in piece_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    piece_stats_reset(pool);
-    return piece_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    piece_renew(pool);
+    status = piece_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void piece_pool_free(struct piece_pool *pool)

@@ -96,7 +96,7 @@ int piece_pool_close(struct piece_pool *pool, uint64_t deadline_ns);
 int piece_pool_cancel(struct piece_pool *pool, uint64_t deadline_ns);
 
 /* piece_pool_abandon: piece_pool_cancel and piece_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void piece_pool_abandon(struct piece_pool *pool);

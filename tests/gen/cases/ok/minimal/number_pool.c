@@ -876,26 +876,31 @@ static inline bool number_next(struct number_worker *self, struct number_slot *t
     return number_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void number_end_panicked(struct number_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void number_work(struct number_worker *self, bool has_panicked)
 {
-    number_end(self, number_panicked());
+    bool found;
+    if (has_panicked) {
+        number_end(self, number_panicked());
+        found = number_next(self, &self->task);
+    } else {
+        found = number_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        number_execute(self);
+        found = number_next(self, &self->task);
+    }
 }
 
 static void number_worker_main(struct tp_worker *worker)
 {
     struct number_worker *self = (struct number_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        number_end_panicked(self);
-    } else if (number_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        number_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (number_next(self, &self->task))
-        number_execute(self);
+    if (setjmp(self->run.point) == 0)
+        number_work(self, false);
+    else
+        number_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1117,7 +1122,9 @@ size_t number_pool_cleanup(struct number_pool *pool)
 {
     size_t n = 0;
     struct number_slot task;
-    while (!number_is_forked(pool) && number_cleanup_take(pool, &task)) {
+    if (number_is_forked(pool))
+        return 0;
+    while (number_cleanup_take(pool, &task)) {
         number_discard(pool, &task, TP_TASK_CANCELLED);
         number_gone(pool, 1);
         n++;
@@ -1342,11 +1349,13 @@ static int number_start(struct number_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     number_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in number_close */
     return status;
 }
 
@@ -1416,7 +1425,8 @@ int number_join_all(struct number_pool *pool, uint64_t deadline_ns)
     return number_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void number_pass_locks(struct number_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1481,6 +1491,16 @@ void number_pool_abandon(struct number_pool *pool)
     tp_crew_abandon(&pool->crew, number_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void number_renew(struct number_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    number_room_reclaim(pool);                              /* credit was given for the capacity before */
+    tp_spin_unlock(&pool->room_lock);
+}
+
 int number_pool_reopen(struct number_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1489,9 +1509,11 @@ int number_pool_reopen(struct number_pool *pool)
     /* One order with the additions in number_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    return number_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    number_renew(pool);
+    status = number_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void number_pool_free(struct number_pool *pool)

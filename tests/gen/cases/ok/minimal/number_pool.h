@@ -97,7 +97,7 @@ int number_pool_close(struct number_pool *pool, uint64_t deadline_ns);
 int number_pool_cancel(struct number_pool *pool, uint64_t deadline_ns);
 
 /* number_pool_abandon: number_pool_cancel and number_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void number_pool_abandon(struct number_pool *pool);

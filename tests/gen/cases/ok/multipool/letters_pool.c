@@ -885,26 +885,31 @@ static inline bool letters_next(struct letters_worker *self, struct letters_slot
     return letters_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void letters_end_panicked(struct letters_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void letters_work(struct letters_worker *self, bool has_panicked)
 {
-    letters_end(self, letters_panicked());
+    bool found;
+    if (has_panicked) {
+        letters_end(self, letters_panicked());
+        found = letters_next(self, &self->task);
+    } else {
+        found = letters_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        letters_execute(self);
+        found = letters_next(self, &self->task);
+    }
 }
 
 static void letters_worker_main(struct tp_worker *worker)
 {
     struct letters_worker *self = (struct letters_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        letters_end_panicked(self);
-    } else if (letters_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        letters_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (letters_next(self, &self->task))
-        letters_execute(self);
+    if (setjmp(self->run.point) == 0)
+        letters_work(self, false);
+    else
+        letters_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1194,7 +1199,9 @@ size_t letters_pool_cleanup(struct letters_pool *pool)
 {
     size_t n = 0;
     struct letters_slot task;
-    while (!letters_is_forked(pool) && letters_cleanup_take(pool, &task)) {
+    if (letters_is_forked(pool))
+        return 0;
+    while (letters_cleanup_take(pool, &task)) {
         letters_discard(pool, &task, TP_TASK_CANCELLED);
         letters_gone(pool, 1);
         n++;
@@ -1298,16 +1305,18 @@ void letters_pool_stats(struct letters_pool *pool, struct tp_pool_stats *out)
     *out = sum;
     if (letters_is_forked(pool))
         return;
+    /* Before the look, which then finds no less: pairs with the releases in letters_stats_reset. */
+    uint64_t gone_before = tp_load_acq(&pool->gone_before), run_before = tp_load_acq(&pool->run_before);
     struct letters_look look = letters_look(pool);
     letters_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
+    uint64_t n_gone = look.n_gone - gone_before;
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = letters_n_workers(pool);
@@ -1351,9 +1360,9 @@ static void letters_stats_reset(struct letters_pool *pool)
     tp_store_rlx(&pool->n_here_panicked, 0);
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
-    tp_store_rlx(&pool->run_before, letters_sum_run(pool));
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
+    tp_store_rel(&pool->gone_before, tp_load_rlx(&pool->n_gone)); /* pairs with the acquires in letters_pool_stats */
+    tp_store_rel(&pool->run_before, letters_sum_run(pool));       /* likewise */
 }
 
 /* -- 24 Settings --------------------------------------------------------------------------------
@@ -1506,11 +1515,13 @@ static int letters_start(struct letters_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     letters_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in letters_close */
     return status;
 }
 
@@ -1579,7 +1590,8 @@ int letters_join_all(struct letters_pool *pool, uint64_t deadline_ns)
     return letters_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void letters_pass_locks(struct letters_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1643,6 +1655,17 @@ void letters_pool_abandon(struct letters_pool *pool)
     tp_crew_abandon(&pool->crew, letters_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void letters_renew(struct letters_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    letters_room_reclaim(pool);                             /* credit was given for the capacity before */
+    tp_spin_unlock(&pool->room_lock);
+    letters_stats_reset(pool);
+}
+
 int letters_pool_reopen(struct letters_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1651,10 +1674,11 @@ int letters_pool_reopen(struct letters_pool *pool)
     /* One order with the additions in letters_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    letters_stats_reset(pool);
-    return letters_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    letters_renew(pool);
+    status = letters_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void letters_pool_free(struct letters_pool *pool)
@@ -1753,6 +1777,12 @@ static void letters_ops_free(void *pool)
     letters_pool_free(pool);
 }
 
+static void letters_ops_flow(void *pool, uint64_t *accepted, uint64_t *over)
+{
+    *over = letters_sum_finished(pool); /* first: no more than what is accepted [COUNT-1] */
+    *accepted = letters_sum_accepted(pool);
+}
+
 static void letters_ops_counts(void *pool, struct tp_pool_counts *out)
 {
     letters_pool_counts(pool, out);
@@ -1789,4 +1819,5 @@ const struct tp_pool_ops letters_pool_ops = {
     .stats = letters_ops_stats,
     .settings = letters_ops_settings,
     .offer = letters_ops_offer,
+    .flow = letters_ops_flow,
 };

@@ -89,7 +89,7 @@ int letters_spawn_batch(struct letters_pool *pool, struct mail *const *payloads,
  * id:     from letters_spawn, or tp_task_id of a running task.
  * result: receives how the task ended; may be NULL; untouched on error.
  * Returns 0, TP_ETIMEDOUT, TP_EDEADLK when called by a task of this pool about itself, or
- * TP_ESTALE: no such task, or it is over and no handle keeps its result.
+ * TP_ESTALE: no such task, or it is over and no handle keeps its result; or TP_EFORKED.
  * A task that waits holds its worker.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int letters_wait(struct letters_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
@@ -98,13 +98,14 @@ int letters_wait(struct letters_pool *pool, uint64_t id, uint64_t deadline_ns, s
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int letters_join(struct letters_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
 
-/* letters_detach: end a handle; the task itself goes on. A second time it is TP_ESTALE.
+/* letters_detach: end a handle; the task itself goes on.
+ * Returns 0, TP_ESTALE the second time, or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int letters_detach(struct letters_pool *pool, uint64_t id);
 
 /* letters_cancel_task: a task that has not started never will; one that runs is asked to stop, see
  * tp_task_check. Who waits for the task is told.
- * Returns 0, or TP_ESTALE if the task is over.
+ * Returns 0, TP_ESTALE if the task is over, or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int letters_cancel_task(struct letters_pool *pool, uint64_t id);
 
@@ -137,7 +138,7 @@ int letters_pool_close(struct letters_pool *pool, uint64_t deadline_ns);
 int letters_pool_cancel(struct letters_pool *pool, uint64_t deadline_ns);
 
 /* letters_pool_abandon: letters_pool_cancel and letters_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void letters_pool_abandon(struct letters_pool *pool);

@@ -803,26 +803,31 @@ static inline bool parcels_next(struct parcels_worker *self, struct parcels_slot
     return parcels_take(self, task, 1) || parcels_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void parcels_end_panicked(struct parcels_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void parcels_work(struct parcels_worker *self, bool has_panicked)
 {
-    parcels_end(self, parcels_panicked());
+    bool found;
+    if (has_panicked) {
+        parcels_end(self, parcels_panicked());
+        found = parcels_next(self, &self->task);
+    } else {
+        found = parcels_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        parcels_execute(self);
+        found = parcels_next(self, &self->task);
+    }
 }
 
 static void parcels_worker_main(struct tp_worker *worker)
 {
     struct parcels_worker *self = (struct parcels_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        parcels_end_panicked(self);
-    } else if (parcels_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        parcels_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (parcels_next(self, &self->task))
-        parcels_execute(self);
+    if (setjmp(self->run.point) == 0)
+        parcels_work(self, false);
+    else
+        parcels_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1287,16 +1292,18 @@ void parcels_pool_stats(struct parcels_pool *pool, struct tp_pool_stats *out)
     *out = sum;
     if (parcels_is_forked(pool))
         return;
+    /* Before the look, which then finds no less: pairs with the releases in parcels_stats_reset. */
+    uint64_t gone_before = tp_load_acq(&pool->gone_before), run_before = tp_load_acq(&pool->run_before);
     struct parcels_look look = parcels_look(pool);
     parcels_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
+    uint64_t n_gone = look.n_gone - gone_before;
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = parcels_n_workers(pool);
@@ -1337,9 +1344,9 @@ static void parcels_stats_reset(struct parcels_pool *pool)
     tp_store_rlx(&pool->n_here_panicked, 0);
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
-    tp_store_rlx(&pool->run_before, parcels_sum_run(pool));
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
+    tp_store_rel(&pool->gone_before, tp_load_rlx(&pool->n_gone)); /* pairs with the acquires in parcels_pool_stats */
+    tp_store_rel(&pool->run_before, parcels_sum_run(pool));       /* likewise */
 }
 
 /* -- 24 Settings --------------------------------------------------------------------------------
@@ -1472,11 +1479,13 @@ static int parcels_start(struct parcels_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     parcels_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in parcels_close */
     return status;
 }
 
@@ -1547,10 +1556,11 @@ int parcels_join_all(struct parcels_pool *pool, uint64_t deadline_ns)
     return parcels_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void parcels_pass_locks(struct parcels_pool *pool)
 {
-    pthread_mutex_lock(&pool->control); /* and who adds workers is through, too */
+    pthread_mutex_lock(&pool->control);
     pthread_mutex_unlock(&pool->control);
     tp_spin_lock(&pool->room_lock);
     tp_spin_unlock(&pool->room_lock);
@@ -1613,6 +1623,19 @@ void parcels_pool_abandon(struct parcels_pool *pool)
     tp_crew_abandon(&pool->crew, parcels_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void parcels_renew(struct parcels_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    tp_spin_unlock(&pool->room_lock);
+    tp_spin_lock(&pool->room_lock);
+    parcels_board_renew(&pool->board);
+    tp_spin_unlock(&pool->room_lock);
+    parcels_stats_reset(pool);
+}
+
 int parcels_pool_reopen(struct parcels_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1621,13 +1644,11 @@ int parcels_pool_reopen(struct parcels_pool *pool)
     /* One order with the additions in parcels_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    tp_spin_lock(&pool->room_lock);
-    parcels_board_renew(&pool->board);
-    tp_spin_unlock(&pool->room_lock);
-    parcels_stats_reset(pool);
-    return parcels_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    parcels_renew(pool);
+    status = parcels_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void parcels_pool_free(struct parcels_pool *pool)
@@ -1745,6 +1766,12 @@ static void parcels_ops_free(void *pool)
     parcels_pool_free(pool);
 }
 
+static void parcels_ops_flow(void *pool, uint64_t *accepted, uint64_t *over)
+{
+    *over = parcels_sum_finished(pool); /* first: no more than what is accepted [COUNT-1] */
+    *accepted = parcels_sum_accepted(pool);
+}
+
 static void parcels_ops_counts(void *pool, struct tp_pool_counts *out)
 {
     parcels_pool_counts(pool, out);
@@ -1784,4 +1811,5 @@ const struct tp_pool_ops parcels_pool_ops = {
     .stats = parcels_ops_stats,
     .settings = parcels_ops_settings,
     .offer = parcels_ops_offer,
+    .flow = parcels_ops_flow,
 };

@@ -129,7 +129,7 @@ int parcels_spawn_batch_class(struct parcels_pool *pool, const enum parcels_clas
  * id:     from parcels_spawn, or tp_task_id of a running task.
  * result: receives how the task ended; may be NULL; untouched on error.
  * Returns 0, TP_ETIMEDOUT, TP_EDEADLK when called by a task of this pool about itself, or
- * TP_ESTALE: no such task, or it is over and no handle keeps its result.
+ * TP_ESTALE: no such task, or it is over and no handle keeps its result; or TP_EFORKED.
  * A task that waits holds its worker.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int parcels_wait(struct parcels_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
@@ -138,13 +138,14 @@ int parcels_wait(struct parcels_pool *pool, uint64_t id, uint64_t deadline_ns, s
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int parcels_join(struct parcels_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
 
-/* parcels_detach: end a handle; the task itself goes on. A second time it is TP_ESTALE.
+/* parcels_detach: end a handle; the task itself goes on.
+ * Returns 0, TP_ESTALE the second time, or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int parcels_detach(struct parcels_pool *pool, uint64_t id);
 
 /* parcels_cancel_task: a task that has not started never will; one that runs is asked to stop, see
  * tp_task_check. Who waits for the task is told.
- * Returns 0, or TP_ESTALE if the task is over.
+ * Returns 0, TP_ESTALE if the task is over, or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int parcels_cancel_task(struct parcels_pool *pool, uint64_t id);
 
@@ -168,16 +169,16 @@ int parcels_join_all(struct parcels_pool *pool, uint64_t deadline_ns);
 
 /* parcels_pool_tune: change the capacity while the pool runs. What is in flight stays; submitters that
  * wait are woken, one if the capacity grows by one, else all.
- * Returns 0, or TP_EUNCHANGED and nothing happens: the capacity was so already, or is 0, or above
- * INT64_MAX (a negative number, or unlimited); or the pool has none.
+ * Returns 0; TP_EFORKED; or TP_EUNCHANGED and nothing happens: the capacity was so already, or is 0,
+ * or above INT64_MAX (a negative number, or unlimited); or the pool has none.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int parcels_pool_tune(struct parcels_pool *pool, uint64_t capacity);
 
 /* parcels_pool_tune_workers: change the number of threads while the pool runs. New ones are started at
  * once; surplus ones leave after their task, and nothing is stopped.
  * workers: at most settings.workers_max, else TP_EINVAL.
- * Returns 0, TP_EUNCHANGED (the number was so already, or is 0), TP_ECLOSED, or TP_ETHREAD (as many
- * as the system allowed were started).
+ * Returns 0, TP_EUNCHANGED (the number was so already, or is 0), TP_ECLOSED, TP_EFORKED, or TP_ETHREAD
+ * (as many as the system allowed were started).
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int parcels_pool_tune_workers(struct parcels_pool *pool, uint32_t workers);
 
@@ -197,7 +198,7 @@ int parcels_pool_close(struct parcels_pool *pool, uint64_t deadline_ns);
 int parcels_pool_cancel(struct parcels_pool *pool, uint64_t deadline_ns);
 
 /* parcels_pool_abandon: parcels_pool_cancel and parcels_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void parcels_pool_abandon(struct parcels_pool *pool);

@@ -967,26 +967,31 @@ static inline bool resize_next(struct resize_worker *self, struct resize_slot *t
     return resize_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void resize_end_panicked(struct resize_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void resize_work(struct resize_worker *self, bool has_panicked)
 {
-    resize_end(self, resize_panicked());
+    bool found;
+    if (has_panicked) {
+        resize_end(self, resize_panicked());
+        found = resize_next(self, &self->task);
+    } else {
+        found = resize_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        resize_execute(self);
+        found = resize_next(self, &self->task);
+    }
 }
 
 static void resize_worker_main(struct tp_worker *worker)
 {
     struct resize_worker *self = (struct resize_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        resize_end_panicked(self);
-    } else if (resize_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        resize_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (resize_next(self, &self->task))
-        resize_execute(self);
+    if (setjmp(self->run.point) == 0)
+        resize_work(self, false);
+    else
+        resize_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1212,7 +1217,9 @@ size_t resize_pool_cleanup(struct resize_pool *pool)
 {
     size_t n = 0;
     struct resize_slot task;
-    while (!resize_is_forked(pool) && resize_cleanup_take(pool, &task)) {
+    if (resize_is_forked(pool))
+        return 0;
+    while (resize_cleanup_take(pool, &task)) {
         resize_discard(pool, &task, TP_TASK_CANCELLED);
         resize_gone(pool, 1);
         n++;
@@ -1318,16 +1325,18 @@ void resize_pool_stats(struct resize_pool *pool, struct tp_pool_stats *out)
     *out = sum;
     if (resize_is_forked(pool))
         return;
+    /* Before the look, which then finds no less: pairs with the releases in resize_stats_reset. */
+    uint64_t gone_before = tp_load_acq(&pool->gone_before), run_before = tp_load_acq(&pool->run_before);
     struct resize_look look = resize_look(pool);
     resize_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
+    uint64_t n_gone = look.n_gone - gone_before;
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = resize_n_workers(pool);
@@ -1371,9 +1380,9 @@ static void resize_stats_reset(struct resize_pool *pool)
     tp_store_rlx(&pool->n_here_panicked, 0);
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
-    tp_store_rlx(&pool->run_before, resize_sum_run(pool));
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
+    tp_store_rel(&pool->gone_before, tp_load_rlx(&pool->n_gone)); /* pairs with the acquires in resize_pool_stats */
+    tp_store_rel(&pool->run_before, resize_sum_run(pool));        /* likewise */
 }
 
 /* -- 24 Settings --------------------------------------------------------------------------------
@@ -1523,11 +1532,13 @@ static int resize_start(struct resize_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     resize_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in resize_close */
     return status;
 }
 
@@ -1598,7 +1609,8 @@ int resize_join_all(struct resize_pool *pool, uint64_t deadline_ns)
     return resize_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void resize_pass_locks(struct resize_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1663,6 +1675,17 @@ void resize_pool_abandon(struct resize_pool *pool)
     tp_crew_abandon(&pool->crew, resize_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void resize_renew(struct resize_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    resize_room_reclaim(pool);                              /* credit was given for the capacity before */
+    tp_spin_unlock(&pool->room_lock);
+    resize_stats_reset(pool);
+}
+
 int resize_pool_reopen(struct resize_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1671,10 +1694,11 @@ int resize_pool_reopen(struct resize_pool *pool)
     /* One order with the additions in resize_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    resize_stats_reset(pool);
-    return resize_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    resize_renew(pool);
+    status = resize_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void resize_pool_free(struct resize_pool *pool)

@@ -106,7 +106,7 @@ int resize_pool_close(struct resize_pool *pool, uint64_t deadline_ns);
 int resize_pool_cancel(struct resize_pool *pool, uint64_t deadline_ns);
 
 /* resize_pool_abandon: resize_pool_cancel and resize_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void resize_pool_abandon(struct resize_pool *pool);

@@ -710,26 +710,31 @@ static inline bool alarm_next(struct alarm_worker *self, struct alarm_slot *task
     return alarm_take(self, task, 1) || alarm_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void alarm_end_panicked(struct alarm_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void alarm_work(struct alarm_worker *self, bool has_panicked)
 {
-    alarm_end(self, alarm_panicked());
+    bool found;
+    if (has_panicked) {
+        alarm_end(self, alarm_panicked());
+        found = alarm_next(self, &self->task);
+    } else {
+        found = alarm_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        alarm_execute(self);
+        found = alarm_next(self, &self->task);
+    }
 }
 
 static void alarm_worker_main(struct tp_worker *worker)
 {
     struct alarm_worker *self = (struct alarm_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        alarm_end_panicked(self);
-    } else if (alarm_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        alarm_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (alarm_next(self, &self->task))
-        alarm_execute(self);
+    if (setjmp(self->run.point) == 0)
+        alarm_work(self, false);
+    else
+        alarm_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1015,16 +1020,18 @@ void alarm_pool_stats(struct alarm_pool *pool, struct tp_pool_stats *out)
     *out = sum;
     if (alarm_is_forked(pool))
         return;
+    /* Before the look, which then finds no less: pairs with the releases in alarm_stats_reset. */
+    uint64_t gone_before = tp_load_acq(&pool->gone_before), run_before = tp_load_acq(&pool->run_before);
     struct alarm_look look = alarm_look(pool);
     alarm_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
+    uint64_t n_gone = look.n_gone - gone_before;
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = alarm_n_workers(pool);
@@ -1065,9 +1072,9 @@ static void alarm_stats_reset(struct alarm_pool *pool)
     tp_store_rlx(&pool->n_here_panicked, 0);
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
-    tp_store_rlx(&pool->run_before, alarm_sum_run(pool));
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
+    tp_store_rel(&pool->gone_before, tp_load_rlx(&pool->n_gone)); /* pairs with the acquires in alarm_pool_stats */
+    tp_store_rel(&pool->run_before, alarm_sum_run(pool));         /* likewise */
 }
 
 /* -- 24 Settings --------------------------------------------------------------------------------
@@ -1192,11 +1199,13 @@ static int alarm_start(struct alarm_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     alarm_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in alarm_close */
     return status;
 }
 
@@ -1265,7 +1274,8 @@ int alarm_join_all(struct alarm_pool *pool, uint64_t deadline_ns)
     return alarm_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void alarm_pass_locks(struct alarm_pool *pool)
 {
     tp_spin_lock(&pool->room_lock);
@@ -1328,6 +1338,19 @@ void alarm_pool_abandon(struct alarm_pool *pool)
     tp_crew_abandon(&pool->crew, alarm_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void alarm_renew(struct alarm_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    tp_spin_unlock(&pool->room_lock);
+    tp_spin_lock(&pool->room_lock);
+    alarm_board_renew(&pool->board);
+    tp_spin_unlock(&pool->room_lock);
+    alarm_stats_reset(pool);
+}
+
 int alarm_pool_reopen(struct alarm_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1336,13 +1359,11 @@ int alarm_pool_reopen(struct alarm_pool *pool)
     /* One order with the additions in alarm_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    tp_spin_lock(&pool->room_lock);
-    alarm_board_renew(&pool->board);
-    tp_spin_unlock(&pool->room_lock);
-    alarm_stats_reset(pool);
-    return alarm_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    alarm_renew(pool);
+    status = alarm_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void alarm_pool_free(struct alarm_pool *pool)

@@ -127,7 +127,7 @@ int alarm_pool_close(struct alarm_pool *pool, uint64_t deadline_ns);
 int alarm_pool_cancel(struct alarm_pool *pool, uint64_t deadline_ns);
 
 /* alarm_pool_abandon: alarm_pool_cancel and alarm_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void alarm_pool_abandon(struct alarm_pool *pool);

@@ -937,26 +937,31 @@ static inline bool crawl_next(struct crawl_worker *self, struct crawl_slot *task
     return crawl_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void crawl_end_panicked(struct crawl_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void crawl_work(struct crawl_worker *self, bool has_panicked)
 {
-    crawl_end(self, crawl_panicked());
+    bool found;
+    if (has_panicked) {
+        crawl_end(self, crawl_panicked());
+        found = crawl_next(self, &self->task);
+    } else {
+        found = crawl_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        crawl_execute(self);
+        found = crawl_next(self, &self->task);
+    }
 }
 
 static void crawl_worker_main(struct tp_worker *worker)
 {
     struct crawl_worker *self = (struct crawl_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        crawl_end_panicked(self);
-    } else if (crawl_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        crawl_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (crawl_next(self, &self->task))
-        crawl_execute(self);
+    if (setjmp(self->run.point) == 0)
+        crawl_work(self, false);
+    else
+        crawl_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1177,7 +1182,9 @@ size_t crawl_pool_cleanup(struct crawl_pool *pool)
 {
     size_t n = 0;
     struct crawl_slot task;
-    while (!crawl_is_forked(pool) && crawl_cleanup_take(pool, &task)) {
+    if (crawl_is_forked(pool))
+        return 0;
+    while (crawl_cleanup_take(pool, &task)) {
         crawl_discard(pool, &task, TP_TASK_CANCELLED);
         crawl_gone(pool, 1);
         n++;
@@ -1277,16 +1284,18 @@ void crawl_pool_stats(struct crawl_pool *pool, struct tp_pool_stats *out)
     *out = sum;
     if (crawl_is_forked(pool))
         return;
+    /* Before the look, which then finds no less: pairs with the releases in crawl_stats_reset. */
+    uint64_t gone_before = tp_load_acq(&pool->gone_before), run_before = tp_load_acq(&pool->run_before);
     struct crawl_look look = crawl_look(pool);
     crawl_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
+    uint64_t n_gone = look.n_gone - gone_before;
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = crawl_n_workers(pool);
@@ -1330,9 +1339,9 @@ static void crawl_stats_reset(struct crawl_pool *pool)
     tp_store_rlx(&pool->n_here_panicked, 0);
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
-    tp_store_rlx(&pool->run_before, crawl_sum_run(pool));
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
+    tp_store_rel(&pool->gone_before, tp_load_rlx(&pool->n_gone)); /* pairs with the acquires in crawl_pool_stats */
+    tp_store_rel(&pool->run_before, crawl_sum_run(pool));         /* likewise */
 }
 
 /* -- 24 Settings --------------------------------------------------------------------------------
@@ -1480,11 +1489,13 @@ static int crawl_start(struct crawl_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     crawl_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in crawl_close */
     return status;
 }
 
@@ -1553,7 +1564,8 @@ int crawl_join_all(struct crawl_pool *pool, uint64_t deadline_ns)
     return crawl_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void crawl_pass_locks(struct crawl_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1617,6 +1629,17 @@ void crawl_pool_abandon(struct crawl_pool *pool)
     tp_crew_abandon(&pool->crew, crawl_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void crawl_renew(struct crawl_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    crawl_room_reclaim(pool);                               /* credit was given for the capacity before */
+    tp_spin_unlock(&pool->room_lock);
+    crawl_stats_reset(pool);
+}
+
 int crawl_pool_reopen(struct crawl_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1625,10 +1648,11 @@ int crawl_pool_reopen(struct crawl_pool *pool)
     /* One order with the additions in crawl_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    crawl_stats_reset(pool);
-    return crawl_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    crawl_renew(pool);
+    status = crawl_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void crawl_pool_free(struct crawl_pool *pool)

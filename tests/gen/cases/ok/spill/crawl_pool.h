@@ -95,7 +95,7 @@ int crawl_pool_close(struct crawl_pool *pool, uint64_t deadline_ns);
 int crawl_pool_cancel(struct crawl_pool *pool, uint64_t deadline_ns);
 
 /* crawl_pool_abandon: crawl_pool_cancel and crawl_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void crawl_pool_abandon(struct crawl_pool *pool);

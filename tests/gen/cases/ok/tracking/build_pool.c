@@ -909,26 +909,31 @@ static inline bool build_next(struct build_worker *self, struct build_slot *task
     return build_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void build_end_panicked(struct build_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void build_work(struct build_worker *self, bool has_panicked)
 {
-    build_end(self, build_panicked());
+    bool found;
+    if (has_panicked) {
+        build_end(self, build_panicked());
+        found = build_next(self, &self->task);
+    } else {
+        found = build_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        build_execute(self);
+        found = build_next(self, &self->task);
+    }
 }
 
 static void build_worker_main(struct tp_worker *worker)
 {
     struct build_worker *self = (struct build_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        build_end_panicked(self);
-    } else if (build_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        build_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (build_next(self, &self->task))
-        build_execute(self);
+    if (setjmp(self->run.point) == 0)
+        build_work(self, false);
+    else
+        build_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1232,7 +1237,9 @@ size_t build_pool_cleanup(struct build_pool *pool)
 {
     size_t n = 0;
     struct build_slot task;
-    while (!build_is_forked(pool) && build_cleanup_take(pool, &task)) {
+    if (build_is_forked(pool))
+        return 0;
+    while (build_cleanup_take(pool, &task)) {
         build_discard(pool, &task, TP_TASK_CANCELLED);
         build_gone(pool, 1);
         n++;
@@ -1514,11 +1521,13 @@ static int build_start(struct build_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     build_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in build_close */
     return status;
 }
 
@@ -1588,7 +1597,8 @@ int build_join_all(struct build_pool *pool, uint64_t deadline_ns)
     return build_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void build_pass_locks(struct build_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1655,6 +1665,16 @@ void build_pool_abandon(struct build_pool *pool)
     tp_crew_abandon(&pool->crew, build_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void build_renew(struct build_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    build_room_reclaim(pool);                               /* credit was given for the capacity before */
+    tp_spin_unlock(&pool->room_lock);
+}
+
 int build_pool_reopen(struct build_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1663,9 +1683,11 @@ int build_pool_reopen(struct build_pool *pool)
     /* One order with the additions in build_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    return build_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    build_renew(pool);
+    status = build_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void build_pool_free(struct build_pool *pool)

@@ -95,7 +95,7 @@ int build_spawn_batch(struct build_pool *pool, struct job_order *const *payloads
  * id:     from build_spawn, or tp_task_id of a running task.
  * result: receives how the task ended; may be NULL; untouched on error.
  * Returns 0, TP_ETIMEDOUT, TP_EDEADLK when called by a task of this pool about itself, or
- * TP_ESTALE: no such task, or it is over and no handle keeps its result.
+ * TP_ESTALE: no such task, or it is over and no handle keeps its result; or TP_EFORKED.
  * A task that waits holds its worker.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int build_wait(struct build_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
@@ -104,13 +104,14 @@ int build_wait(struct build_pool *pool, uint64_t id, uint64_t deadline_ns, struc
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int build_join(struct build_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
 
-/* build_detach: end a handle; the task itself goes on. A second time it is TP_ESTALE.
+/* build_detach: end a handle; the task itself goes on.
+ * Returns 0, TP_ESTALE the second time, or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int build_detach(struct build_pool *pool, uint64_t id);
 
 /* build_cancel_task: a task that has not started never will; one that runs is asked to stop, see
  * tp_task_check. Who waits for the task is told.
- * Returns 0, or TP_ESTALE if the task is over.
+ * Returns 0, TP_ESTALE if the task is over, or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int build_cancel_task(struct build_pool *pool, uint64_t id);
 
@@ -143,7 +144,7 @@ int build_pool_close(struct build_pool *pool, uint64_t deadline_ns);
 int build_pool_cancel(struct build_pool *pool, uint64_t deadline_ns);
 
 /* build_pool_abandon: build_pool_cancel and build_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void build_pool_abandon(struct build_pool *pool);

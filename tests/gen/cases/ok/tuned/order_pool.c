@@ -1021,26 +1021,31 @@ static inline bool order_next(struct order_worker *self, struct order_slot *task
     return order_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void order_end_panicked(struct order_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void order_work(struct order_worker *self, bool has_panicked)
 {
-    order_end(self, order_panicked());
+    bool found;
+    if (has_panicked) {
+        order_end(self, order_panicked());
+        found = order_next(self, &self->task);
+    } else {
+        found = order_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        order_execute(self);
+        found = order_next(self, &self->task);
+    }
 }
 
 static void order_worker_main(struct tp_worker *worker)
 {
     struct order_worker *self = (struct order_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        order_end_panicked(self);
-    } else if (order_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        order_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (order_next(self, &self->task))
-        order_execute(self);
+    if (setjmp(self->run.point) == 0)
+        order_work(self, false);
+    else
+        order_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -1266,7 +1271,9 @@ size_t order_pool_cleanup(struct order_pool *pool)
 {
     size_t n = 0;
     struct order_slot task;
-    while (!order_is_forked(pool) && order_cleanup_take(pool, &task)) {
+    if (order_is_forked(pool))
+        return 0;
+    while (order_cleanup_take(pool, &task)) {
         order_discard(pool, &task, TP_TASK_CANCELLED);
         order_gone(pool, 1);
         n++;
@@ -1390,6 +1397,9 @@ static int order_resize(struct order_pool *pool, uint32_t workers)
         status = tp_idle_grow(&pool->idle, &pool->workers[pool->n_wanted].base);
         pool->n_wanted += status == 0;
     }
+    /* One that stays has a thread: the surplus ones may be the only ones that have. */
+    if (status == 0 && pool->n_wanted > workers)
+        status = tp_idle_grow(&pool->idle, &pool->workers[0].base);
     while (status == 0 && pool->n_wanted > workers)
         tp_idle_shrink(&pool->idle, &pool->workers[--pool->n_wanted].base);
     return status;
@@ -1415,7 +1425,10 @@ int order_pool_tune_workers(struct order_pool *pool, uint32_t workers)
 static void order_decide(struct order_pool *pool, uint64_t now_ns, uint32_t workers, uint64_t before, const char *why)
 {
     struct tp_decision decision = {.time_ns = now_ns, .kind = TP_DECISION_WORKERS, .from = pool->n_wanted, .before = before, .why = why};
-    if (order_resize(pool, workers) == TP_ETHREAD)
+    int status = order_resize(pool, workers);
+    if (status == TP_ECLOSED)
+        return;
+    if (status == TP_ETHREAD)
         decision.why = "the system refused another thread";
     decision.to = pool->n_wanted;
     decision.after = pool->n_wanted;
@@ -1456,6 +1469,8 @@ static void order_tick(void *context, uint64_t now_ns)
     pthread_mutex_lock(&pool->control);
     if (now_ns > pool->settings.expire_ns)
         tp_idle_expire(&pool->idle, now_ns - pool->settings.expire_ns, pool->settings.workers_min);
+    if (tp_idle_live(&pool->idle) == 0 && tp_life_is_open(tp_life_look(&pool->life))) /* the last one was surplus */
+        tp_idle_grow(&pool->idle, &pool->workers[0].base);
     pthread_mutex_unlock(&pool->control);
     tp_crew_sweep(&pool->crew);
     order_monitor(pool, now_ns, tp_clock_minute_of_day());
@@ -1496,16 +1511,18 @@ void order_pool_stats(struct order_pool *pool, struct tp_pool_stats *out)
     *out = sum;
     if (order_is_forked(pool))
         return;
+    /* Before the look, which then finds no less: pairs with the releases in order_stats_reset. */
+    uint64_t gone_before = tp_load_acq(&pool->gone_before), run_before = tp_load_acq(&pool->run_before);
     struct order_look look = order_look(pool);
     order_counts_fill(pool, &look, &sum.now);
     /* Relaxed: what is gone was counted by its kind before, so no kind is missing; it may be ahead. */
-    uint64_t n_gone = look.n_gone - tp_load_rlx(&pool->gone_before);
+    uint64_t n_gone = look.n_gone - gone_before;
     uint64_t n_here = tp_load_rlx(&pool->n_here), n_helped = tp_load_rlx(&pool->n_helped);
     n_helped = n_helped < n_gone ? n_helped : n_gone;
     sum.dropped = tp_load_rlx(&pool->n_dropped);
     sum.dropped = sum.dropped < n_gone - n_helped ? sum.dropped : n_gone - n_helped;
     sum.cancelled = n_gone - n_helped - sum.dropped;
-    uint64_t n_run = look.n_run - tp_load_rlx(&pool->run_before); /* relaxed: as above */
+    uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     uint32_t n_workers = order_n_workers(pool);
@@ -1549,9 +1566,9 @@ static void order_stats_reset(struct order_pool *pool)
     tp_store_rlx(&pool->n_here_panicked, 0);
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
-    tp_store_rlx(&pool->gone_before, tp_load_rlx(&pool->n_gone));
-    tp_store_rlx(&pool->run_before, order_sum_run(pool));
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());
+    tp_store_rel(&pool->gone_before, tp_load_rlx(&pool->n_gone)); /* pairs with the acquires in order_pool_stats */
+    tp_store_rel(&pool->run_before, order_sum_run(pool));         /* likewise */
 }
 
 /* -- 24 Settings --------------------------------------------------------------------------------
@@ -1708,11 +1725,13 @@ static int order_start(struct order_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     order_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in order_close */
     return status;
 }
 
@@ -1783,10 +1802,11 @@ int order_join_all(struct order_pool *pool, uint64_t deadline_ns)
     return order_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void order_pass_locks(struct order_pool *pool)
 {
-    pthread_mutex_lock(&pool->control); /* and who adds workers is through, too */
+    pthread_mutex_lock(&pool->control);
     pthread_mutex_unlock(&pool->control);
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
         tp_spin_lock(&pool->lanes[i].lock);
@@ -1804,6 +1824,8 @@ static bool order_begin_close(struct order_pool *pool, bool cancel, uint32_t *ge
         order_pass_locks(pool);
         order_tell_room(pool, UINT32_MAX); /* waiting submitters learn of the close */
         order_drain(pool);
+        if (order_is_work_visible(pool)) /* there may be no thread, nor one that was told [CREW-1] */
+            tp_idle_notify(&pool->idle);
     }
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
@@ -1852,6 +1874,19 @@ void order_pool_abandon(struct order_pool *pool)
     tp_crew_abandon(&pool->crew, order_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void order_renew(struct order_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+    tp_spin_lock(&pool->room_lock);
+    tp_store_rlx(&pool->capacity, pool->settings.capacity); /* relaxed: written under the room lock */
+    order_room_reclaim(pool);                               /* credit was given for the capacity before */
+    tp_spin_unlock(&pool->room_lock);
+    memset(&pool->diary, 0, sizeof pool->diary);
+    pool->n_idle_looks = 0;
+    order_stats_reset(pool);
+}
+
 int order_pool_reopen(struct order_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1860,12 +1895,11 @@ int order_pool_reopen(struct order_pool *pool)
     /* One order with the additions in order_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    tp_store_rlx(&pool->capacity, pool->settings.capacity);
-    memset(&pool->diary, 0, sizeof pool->diary);
-    pool->n_idle_looks = 0;
-    order_stats_reset(pool);
-    return order_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    order_renew(pool);
+    status = order_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void order_pool_free(struct order_pool *pool)

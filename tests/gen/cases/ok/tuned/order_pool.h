@@ -85,16 +85,16 @@ int order_join_all(struct order_pool *pool, uint64_t deadline_ns);
 
 /* order_pool_tune: change the capacity while the pool runs. What is in flight stays; submitters that
  * wait are woken, one if the capacity grows by one, else all.
- * Returns 0, or TP_EUNCHANGED and nothing happens: the capacity was so already, or is 0, or above
- * INT64_MAX (a negative number, or unlimited); or the pool has none.
+ * Returns 0; TP_EFORKED; or TP_EUNCHANGED and nothing happens: the capacity was so already, or is 0,
+ * or above INT64_MAX (a negative number, or unlimited); or the pool has none.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int order_pool_tune(struct order_pool *pool, uint64_t capacity);
 
 /* order_pool_tune_workers: change the number of threads while the pool runs. New ones are started at
  * once; surplus ones leave after their task, and nothing is stopped.
  * workers: at most settings.workers_max, else TP_EINVAL.
- * Returns 0, TP_EUNCHANGED (the number was so already, or is 0), TP_ECLOSED, or TP_ETHREAD (as many
- * as the system allowed were started).
+ * Returns 0, TP_EUNCHANGED (the number was so already, or is 0), TP_ECLOSED, TP_EFORKED, or TP_ETHREAD
+ * (as many as the system allowed were started).
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int order_pool_tune_workers(struct order_pool *pool, uint32_t workers);
 
@@ -120,7 +120,7 @@ int order_pool_close(struct order_pool *pool, uint64_t deadline_ns);
 int order_pool_cancel(struct order_pool *pool, uint64_t deadline_ns);
 
 /* order_pool_abandon: order_pool_cancel and order_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void order_pool_abandon(struct order_pool *pool);

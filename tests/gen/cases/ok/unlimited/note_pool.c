@@ -703,26 +703,31 @@ static inline bool note_next(struct note_worker *self, struct note_slot *task)
     return note_await(self, task, false);
 }
 
-/* The worker's task has panicked. A function of its own, since who calls setjmp keeps no other variables. */
-static void note_end_panicked(struct note_worker *self)
+/* Runs tasks until the worker is to leave. has_panicked: its last task did. Not inlined, since who calls
+ * setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void note_work(struct note_worker *self, bool has_panicked)
 {
-    note_end(self, note_panicked());
+    bool found;
+    if (has_panicked) {
+        note_end(self, note_panicked());
+        found = note_next(self, &self->task);
+    } else {
+        found = note_await(self, &self->task, true); /* its entry begins as a searcher */
+    }
+    while (found) {
+        note_execute(self);
+        found = note_next(self, &self->task);
+    }
 }
 
 static void note_worker_main(struct tp_worker *worker)
 {
     struct note_worker *self = (struct note_worker *)worker;
     tp_run_enter(&self->run);
-    if (setjmp(self->run.point) != 0) { /* its task panicked */
-        note_end_panicked(self);
-    } else if (note_await(self, &self->task, true)) { /* its entry begins as a searcher */
-        note_execute(self);
-    } else {
-        tp_run_leave(&self->run);
-        return;
-    }
-    while (note_next(self, &self->task))
-        note_execute(self);
+    if (setjmp(self->run.point) == 0)
+        note_work(self, false);
+    else
+        note_work(self, true);
     tp_run_leave(&self->run);
 }
 
@@ -898,7 +903,9 @@ size_t note_pool_cleanup(struct note_pool *pool)
 {
     size_t n = 0;
     struct note_slot task;
-    while (!note_is_forked(pool) && note_cleanup_take(pool, &task)) {
+    if (note_is_forked(pool))
+        return 0;
+    while (note_cleanup_take(pool, &task)) {
         note_discard(pool, &task, TP_TASK_CANCELLED);
         note_gone(pool, 1);
         n++;
@@ -1111,11 +1118,13 @@ static int note_start(struct note_pool *pool)
         return 0;
     }
     uint32_t generation = tp_life_generation(tp_life_look(&pool->life));
+    tp_add_sc(&pool->n_closing, 1); /* as a closer: nobody reopens before this has ended [LIFE-5] */
     note_drain(pool);
     tp_crew_wait(&pool->crew, TP_FOREVER);
     for (uint32_t i = 0; i < pool->n_records; i++)
         tp_crew_reap(&pool->workers[i].base);
     tp_life_end(&pool->life, generation);
+    tp_add_sc(&pool->n_closing, (uint32_t)-1); /* in one order, as in note_close */
     return status;
 }
 
@@ -1181,7 +1190,8 @@ int note_join_all(struct note_pool *pool, uint64_t deadline_ns)
     return note_await_quiet(pool, deadline_ns);
 }
 
-/* Passes every lock under which tasks are put down: the last submitters are through [LIFE-2]. */
+/* Passes every lock under which tasks are put down, or threads started: the last submitters are through
+ * [LIFE-2], and nobody changes the number of workers any more. */
 static void note_pass_locks(struct note_pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1245,6 +1255,12 @@ void note_pool_abandon(struct note_pool *pool)
     tp_crew_abandon(&pool->crew, note_destroy, pool);
 }
 
+/* Everything is as it was opened first, but for what keeps counting. The control lock is held. */
+static void note_renew(struct note_pool *pool)
+{
+    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
+}
+
 int note_pool_reopen(struct note_pool *pool)
 {
     int status = tp_life_reopen(&pool->life);
@@ -1253,8 +1269,11 @@ int note_pool_reopen(struct note_pool *pool)
     /* One order with the additions in note_close [LIFE-5]: the last closers leave. */
     while (tp_load_sc(&pool->n_closing) != 0)
         sched_yield();
-    tp_store_rlx(&pool->stop, 0); /* relaxed: published by the opening, as the rest */
-    return note_start(pool);
+    pthread_mutex_lock(&pool->control); /* others may be reading settings and decisions */
+    note_renew(pool);
+    status = note_start(pool);
+    pthread_mutex_unlock(&pool->control);
+    return status;
 }
 
 void note_pool_free(struct note_pool *pool)

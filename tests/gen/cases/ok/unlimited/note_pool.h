@@ -91,7 +91,7 @@ int note_pool_close(struct note_pool *pool, uint64_t deadline_ns);
 int note_pool_cancel(struct note_pool *pool, uint64_t deadline_ns);
 
 /* note_pool_abandon: note_pool_cancel and note_pool_free without waiting: the last worker gives the
- * memory back, whenever it comes to that. Also for a task of this pool.
+ * memory back, whenever it comes to that. Also for a task of this pool that a worker runs.
  * pool: gone for the caller; no other thread may be inside a call on it. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void note_pool_abandon(struct note_pool *pool);

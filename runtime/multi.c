@@ -9,10 +9,12 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
-    LINES_MAX = 64, /* cache lines that submitters are spread over */
-    SCAN_MAX = 16   /* more members than these are not all looked at for each task */
+    LINES_PER_CORE = 4, /* lines that submitters are spread over: more, so that those that run at a time rarely share one */
+    LINES_MAX = 64,
+    CHOICES_MAX = 32 /* for which one look at the members is good */
 };
 
 /* What `offer` and `spawn` of tp_pool_ops take for the class that a pool gives to tasks of none. */
@@ -43,6 +45,7 @@ static void add_member(struct tp_multi *multi, const struct tp_multi_member *mem
     uint32_t n_classes = ops->submit_class && ops->n_classes > 0 ? ops->n_classes : 1;
     multi->n_classes = n_classes < multi->n_classes ? n_classes : multi->n_classes;
     multi->can_spawn = multi->can_spawn && ops->spawn;
+    multi->is_counting = multi->is_counting || !ops->flow;
     multi->members[multi->n_members++] = (struct tp_multi_pool){ops, member->pool, is_frank(member)};
 }
 
@@ -57,16 +60,18 @@ int tp_multi_open(struct tp_multi **out, const struct tp_multi_member *members, 
     if (!multi)
         return TP_ENOMEM;
     *multi = (struct tp_multi){.n_lines = 1, .n_classes = UINT32_MAX, .can_spawn = true, .balance = balance, .payload_bytes = members[0].ops->payload_bytes};
-    uint32_t n_cores = tp_cpu_count();
-    while (multi->n_lines < n_cores && multi->n_lines < LINES_MAX)
+    uint64_t n_wanted = (uint64_t)LINES_PER_CORE * tp_cpu_count();
+    while (multi->n_lines < n_wanted && multi->n_lines < LINES_MAX)
         multi->n_lines *= 2;
     multi->lines = aligned_alloc(alignof(struct tp_multi_line), multi->n_lines * sizeof multi->lines[0]);
     if (!multi->lines) {
         free(multi);
         return TP_ENOMEM;
     }
-    for (uint32_t i = 0; i < multi->n_lines; i++)
+    for (uint32_t i = 0; i < multi->n_lines; i++) {
         tp_atomic_init(&multi->lines[i].n_accepted, 0);
+        tp_atomic_init(&multi->lines[i].n_choices, 0);
+    }
     tp__multi_rewind(multi);
     for (size_t i = 0; i < n; i++)
         add_member(multi, &members[i]);
@@ -91,26 +96,67 @@ static uint64_t take_turns(struct tp_multi_line *line, uint64_t n)
     return turn;
 }
 
+/* The member whose turn it is. The short division is the faster one. */
+static uint32_t member_of(const struct tp_multi *multi, uint64_t turn)
+{
+    return turn <= UINT32_MAX ? (uint32_t)turn % multi->n_members : (uint32_t)(turn % multi->n_members);
+}
+
 /* Tasks in flight. */
 static uint64_t load_of(const struct tp_multi_pool *member)
 {
+    if (member->ops->flow) {
+        uint64_t n_accepted, n_over;
+        member->ops->flow(member->pool, &n_accepted, &n_over);
+        return n_accepted - n_over;
+    }
     struct tp_pool_counts counts;
     member->ops->counts(member->pool, &counts);
     return counts.pending + counts.running;
 }
 
-/* The member with the fewest tasks; of equals the first from this turn on. */
-static uint32_t least_of_all(const struct tp_multi *multi, uint64_t turn)
+/* A clock of some milliseconds, read in a few nanoseconds. */
+static uint64_t coarse_tick(void)
 {
-    uint32_t n = multi->n_members, at = (uint32_t)(turn % n), best = at;
-    uint64_t least = UINT64_MAX;
-    for (uint32_t i = 0; i < n && least > 0; i++, at = at + 1 < n ? at + 1 : 0) {
-        uint64_t load = load_of(&multi->members[at]);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec << 30 | (uint64_t)now.tv_nsec;
+}
+
+/* Looks at the members from `at` on, but not behind one that has no tasks: nobody has fewer. What was seen is good for
+ * so many choices that all cores together are behind by a quarter of the fewest tasks, and for a tick. Returns how many. */
+static uint32_t look_at_all(const struct tp_multi *multi, struct tp_multi_line *line, uint32_t at, uint64_t tick)
+{
+    uint64_t least = UINT32_MAX;
+    for (uint32_t i = 0; i < multi->n_members; i++, at = at + 1 < multi->n_members ? at + 1 : 0) {
+        uint64_t load = least > 0 ? load_of(&multi->members[at]) : UINT32_MAX;
+        load = load < UINT32_MAX ? load : UINT32_MAX;
+        least = load < least ? load : least;
+        tp_store_rlx(&line->loads[at], (uint32_t)load); /* relaxed, as all of the line: see multi_parts.h */
+    }
+    tp_store_rlx(&line->tick, tick);
+    uint64_t n = least * LINES_PER_CORE / (4 * multi->n_lines);
+    return n < CHOICES_MAX ? (uint32_t)n + 1 : CHOICES_MAX;
+}
+
+/* The member with the fewest tasks, to which n more go; of equals the first from this turn on. */
+static uint32_t least_of_all(const struct tp_multi *multi, struct tp_multi_line *line, uint64_t turn, size_t n)
+{
+    /* Relaxed, all of it: the line's own numbers, which publish nothing; see multi_parts.h. */
+    uint32_t at = member_of(multi, turn), best = at, least = UINT32_MAX, n_choices = tp_load_rlx(&line->n_choices);
+    uint64_t tick = coarse_tick();
+    if (n_choices == 0 || tp_load_rlx(&line->tick) != tick)
+        n_choices = look_at_all(multi, line, at, tick);
+    for (uint32_t i = 0; i < multi->n_members; i++, at = at + 1 < multi->n_members ? at + 1 : 0) {
+        uint32_t load = tp_load_rlx(&line->loads[at]); /* relaxed: as above */
         if (load < least) {
             least = load;
             best = at;
         }
     }
+    /* Relaxed: as above. */
+    tp_store_rlx(&line->loads[best], least < UINT32_MAX - n ? least + (uint32_t)n : UINT32_MAX);
+    tp_store_rlx(&line->n_choices, n < n_choices ? n_choices - (uint32_t)n : 0);
     return best;
 }
 
@@ -133,12 +179,12 @@ static uint32_t least_of_two(const struct tp_multi *multi, const struct tp_multi
     return load_of(&multi->members[other]) < load_of(&multi->members[one]) ? other : one;
 }
 
-/* Whom to ask first. */
-static uint32_t choose(const struct tp_multi *multi, const struct tp_multi_line *line, uint64_t turn)
+/* Whom to ask first, about n tasks. */
+static uint32_t choose(const struct tp_multi *multi, struct tp_multi_line *line, uint64_t turn, size_t n)
 {
     if (multi->balance == TP_BALANCE_ROUND_ROBIN)
-        return (uint32_t)(turn % multi->n_members);
-    return multi->n_members <= SCAN_MAX ? least_of_all(multi, turn) : least_of_two(multi, line, turn);
+        return member_of(multi, turn);
+    return multi->n_members <= TP__MULTI_SCAN_MAX ? least_of_all(multi, line, turn, n) : least_of_two(multi, line, turn);
 }
 
 /* -- handing over ------------------------------------------------------------------------------- */
@@ -239,26 +285,37 @@ static int hand_elsewhere(const struct tp_multi *multi, struct tasks *tasks, siz
 }
 
 /* Hands over the next n, to the member whose turn it is if it has room. */
-static int hand(const struct tp_multi *multi, const struct tp_multi_line *line, struct tasks *tasks, size_t n, uint64_t turn)
+static int hand(const struct tp_multi *multi, struct tp_multi_line *line, struct tasks *tasks, size_t n, uint64_t turn)
 {
     size_t n_behind = tasks->n - n;
-    tasks->taker = choose(multi, line, turn);
+    tasks->taker = choose(multi, line, turn, n);
     int status = offer(&multi->members[tasks->taker], tasks, n);
-    return status == TP_EFULL ? hand_elsewhere(multi, tasks, tasks->n - n_behind, tasks->taker) : status;
+    if (status != TP_EFULL)
+        return status;
+    tp_store_rlx(&line->n_choices, 0); /* relaxed: the line's own; the member is fuller than we thought */
+    return hand_elsewhere(multi, tasks, tasks->n - n_behind, tasks->taker);
 }
 
-/* Hands over all, in as many pieces as there are members, as even as can be. */
-static int hand_all(struct tp_multi *multi, struct tasks *tasks)
+/* Hands over all in as many pieces as there are members, as even as can be. */
+static int hand_pieces(const struct tp_multi *multi, struct tp_multi_line *line, struct tasks *tasks, uint64_t turn)
 {
-    struct tp_multi_line *line = line_of_caller(multi);
     size_t n = tasks->n, n_members = multi->n_members;
-    uint64_t turn = take_turns(line, n);
     int status = 0;
     for (size_t i = 0; status == 0 && tasks->n > 0; i++)
         status = hand(multi, line, tasks, n / n_members + (i < n % n_members), turn + i);
+    return status;
+}
+
+/* Hands over all, and counts them. */
+static int hand_all(struct tp_multi *multi, struct tasks *tasks)
+{
+    struct tp_multi_line *line = line_of_caller(multi);
+    size_t n = tasks->n;
+    uint64_t turn = take_turns(line, n);
+    int status = n == 1 ? hand(multi, line, tasks, 1, turn) : hand_pieces(multi, line, tasks, turn);
     /* Sequentially consistent, of which the release is needed: after the members have the tasks, before the task
      * that submits them ends [MULTI-1]; pairs with the acquire in tp_multi_join_all. */
-    if (tasks->n < n)
+    if (multi->is_counting && tasks->n < n)
         tp_add_sc(&line->n_accepted, n - tasks->n);
     return status;
 }

@@ -52,11 +52,17 @@ static bool is_inside(const struct tp_multi *multi)
     return false;
 }
 
+/* Tasks accepted so far: as the members count them, or, if some do not, as submitters did. */
 static uint64_t sum_accepted(struct tp_multi *multi)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < multi->n_lines; i++)
+    for (uint32_t i = 0; multi->is_counting && i < multi->n_lines; i++)
         n += tp_load_acq(&multi->lines[i].n_accepted); /* pairs with the addition in hand_all [MULTI-1] */
+    for (uint32_t i = 0; !multi->is_counting && i < multi->n_members; i++) {
+        uint64_t n_accepted, n_over;
+        multi->members[i].ops->flow(multi->members[i].pool, &n_accepted, &n_over);
+        n += n_accepted;
+    }
     return n;
 }
 

@@ -1,6 +1,6 @@
 /* The inside of a multi-pool, for runtime/multi.c (who gets a task) and runtime/multi_all.c (what concerns all).
  * Invariant: members are written by tp_multi_open alone; a line is written by the threads whose index it has, and
- * read by others only to sum `accepted` (docs/multipool.md). */
+ * read by others only to sum n_accepted (docs/multipool.md). */
 #ifndef TP_MULTI_PARTS_H
 #define TP_MULTI_PARTS_H
 
@@ -14,16 +14,24 @@ struct tp_multi_pool {
     bool is_frank; /* full, it says so: submitting never waits, runs, drops or spills; or it is never full */
 };
 
-/* What the submitters of one thread index write, alone on its cache line. */
+/* More members than these are not all looked at to find the one with the fewest tasks. */
+#define TP__MULTI_SCAN_MAX 16
+
+/* What the submitters of one thread index write, alone on its cache lines. But for n_accepted, all of it is relaxed:
+ * where threads share a line and meet, what is lost is evenness. */
 struct tp_multi_line {
-    tp_line_aligned tp_atomic(uint64_t) turn; /* whose turn it is, modulo the members; publishes nothing */
-    tp_atomic(uint64_t) n_accepted;           /* tasks handed over through this line; only grows [MULTI-1] */
+    tp_line_aligned tp_atomic(uint64_t) turn;      /* whose turn it is, modulo the members */
+    tp_atomic(uint64_t) n_accepted;                /* tasks handed over through this line; only grows [MULTI-1] */
+    tp_atomic(uint64_t) tick;                      /* when the members were looked at, on a coarse clock */
+    tp_atomic(uint32_t) n_choices;                 /* for which that look is still good */
+    tp_atomic(uint32_t) loads[TP__MULTI_SCAN_MAX]; /* tasks in flight then, and what this line has handed over since */
 };
 
 struct tp_multi {
     uint32_t n_members, n_lines; /* n_lines is a power of two */
     uint32_t n_classes;          /* that every member has */
     bool can_spawn;              /* every member has tracking */
+    bool is_counting;            /* some member does not count what it accepts, so we do [MULTI-1] */
     enum tp_balance balance;
     size_t payload_bytes;
     struct tp_multi_line *lines;
@@ -33,8 +41,11 @@ struct tp_multi {
 /* Gives each line its first turn: neighbours begin with different members. */
 static inline void tp__multi_rewind(struct tp_multi *multi)
 {
-    for (uint32_t i = 0; i < multi->n_lines; i++)
-        tp_store_rlx(&multi->lines[i].turn, i); /* relaxed: a submitter in between loses nothing but evenness */
+    for (uint32_t i = 0; i < multi->n_lines; i++) {
+        /* Relaxed: a submitter in between loses nothing but evenness. */
+        tp_store_rlx(&multi->lines[i].turn, i);
+        tp_store_rlx(&multi->lines[i].n_choices, 0);
+    }
 }
 
 /* Is the caller a task of this member? Only then join_all answers TP_EDEADLK. */

@@ -152,6 +152,9 @@ struct tp_pool_ops {
     /* As submit_batch, all in one class (UINT_MAX: the default one), with handles if ids is not NULL; but it never
      * waits, runs, drops or spills a task because the pool is full: it stops with TP_EFULL. */
     int (*offer)(void *pool, unsigned class_, const void *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
+    /* How many tasks were accepted since the pool was opened, and how many of them are over, which is read first. A task is
+     * counted before the call that hands it over returns, and before it can be over. Costs less than counts. */
+    void (*flow)(void *pool, uint64_t *accepted, uint64_t *over);
 };
 
 #ifdef __cplusplus

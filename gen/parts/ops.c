@@ -125,6 +125,12 @@ static void job_ops_free(void *pool)
     job_pool_free(pool);
 }
 
+static void job_ops_flow(void *pool, uint64_t *accepted, uint64_t *over)
+{
+    *over = job_sum_finished(pool); /* first: no more than what is accepted [COUNT-1] */
+    *accepted = job_sum_accepted(pool);
+}
+
 static void job_ops_counts(void *pool, struct tp_pool_counts *out)
 {
     job_pool_counts(pool, out);
@@ -178,4 +184,5 @@ const struct tp_pool_ops job_pool_ops = {
 #if WITH_BOUNDED
     .offer = job_ops_offer,
 #endif
+    .flow = job_ops_flow,
 };

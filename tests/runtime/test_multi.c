@@ -1,54 +1,10 @@
 /* Multi-pools over pools that are not real (tests/support/fake_pool.h): a test compares the very sequence of calls.
  * test_multi_threads.c has members that run tasks. */
-#include "tests/support/fake_pool.h"
+#include "tests/support/fake_members.h"
 
 #include "runtime/clock.h"
-#include "runtime/multi.h"
 
 #include <limits.h>
-
-static struct tp_multi *multi;
-
-/* Opens a multi-pool over n fakes a, b, c, ... with this room each. */
-static void start(const struct tp_pool_ops *ops, size_t n, enum tp_balance balance, enum tp_overload overload, uint64_t room)
-{
-    static char names[FAKES][4];
-    struct tp_multi_member members[FAKES];
-    for (size_t i = 0; i < n; i++) {
-        snprintf(names[i], sizeof names[i], "%c%s", (char)('a' + i % 26), i < 26 ? "" : "+");
-        fakes[i] = (struct fake){.name = names[i], .counts = {.capacity = room, .free = room}, .settings = {.overload = overload, .capacity = room}};
-        members[i] = (struct tp_multi_member){ops, &fakes[i]};
-    }
-    forget();
-    assert_int_equal(tp_multi_open(&multi, members, n, balance), 0);
-    assert_int_equal(tp_multi_size(multi), n);
-}
-
-/* As the caller's first turn depends on its thread, tests of turns are put right so that it is a's. */
-static void start_in_turn(const struct tp_pool_ops *ops, size_t n, enum tp_balance balance, enum tp_overload overload, uint64_t room)
-{
-    start(ops, n, balance, overload, room);
-    int nothing = 0;
-    for (size_t i = 0; fakes[n - 1].counts.pending == 0; i++) {
-        assert_true(i <= n);
-        assert_int_equal(tp_multi_submit(multi, &nothing), 0);
-    }
-    for (size_t i = 0; i < n; i++)
-        fakes[i].counts = (struct tp_pool_counts){.capacity = room, .free = room};
-    forget();
-}
-
-static void stop(void)
-{
-    tp_multi_free(multi);
-    multi = NULL;
-    forget();
-}
-
-static int submit(int payload)
-{
-    return tp_multi_submit(multi, &payload);
-}
 
 /* -- opening ------------------------------------------------------------------------------------ */
 
@@ -129,11 +85,6 @@ static void test_batch_in_turns(void **state)
     assert_written(" b8");
     assert_int_equal(fakes[0].counts.pending + fakes[1].counts.pending + fakes[2].counts.pending, 14);
     stop();
-}
-
-static void fill(int i)
-{
-    fakes[i].counts.free = 0;
 }
 
 static void test_full_choice(void **state)
@@ -511,6 +462,31 @@ static void test_join(void **state)
     stop();
 }
 
+static void submit_directly(struct fake *fake)
+{
+    (void)fake;
+    int payload = 9;
+    size_t n_accepted;
+    fakes[1].on_join = NULL;
+    assert_int_equal(fake_submit_batch(&fakes[0], &payload, 1, &n_accepted), 0);
+    fakes[0].counts.pending = 0;
+}
+
+/* Members that count need nobody else to: not even that tasks come through us. */
+static void test_join_asks_members(void **state)
+{
+    (void)state;
+    struct tp_pool_ops flow_ops = whole_ops;
+    flow_ops.flow = fake_flow;
+    start(&flow_ops, 3, TP_BALANCE_ROUND_ROBIN, TP_OVERLOAD_REJECT, 10);
+    assert_int_equal(tp_multi_join_all(multi, TP_FOREVER), 0);
+    assert_written(" join a join b join c");
+    fakes[1].on_join = submit_directly; /* after a was found quiet */
+    assert_int_equal(tp_multi_join_all(multi, TP_FOREVER), 0);
+    assert_written(" join a join b a9..9 join c join a join b join c");
+    stop();
+}
+
 static void test_join_hears_of_batches_and_handles(void **state)
 {
     (void)state;
@@ -649,6 +625,7 @@ int main(void)
         cmocka_unit_test(test_handles),
         cmocka_unit_test(test_what_members_were_built_without),
         cmocka_unit_test(test_join),
+        cmocka_unit_test(test_join_asks_members),
         cmocka_unit_test(test_join_hears_of_batches_and_handles),
         cmocka_unit_test(test_tune),
         cmocka_unit_test(test_close),

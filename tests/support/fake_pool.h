@@ -20,6 +20,7 @@ struct fake {
     struct tp_pool_settings settings;
     struct tp_pool_counts counts;
     struct tp_pool_stats stats;
+    uint64_t n_accepted;            /* ever */
     bool is_inside;                 /* the caller is a task of it */
     int submit, end, tune;          /* what it says if there is no other reason; submit: once */
     int join;                       /* what it says to join_all, when it is asked to wait */
@@ -27,7 +28,7 @@ struct fake {
 };
 
 static struct fake fakes[FAKES];
-static unsigned n_looks; /* at the counts of any */
+static unsigned n_looks; /* at the numbers of any */
 static char written[LOG_BYTES];
 static size_t n_written;
 
@@ -55,6 +56,7 @@ static void assert_written(const char *expected)
 
 static void take(struct fake *fake, size_t n)
 {
+    fake->n_accepted += n;
     fake->counts.pending += n;
     fake->counts.free -= n < fake->counts.free ? n : fake->counts.free;
 }
@@ -109,7 +111,7 @@ static int fake_spawn(void *pool, unsigned class_, const void *payload, uint64_t
     return status;
 }
 
-static int fake_offer(void *pool, unsigned class_, const void *payloads, size_t n, uint64_t *ids, size_t *n_accepted)
+__attribute__((unused)) static int fake_offer(void *pool, unsigned class_, const void *payloads, size_t n, uint64_t *ids, size_t *n_accepted)
 {
     struct fake *fake = pool;
     note(" %s?%d", fake->name, *(const int *)payloads);
@@ -204,6 +206,14 @@ static void fake_counts(void *pool, struct tp_pool_counts *out)
 {
     n_looks++;
     *out = ((struct fake *)pool)->counts;
+}
+
+__attribute__((unused)) static void fake_flow(void *pool, uint64_t *accepted, uint64_t *over)
+{
+    struct fake *fake = pool;
+    n_looks++;
+    *accepted = fake->n_accepted;
+    *over = fake->n_accepted - fake->counts.pending - fake->counts.running;
 }
 
 static void fake_stats(void *pool, struct tp_pool_stats *out)

@@ -66,7 +66,7 @@ static inline bool start(struct tp_track *track, uint64_t id)
 
 #include "pool.c"
 
-_Static_assert(JOB_SEGMENT == 2 && JOB_LOOKS == 1 && JOB_PAUSES == 1, "shrink.sed");
+_Static_assert(JOB_SEGMENT == 2 && JOB_LOOKS == 2 && JOB_PAUSES == 1, "shrink.sed");
 #if WITH_BOARD
 _Static_assert(JOB_BOARD_SPARES == 1, "shrink.sed");
 #else

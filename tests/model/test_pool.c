@@ -113,7 +113,7 @@ static const struct model_scenario scenarios[] = {
     {"pool: 1 worker, 2 submitters, capacity 2", submit_two, end, rest, .variant = 122, .preemptions = 1},
     {"pool: 1 worker, 1 submitter, close", submit_and_close, closed_end, .variant = 111, .preemptions = 2},
     {"pool: 1 worker, 2 tasks, capacity 1, close", submit_two_and_close, closed_end, .variant = 111, .preemptions = 1},
-    {"pool: 2 workers, 1 submitter, close", submit_and_close, closed_end, .variant = 211, .preemptions = 1},
+    {"pool: 2 workers, 1 submitter, close", submit_and_close, closed_end, .variant = 211, .preemptions = 1, .max_executions = 40000},
     {"pool: 1 worker, 2 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 112, .preemptions = 1, .max_executions = 40000},
     {"pool: 1 worker, 3 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 113, .preemptions = 0, .max_executions = 20000},
     {"pool: 2 workers, 2 submitters, room for both", submit_what_fits, end, rest, .variant = 222, .preemptions = 1},

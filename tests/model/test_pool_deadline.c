@@ -31,9 +31,9 @@ static void submit_and_close(unsigned variant)
 
 static const struct model_scenario scenarios[] = {
     {"deadline: 2 submitters, capacity 1", submit, end, rest, .variant = 112, .preemptions = 1},
-    {"deadline: 2 submitters, capacity 1, too late", submit_early, end, rest, .variant = 112, .preemptions = 2, .timeouts = 1, .max_executions = 25000},
-    {"deadline: 3 submitters, capacity 1, too late", submit_early, end, rest, .variant = 113, .preemptions = 1, .timeouts = 1, .max_executions = 25000},
-    {"deadline: 2 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 112, .preemptions = 1, .timeouts = 1, .max_executions = 25000},
+    {"deadline: 2 submitters, capacity 1, too late", submit_early, end, rest, .variant = 112, .preemptions = 2, .timeouts = 1, .max_executions = 20000},
+    {"deadline: 3 submitters, capacity 1, too late", submit_early, end, rest, .variant = 113, .preemptions = 1, .timeouts = 1, .max_executions = 20000},
+    {"deadline: 2 submitters, capacity 1, close", submit_and_close, closed_end, .variant = 112, .preemptions = 1, .timeouts = 1, .max_executions = 20000},
 
     {"deadline: nobody is told of room", submit, end, rest, .variant = 1000 * WAKES_NOBODY + 112, .preemptions = 1, .must_fail = true},
     {"deadline: room told without fence", submit, end, rest, .variant = 112, .preemptions = 2, .must_fail = true,

@@ -143,14 +143,14 @@ static void track_closed_end(void)
 }
 
 static const struct model_scenario scenarios[] = {
-    {"track: 1 worker, 1 spawner", spawn_and_join, track_end, rest, .variant = 111, .preemptions = 2, .max_executions = 25000},
-    {"track: 1 worker, 2 spawners, capacity 1", spawn_and_join, track_end, rest, .variant = 112, .preemptions = 1, .max_executions = 25000},
-    {"track: 1 worker, 1 spawner, 1 waiter", spawn_and_wait, track_end, rest, .variant = 111, .preemptions = 1, .max_executions = 25000},
-    {"track: 1 worker, 1 spawner, cancelled", spawn_and_cancel_task, track_end, rest, .variant = 111, .preemptions = 2, .max_executions = 25000},
-    {"track: 2 workers, 1 spawner, cancelled", spawn_and_cancel_task, track_end, rest, .variant = 211, .preemptions = 1, .max_executions = 25000},
-    {"track: 1 worker, detached, cancelled", detach_and_cancel_task, track_end, rest, .variant = 111, .preemptions = 2, .max_executions = 25000},
-    {"track: 1 worker, 1 spawner, the pool is cancelled", spawn_and_cancel, track_closed_end, .variant = 111, .preemptions = 1, .max_executions = 25000},
-    {"track: 1 worker, cancelled while the pool closes", spawn_cancel_task_and_close, track_closed_end, .variant = 111, .preemptions = 1, .max_executions = 25000},
+    {"track: 1 worker, 1 spawner", spawn_and_join, track_end, rest, .variant = 111, .preemptions = 2, .max_executions = 20000},
+    {"track: 1 worker, 2 spawners, capacity 1", spawn_and_join, track_end, rest, .variant = 112, .preemptions = 1, .max_executions = 20000},
+    {"track: 1 worker, 1 spawner, 1 waiter", spawn_and_wait, track_end, rest, .variant = 111, .preemptions = 1, .max_executions = 20000},
+    {"track: 1 worker, 1 spawner, cancelled", spawn_and_cancel_task, track_end, rest, .variant = 111, .preemptions = 2, .max_executions = 20000},
+    {"track: 2 workers, 1 spawner, cancelled", spawn_and_cancel_task, track_end, rest, .variant = 211, .preemptions = 1, .max_executions = 20000},
+    {"track: 1 worker, detached, cancelled", detach_and_cancel_task, track_end, rest, .variant = 111, .preemptions = 2, .max_executions = 20000},
+    {"track: 1 worker, 1 spawner, the pool is cancelled", spawn_and_cancel, track_closed_end, .variant = 111, .preemptions = 1, .max_executions = 20000},
+    {"track: 1 worker, cancelled while the pool closes", spawn_cancel_task_and_close, track_closed_end, .variant = 111, .preemptions = 1, .max_executions = 20000},
 
     {"track: a cancelled task is started", spawn_and_cancel_task, track_end, rest, .variant = 1000 * STARTS_CANCELLED + 111, .preemptions = 2, .must_fail = true},
     {"track: the end told without fence", spawn_and_join, track_end, rest, .variant = 111, .preemptions = 2, .must_fail = true,

@@ -60,5 +60,12 @@ return {
     { row = "submit, 1 producer", contender = "tidepool, generated", times = 1.5, of = "tidepool, stock" },
     { row = "spawn, 1 parent", contender = "tidepool, generated", times = 1.5, of = "tidepool, stock" },
   },
+  multi = {
+    { row = "4 producers", contender = "tidepool, multi of 1", not_above = "tidepool" },
+    { row = "4 producers", contender = "tidepool, multi of 2", not_above = "tidepool" },
+    { row = "4 producers", contender = "tidepool, multi of 4", not_above = "tidepool" },
+    { row = "4 producers", contender = "tidepool, multi of 2, least tasks", not_above = "tidepool" },
+    { row = "4 producers", contender = "tidepool, multi of 4, least tasks", not_above = "tidepool" },
+  },
   size = {},
 }

@@ -169,6 +169,23 @@ return {
     },
   },
   {
+    name = "multi",
+    what = "the submit workload on one pool, and on several behind one face that share out the workers",
+    unit = "ns/task",
+    tasks = 1000000,
+    things = "tasks",
+    rows = { { name = "4 producers", workers = 2, producers = 4 } },
+    contenders = {
+      { name = "tidepool", program = "submit_tidepool" },
+      { name = "tidepool, multi of 1", program = "multi_tidepool", variant = "1" },
+      { name = "tidepool, multi of 2", program = "multi_tidepool", variant = "2" },
+      { name = "tidepool, multi of 4", program = "multi_tidepool", variant = "4" },
+      { name = "tidepool, multi of 1, least tasks", program = "multi_tidepool", variant = "least1" },
+      { name = "tidepool, multi of 2, least tasks", program = "multi_tidepool", variant = "least2" },
+      { name = "tidepool, multi of 4, least tasks", program = "multi_tidepool", variant = "least4" },
+    },
+  },
+  {
     name = "size",
     what = "code and data of one pool, as gcc -O2 makes it; a stock program has all of the stock pools",
     unit = "bytes",

@@ -359,11 +359,14 @@ static void test_handles_of_a_full_pool(void **state)
         n_expected = SEEN;
     full_open(&full, (struct tp_pool_settings){0}, 2, 0, ROOM);
     seen_make(seen, payloads, SEEN);
+    memset(ids, 0, sizeof ids);
     int status = job_spawn_batch(full.pool, payloads, SEEN, ids, &n);
     assert_int_equal(status, n_expected == SEEN ? 0 : overload == TP_OVERLOAD_REJECT ? TP_EFULL
                                                                                      : TP_EDROPPED);
     assert_int_equal(n, n_expected);
     assert_int_equal(tp_track_count(&full.pool->track), 2 + n);
+    for (size_t i = 0; i < SEEN; i++)
+        assert_int_equal(ids[i] != 0, i < n);
     gate_open(&full.gate);
     for (size_t i = 0; i < n; i++) {
         bool is_dropped = i < n_dropped;

@@ -188,10 +188,10 @@ static void test_tune_lets_in(void **state)
     await_blocked(pool, CALLERS);
     assert_int_equal(job_pool_tune(pool, 2), 0);
     await_blocked(pool, CALLERS - 1);
-    assert_int_equal(counts_of(pool).pending, 1);
+    await_pending(pool, 1);
     assert_int_equal(job_pool_tune(pool, 3), 0);
     await_blocked(pool, CALLERS - 2);
-    assert_int_equal(counts_of(pool).pending, 2);
+    await_pending(pool, 2);
     assert_int_equal(job_pool_tune(pool, 100), 0);
     for (size_t i = 0; i < CALLERS; i++)
         assert_int_equal(caller_end(&callers[i]), 0);

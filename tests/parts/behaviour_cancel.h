@@ -242,12 +242,14 @@ static void test_abandon_deaf(void **state)
 struct leaver {
     struct job_pool *pool;
     struct call call;
+    struct gate gate; /* open when nobody else is inside a call on the pool */
     tp_atomic(int) status; /* stored last, when the task needs the rest no more */
 };
 
 static int leaver_run(void *argument)
 {
     struct leaver *leaver = argument;
+    gate_pass(&leaver->gate);
     job_pool_abandon(leaver->pool);
     int status = tp_task_check(); /* the task itself goes on, and is asked to end */
     tp_store_rel(&leaver->status, status); /* release: to the test's load */
@@ -258,9 +260,10 @@ static void test_abandon_within(void **state)
 {
     (void)state;
     unsigned n_threads = count_threads();
-    struct leaver leaver = {.pool = life_open(2, 8)};
+    struct leaver leaver = {.pool = life_open(2, 8), .gate = GATE_CLOSED};
     leaver.call = (struct call){leaver_run, &leaver};
     submit(leaver.pool, &leaver.call);
+    gate_open(&leaver.gate);
     await_threads(n_threads);
     assert_int_equal(tp_load_acq(&leaver.status), TP_ECANCELED); /* acquire: from the task's store */
 }

@@ -110,6 +110,7 @@ static void test_fork_under_load(void **state)
     assert_int_equal(job_spawn(pool, as_payload(&nothing), &kept), 0);
     assert_int_equal(job_wait(pool, kept, TP_FOREVER, NULL), 0);
     assert_int_equal(job_spawn(pool, as_payload(&runner.call), &running), 0);
+    gate_await(&runner.started, 1); /* else it might be dropped for another */
 #endif
     for (size_t i = 0; i < 2; i++) {
         storms[i] = (struct storm){.pool = pool, .entries = ledger_new(EACH_SUBMITS), .is_over = &is_over};

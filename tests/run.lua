@@ -128,7 +128,7 @@ end
 -- What is wrong with a suite that ended so: nil, or a reason.
 local function verdict(status, text, passed, failed)
   if status == 124 or status == 137 then return "timed out" end
-  if status > 128 then return "died of signal " .. status - 128 end
+  if status > 128 and status < 193 then return "died of signal " .. status - 128 end
   if text:find "%f[%w]%w+Sanitizer" or text:find ": runtime error: " then return "sanitizer report" end
   if not passed then return "no count of tests" end
   if failed > 0 then return failed .. " failed" end

@@ -350,9 +350,15 @@ static void print_failure(const struct model_scenario *scenario)
     model.tracing = false;
 }
 
+/* A seeded bug that has not shown by then is not going to. */
+enum { MUST_FAIL_WITHIN = 500000 };
+
 /* Context bounds 0, 1, ... in turn, so that a failure comes with the fewest preemptions. */
 static bool run_scenario(const struct model_scenario *scenario)
 {
+    uint64_t max_executions = scenario->max_executions;
+    if (max_executions == 0)
+        max_executions = scenario->must_fail ? MUST_FAIL_WITHIN : UINT64_MAX;
     uint64_t n_executions = 0, n_pruned = 0, n_steps = 0;
     bool capped = false, failed = false;
     for (bound = 0; bound <= scenario->preemptions && !failed && !capped; bound++) {
@@ -365,7 +371,7 @@ static bool run_scenario(const struct model_scenario *scenario)
             n_steps += model.n_steps;
             n_pruned += outcome == PRUNED;
             failed = outcome == FAILED;
-            capped = scenario->max_executions != 0 && n_executions >= scenario->max_executions;
+            capped = n_executions >= max_executions;
         } while (!failed && !capped && path_advance());
     }
     bound--;

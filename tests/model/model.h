@@ -30,7 +30,7 @@ struct model_scenario {
     unsigned preemptions;    /* switches away from a thread that could go on */
     unsigned timeouts;       /* finite waits that may end by time, in one execution */
     unsigned spurious;       /* sleeps that may end for no reason, in one execution */
-    uint64_t max_executions; /* 0: as many as it takes */
+    uint64_t max_executions; /* 0: as many as it takes, or very many if it must fail */
     bool must_fail;          /* a seeded bug: finding no failure is the failure */
     struct {
         const char *function; /* in it, every operation of this kind loses its order */

@@ -70,20 +70,48 @@ static void meet(uintptr_t payload)
         model_yield();
 }
 
-/* The first task holds its worker until the capacity has been raised. */
+/* The first task holds its worker until the capacity has been raised and all tasks are in. */
 static tp_atomic(uint32_t) is_raised;
 
 static void hold(uintptr_t payload)
 {
-    while (payload == 1 && tp_load_acq(&is_raised) == 0)
+    (void)payload;
+    while (tp_load_acq(&is_raised) == 0)
         model_yield();
 }
+
+/* Waits until all but one of the submitters sleep: then each needs a wake-up. */
+static void await_sleepers(void)
+{
+    uint32_t n_waiting;
+    do {
+        model_yield();
+        n_waiting = 0;
+        for (size_t i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
+            n_waiting += tp_load_acq(&pool->room[i].n_waiting);
+    } while (n_waiting < n_submitters - 1);
+}
+
+static unsigned first_submitter;
+
+#if WITH_CLASSES
+enum { CLASSES = JOB_CLASSES };
+#else
+enum { CLASSES = 1 };
+#endif
 
 static void raiser(void *argument)
 {
     tuner_up(argument);
-    model_join(*(unsigned *)argument); /* the others are in, by this room alone */
+    for (unsigned i = 0; i < n_submitters; i++)
+        model_join(first_submitter + i); /* all are in, by this room alone */
     tp_store_rel(&is_raised, 1);
+}
+
+static void late_raiser(void *argument)
+{
+    await_sleepers();
+    raiser(argument);
 }
 
 /* -- scenarios ---------------------------------------------------------------------------------- */
@@ -113,16 +141,25 @@ static void tune_down(unsigned variant)
     fits = true;
 }
 
-static void tune_up_while_held(unsigned variant)
+static void tune_while_held(unsigned variant, void (*body)(void *))
 {
-    static unsigned last;
     open_pool(variant);
     on_run = hold;
     fits = true;
     tp_atomic_init(&is_raised, 0);
-    add_submitters(submitter);
-    last = n_submitters - 1;
-    model_thread(raiser, &last);
+    for (uintptr_t i = 0; i < n_submitters; i++)
+        model_thread(submitter, (void *)(1 + i * CLASSES)); /* tasks of one class, who wait together */
+    first_submitter = model_thread(body, NULL) - n_submitters;
+}
+
+static void tune_up_while_held(unsigned variant)
+{
+    tune_while_held(variant, raiser);
+}
+
+static void tune_up_while_they_sleep(unsigned variant)
+{
+    tune_while_held(variant, late_raiser);
 }
 
 static void grow(unsigned variant)
@@ -185,6 +222,7 @@ static const struct model_scenario scenarios[] = {
     {"tune: capacity 1 to 2, 1 worker, 2 submitters", tune_up_by_one, end, rest, .variant = 112, .preemptions = 1, .max_executions = 20000},
     {"tune: capacity 2 to 1, 1 worker, 2 submitters", tune_down, end, rest, .variant = 122, .preemptions = 1, .max_executions = 20000},
     {"tune: room for all by tuning alone", tune_up_while_held, end, rest, .variant = 113, .preemptions = 0, .max_executions = 20000},
+    {"tune: room for all who sleep by tuning alone", tune_up_while_they_sleep, end, rest, .variant = 113, .preemptions = 0, .max_executions = 20000},
     {"tune: 1 worker and one more, 1 submitter", grow, end, rest, .variant = 111, .preemptions = 2, .max_executions = 20000},
     {"tune: 1 worker and one more, 2 tasks that meet", grow_to_meet, end, rest, .variant = 121, .preemptions = 1},
     {"tune: 2 workers and one less, 1 submitter", shrink, end, rest, .variant = 211, .preemptions = 1, .max_executions = 20000},
@@ -196,8 +234,8 @@ static const struct model_scenario scenarios[] = {
     {"tune: 1 worker and one more, close", grow_and_close, closed_end, .variant = 111, .preemptions = 1, .max_executions = 20000},
     {"tune: 2 workers and one less, close", shrink_and_close, closed_end, .variant = 211, .preemptions = 1, .max_executions = 20000},
 
-    {"tune: nobody is told of room", tune_up_while_held, end, rest, .variant = 1000 * WAKES_NOBODY + 113, .preemptions = 1, .must_fail = true},
-    {"tune: one is told of room for two", tune_up_while_held, end, rest, .variant = 1000 * WAKES_ONE + 113, .preemptions = 1, .must_fail = true},
+    {"tune: nobody is told of room", tune_up_while_they_sleep, end, rest, .variant = 1000 * WAKES_NOBODY + 113, .preemptions = 1, .must_fail = true},
+    {"tune: one is told of room for two", tune_up_while_they_sleep, end, rest, .variant = 1000 * WAKES_ONE + 113, .preemptions = 1, .must_fail = true},
     {"tune: the control lock without acquire", grow_and_shrink, end, rest, .variant = 110, .preemptions = 1, .must_fail = true,
         .without = {"tp_spin_lock", MODEL_ACQUIRE}},
 };

@@ -60,10 +60,9 @@ static void job_monitor(struct job_pool *pool, uint64_t now_ns, uint32_t minute)
     uint32_t most = pool->settings.workers;
 #endif
 #if WITH_AUTO && WITH_HOURS
-    /* Hours that end before they begin go over midnight. */
-    bool is_after = minute >= VALUE_HOURS_FROM, is_before = minute < VALUE_HOURS_TO;
-    bool is_day = VALUE_HOURS_FROM < VALUE_HOURS_TO ? is_after && is_before : is_after || is_before;
-    most = is_day ? most : pool->settings.workers_min;
+    /* Counted from where the hours begin, so they may go over midnight. */
+    if ((minute + (1440 - VALUE_HOURS_FROM)) % 1440 >= (1440 + VALUE_HOURS_TO - VALUE_HOURS_FROM) % 1440)
+        most = pool->settings.workers_min;
 #endif
 #if WITH_AUTO
     (void)minute;

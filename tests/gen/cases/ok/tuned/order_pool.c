@@ -1444,10 +1444,9 @@ static void order_monitor(struct order_pool *pool, uint64_t now_ns, uint32_t min
     order_pool_counts(pool, &counts);
     uint32_t parked = tp_idle_parked(&pool->idle);
     uint32_t most = pool->settings.workers;
-    /* Hours that end before they begin go over midnight. */
-    bool is_after = minute >= 480, is_before = minute < 1080;
-    bool is_day = 480 < 1080 ? is_after && is_before : is_after || is_before;
-    most = is_day ? most : pool->settings.workers_min;
+    /* Counted from where the hours begin, so they may go over midnight. */
+    if ((minute + (1440 - 480)) % 1440 >= (1440 + 1080 - 480) % 1440)
+        most = pool->settings.workers_min;
     (void)minute;
     pthread_mutex_lock(&pool->control);
     uint64_t backlog = counts.pending + counts.waiting;

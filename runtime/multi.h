@@ -135,7 +135,8 @@ void tp_multi_free(struct tp_multi *multi);
 
 /* tp_multi_abandon: abandon every member (close and free one that was built without it), and give the memory of
  * the multi-pool back, at once.
- * multi: no other thread may be inside a call on it, nor call it later: not even tasks that are still running.
+ * multi: no other thread may be inside a call on it, nor call it later: not even tasks that are still running. NULL
+ *        does nothing.
  * [thread: any] [suspends: no] [blocks: if a member cannot be abandoned] [allocates: no] */
 void tp_multi_abandon(struct tp_multi *multi);
 

@@ -192,6 +192,8 @@ void tp_multi_free(struct tp_multi *multi)
 
 void tp_multi_abandon(struct tp_multi *multi)
 {
+    if (!multi)
+        return;
     for (uint32_t i = 0; i < multi->n_members; i++) {
         const struct tp_multi_pool *member = &multi->members[i];
         if (member->ops->abandon)

@@ -151,7 +151,7 @@ int job_pool_cancel(struct job_pool *pool, uint64_t deadline_ns);
 int job_pool_reopen(struct job_pool *pool);
 
 /* job_pool_abandon: leave all pools to end by themselves; nobody waits for their tasks, which must
- * not use this face any more.
+ * not use this face any more. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void job_pool_abandon(struct job_pool *pool);
 

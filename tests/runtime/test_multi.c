@@ -35,6 +35,7 @@ static void test_open_refuses(void **state)
     assert_int_equal(tp_multi_open(&out, members, 2, TP_BALANCE_ROUND_ROBIN), TP_EINVAL);
     assert_ptr_equal(out, &fakes);
     tp_multi_free(NULL);
+    tp_multi_abandon(NULL);
 }
 
 /* -- round robin -------------------------------------------------------------------------------- */

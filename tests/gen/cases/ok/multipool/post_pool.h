@@ -95,7 +95,7 @@ int post_pool_cancel(struct post_pool *pool, uint64_t deadline_ns);
 int post_pool_reopen(struct post_pool *pool);
 
 /* post_pool_abandon: leave all pools to end by themselves; nobody waits for their tasks, which must
- * not use this face any more.
+ * not use this face any more. NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void post_pool_abandon(struct post_pool *pool);
 

@@ -1,0 +1,295 @@
+/* Acquiring and releasing: by a cache of the calling thread, which the depot fills and empties by halves.
+ * Invariant: only its own thread touches a cache's stacks; others read how many there are, to count. The caches are
+ * those of Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), with one magazine of a fixed size. */
+#include "stack_parts.h"
+
+#include "../runtime/base/status.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROOM = 64 }; /* of a cache, in the small classes */
+
+struct cache {
+    tp_atomic(uint32_t) n[TP_STACK_CLASSES]; /* written by its thread, which reads it again; others count */
+    tp_atomic(uint64_t) n_acquired, n_released;
+    struct cache *next, *prev;
+    struct tp_stack *stacks[TP_STACK_CLASSES][ROOM]; /* the last released at the end */
+};
+
+static _Thread_local struct cache *mine;
+static _Thread_local bool has_ended; /* no other cache for this thread */
+
+static struct tp_spin caches_lock;                    /* zeroed memory is a free lock */
+static struct cache *caches;                          /* all; guarded by the lock, like their links */
+static uint64_t n_acquired_before, n_released_before; /* by caches that are gone, and without one */
+
+/* -- the cache of a thread ---------------------------------------------------------------------------- */
+
+/* Up to 64 KiB a whole cache, then 4 MiB, but at least two stacks. */
+static uint32_t room_of(unsigned class_index)
+{
+    uint32_t room = class_index <= 4 ? ROOM : (uint32_t)ROOM >> (class_index - 4);
+    return room < 2 ? 2 : room;
+}
+
+static unsigned class_of(size_t bytes)
+{
+    return bytes <= TP_STACK_LEAST_BYTES ? 0 : 64 - 12 - (unsigned)__builtin_clzll(bytes - 1);
+}
+
+static void on_thread_exit(void *cache)
+{
+    (void)cache;
+    tp_stack_thread_end();
+}
+
+/* What the C library offers for the destructors of C++'s thread-locals; another one may not. */
+extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static struct cache *make_cache(void)
+{
+    struct cache *cache = has_ended ? NULL : calloc(1, sizeof *cache);
+    if (!cache)
+        return NULL;
+    tp_spin_lock(&caches_lock);
+    cache->next = caches;
+    if (caches)
+        caches->prev = cache;
+    caches = cache;
+    tp_spin_unlock(&caches_lock);
+    mine = cache;
+    if (__cxa_thread_atexit_impl)
+        __cxa_thread_atexit_impl(on_thread_exit, cache, &__dso_handle);
+    return cache;
+}
+
+static void free_cache(struct cache *cache)
+{
+    tp_spin_lock(&caches_lock);
+    *(cache->prev ? &cache->prev->next : &caches) = cache->next;
+    if (cache->next)
+        cache->next->prev = cache->prev;
+    /* Relaxed: the caller's own. */
+    n_acquired_before += tp_load_rlx(&cache->n_acquired);
+    n_released_before += tp_load_rlx(&cache->n_released);
+    tp_spin_unlock(&caches_lock);
+    free(cache);
+}
+
+/* One more, in a counter that only the caller writes. */
+static void count(tp_atomic(uint64_t) *counter)
+{
+    tp_store_rlx(counter, tp_load_rlx(counter) + 1); /* relaxed: a number for those who count */
+}
+
+void tp_stack_flush(void)
+{
+    struct cache *cache = mine;
+    for (unsigned i = 0; cache && i < TP_STACK_CLASSES; i++) {
+        uint32_t n = tp_load_rlx(&cache->n[i]); /* relaxed: the caller's own */
+        if (n > 0)
+            tp__depot_put(i, cache->stacks[i], n);
+        tp_store_rlx(&cache->n[i], 0); /* relaxed: see above */
+    }
+}
+
+void tp_stack_thread_end(void)
+{
+    struct cache *cache = mine;
+    tp_stack_flush();
+    mine = NULL;
+    has_ended = true;
+    if (cache)
+        free_cache(cache);
+    tp__stack_unwatch();
+}
+
+/* -- acquiring and releasing -------------------------------------------------------------------------- */
+
+/* The cache has none. Half of a cache from the depot, or one that is new. */
+static __attribute__((noinline)) struct tp_stack *fetch(struct cache *cache, unsigned class_index)
+{
+    struct tp_stack *alone = NULL;
+    if (!cache)
+        cache = make_cache();
+    if (!cache)
+        return tp__depot_take(class_index, &alone, 1) == 1 ? alone : NULL;
+    struct tp_stack *stacks[ROOM];
+    unsigned n = tp__depot_take(class_index, stacks, room_of(class_index) / 2);
+    if (n == 0)
+        return NULL;
+    for (unsigned i = 1; i < n; i++) /* the last released came first */
+        cache->stacks[class_index][n - 1 - i] = stacks[i];
+    tp_store_rlx(&cache->n[class_index], n - 1); /* relaxed: a number for those who count */
+    return stacks[0];
+}
+
+static void count_without_cache(uint64_t *counter)
+{
+    tp_spin_lock(&caches_lock);
+    ++*counter;
+    tp_spin_unlock(&caches_lock);
+}
+
+int tp_stack_acquire(size_t bytes, struct tp_stack **out)
+{
+    unsigned class_index = class_of(bytes);
+    if (class_index >= TP_STACK_CLASSES)
+        return TP_EINVAL;
+    struct cache *cache = mine;
+    struct tp_stack *stack;
+    uint32_t n = cache ? tp_load_rlx(&cache->n[class_index]) : 0; /* relaxed: the caller's own */
+    if (n > 0) {
+        stack = cache->stacks[class_index][n - 1];
+        tp_store_rlx(&cache->n[class_index], n - 1); /* relaxed: a number for those who count */
+    } else {
+        stack = fetch(cache, class_index);
+        if (!stack)
+            return TP_ENOMEM;
+        cache = mine;
+    }
+    stack->check = tp__stack_check(stack, TP_STACK_LIVE);
+    tp__stack_unpoison(tp__stack_bottom(stack), stack->top);
+    if (cache)
+        count(&cache->n_acquired);
+    else
+        count_without_cache(&n_acquired_before);
+    *out = stack;
+    return 0;
+}
+
+/* The stack is not what the caller may release. */
+static _Noreturn __attribute__((noinline)) void refuse(const struct tp_stack *stack)
+{
+    if (stack->check == tp__stack_check(stack, TP_STACK_IDLE))
+        tp__stack_report(stack, "a stack was released twice");
+    if (stack->check != tp__stack_check(stack, TP_STACK_LIVE))
+        tp__stack_report(NULL, "the header of a stack was overwritten, perhaps by an overflow of its neighbour");
+    tp__stack_report(stack, "stack overflow");
+}
+
+/* Full, or not there: the half that was released first goes to the depot. */
+static __attribute__((noinline)) struct cache *make_room(struct cache *cache, unsigned class_index)
+{
+    if (!cache)
+        return make_cache();
+    uint32_t room = room_of(class_index), half = room / 2;
+    tp__depot_put(class_index, cache->stacks[class_index], half);
+    memmove(cache->stacks[class_index], cache->stacks[class_index] + half, (room - half) * sizeof(struct tp_stack *));
+    tp_store_rlx(&cache->n[class_index], room - half); /* relaxed: a number for those who count */
+    return cache;
+}
+
+void tp_stack_release(struct tp_stack *stack)
+{
+    if (stack->check != tp__stack_check(stack, TP_STACK_LIVE) || (stack->canary != 0 && !tp_stack_is_whole(stack)))
+        refuse(stack);
+    unsigned class_index = stack->class_index;
+    stack->check = tp__stack_check(stack, TP_STACK_IDLE);
+    tp__stack_poison(tp__stack_bottom(stack), stack->top);
+    struct cache *cache = mine;
+    if (!cache || tp_load_rlx(&cache->n[class_index]) == room_of(class_index)) /* relaxed: the caller's own */
+        cache = make_room(cache, class_index);
+    if (cache) {
+        uint32_t n = tp_load_rlx(&cache->n[class_index]); /* relaxed: the caller's own */
+        cache->stacks[class_index][n] = stack;
+        tp_store_rlx(&cache->n[class_index], n + 1); /* relaxed: a number for those who count */
+        count(&cache->n_released);
+    } else {
+        tp__depot_put(class_index, &stack, 1);
+        count_without_cache(&n_released_before);
+    }
+}
+
+int tp_stack_reserve(size_t bytes, size_t n)
+{
+    unsigned class_index = class_of(bytes);
+    if (class_index >= TP_STACK_CLASSES)
+        return TP_EINVAL;
+    return tp__depot_reserve(class_index, n) ? 0 : TP_ENOMEM;
+}
+
+/* -- counting, and settings --------------------------------------------------------------------------- */
+
+void tp_stack_stats(struct tp_stack_stats *out)
+{
+    /* Relaxed, here and below: exact when nothing happens meanwhile. */
+    *out = (struct tp_stack_stats){
+        .n_unguarded = tp_load_rlx(&tp__stack_tally.n_unguarded),
+        .n_given_back = tp_load_rlx(&tp__stack_tally.n_given_back),
+        .n_unmapped = tp_load_rlx(&tp__stack_tally.n_unmapped),
+        .n_refused = tp_load_rlx(&tp__stack_tally.n_refused),
+        .n_mappings = tp_load_rlx(&tp__stack_tally.n_mappings),
+        /* relaxed */
+        .mapped_bytes = tp_load_rlx(&tp__stack_tally.mapped_bytes),
+    };
+    tp__depot_stats(out);
+    tp_spin_lock(&caches_lock);
+    out->n_acquired = n_acquired_before;
+    out->n_released = n_released_before;
+    for (struct cache *cache = caches; cache; cache = cache->next) {
+        out->n_caches++;
+        /* Relaxed: see above. */
+        out->n_acquired += tp_load_rlx(&cache->n_acquired);
+        out->n_released += tp_load_rlx(&cache->n_released);
+        for (unsigned i = 0; i < TP_STACK_CLASSES; i++)
+            out->classes[i].n_cached += tp_load_rlx(&cache->n[i]); /* relaxed: see above */
+    }
+    tp_spin_unlock(&caches_lock);
+    for (unsigned i = 0; i < TP_STACK_CLASSES; i++)
+        out->classes[i].n_live -= out->classes[i].n_cached;
+}
+
+static const uint64_t NOT_READ = UINT64_MAX;
+
+/* Written by tp_stack_tune, read when a stack is made; they have nothing to do with each other. */
+static struct {
+    tp_atomic(uint32_t) guard;
+    tp_atomic(size_t) guard_bytes, keep_bytes;
+    tp_atomic(uint64_t) mappings_max, period_ns;
+} chosen = {TP_STACK_GUARD_MADVISE, 4096, (size_t)32 << 20, UINT64_MAX, UINT64_C(1000000000)};
+
+/* A quarter of what the system allows a process. */
+static uint64_t default_mappings(void)
+{
+    char text[32] = "";
+    int file = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
+    ssize_t n = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    if (file >= 0)
+        close(file);
+    return (n > 0 ? strtoull(text, NULL, 10) : 65530) / 4;
+}
+
+void tp_stack_settings(struct tp_stack_settings *out)
+{
+    /* Relaxed: single numbers. */
+    uint64_t mappings_max = tp_load_rlx(&chosen.mappings_max);
+    if (mappings_max == NOT_READ) {
+        mappings_max = default_mappings();
+        tp_store_rlx(&chosen.mappings_max, mappings_max);
+    }
+    *out = (struct tp_stack_settings){
+        .guard = (enum tp_stack_guard)tp_load_rlx(&chosen.guard), /* relaxed: see above */
+        .guard_bytes = tp_load_rlx(&chosen.guard_bytes),
+        .mappings_max = mappings_max,
+        .keep_bytes = tp_load_rlx(&chosen.keep_bytes), /* relaxed: see above */
+        .period_ns = tp_load_rlx(&chosen.period_ns),
+    };
+}
+
+int tp_stack_tune(const struct tp_stack_settings *settings)
+{
+    if (settings->guard > TP_STACK_GUARD_MADVISE || settings->guard_bytes > TP_STACK_MOST_BYTES)
+        return TP_EINVAL;
+    /* Relaxed: single numbers. */
+    tp_store_rlx(&chosen.guard, settings->guard);
+    tp_store_rlx(&chosen.guard_bytes, settings->guard_bytes);
+    tp_store_rlx(&chosen.mappings_max, settings->mappings_max);
+    tp_store_rlx(&chosen.keep_bytes, settings->keep_bytes);
+    tp_store_rlx(&chosen.period_ns, settings->period_ns);
+    return 0;
+}

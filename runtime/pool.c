@@ -17,6 +17,6 @@ int tp_pool_settings_fit(const struct tp_pool_settings *asked, const struct tp_p
                 number_fits(asked->expire_ns, is->expire_ns) && number_fits(asked->policy, is->policy) &&
                 number_fits(asked->stealing, is->stealing) && number_fits(asked->overload, is->overload);
     for (unsigned i = 0; fits && i < TP_CLASSES_MAX; i++)
-        fits = number_fits(asked->weights[i], is->weights[i]);
+        fits = number_fits(asked->weights[i], is->weights[i]) && asked->weights[i] <= TP_WEIGHT_MAX;
     return fits ? 0 : TP_EINVAL;
 }

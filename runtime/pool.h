@@ -48,6 +48,9 @@ enum tp_overload {
 /* Most classes (levels of a priority pool, classes of a fair one) that a pool can have. */
 #define TP_CLASSES_MAX 16
 
+/* Most that a class can weigh. With far more, the time of a short task over the weight would come to nothing. */
+#define TP_WEIGHT_MAX 1000
+
 /* What can be chosen when a pool is opened. 0 in a field means: as configured. A generated pool
  * refuses, with TP_EINVAL, a choice its code was not generated for. */
 struct tp_pool_settings {
@@ -63,12 +66,12 @@ struct tp_pool_settings {
     enum tp_policy policy;
     enum tp_stealing stealing;
     enum tp_overload overload;
-    uint32_t weights[TP_CLASSES_MAX];                                     /* of the classes, in their order */
+    uint32_t weights[TP_CLASSES_MAX];                                     /* of the classes, in their order; at most TP_WEIGHT_MAX */
     void (*on_panic)(const struct tp_panic_report *panic, void *context); /* told of panics and of tasks over their limit; NULL: tp_panic_log */
     void *context;                                                        /* handed to on_panic */
 };
 
-/* tp_pool_settings_fit: is everything that was asked for so?
+/* tp_pool_settings_fit: is everything that was asked for so, and may it be so?
  * asked: 0 in a field asks for nothing. is: the settings in force.
  * Returns 0 or TP_EINVAL.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

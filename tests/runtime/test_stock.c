@@ -157,11 +157,11 @@ static void test_no_settings(void **state)
 static void test_weights(void **state)
 {
     (void)state;
-    struct tp_pool_settings asked = {.policy = TP_POLICY_FAIR, .weights = {[1] = 9, [TP_STOCK_CLASSES_FAIR - 1] = 3}}, is;
+    struct tp_pool_settings asked = {.policy = TP_POLICY_FAIR, .weights = {[1] = TP_WEIGHT_MAX, [TP_STOCK_CLASSES_FAIR - 1] = 3}}, is;
     struct tp_pool *pool = open_as(&asked);
     tp_pool_get_settings(pool, &is);
     for (int c = 0; c < TP_STOCK_CLASSES_FAIR; c++)
-        assert_int_equal(is.weights[c], c == 1 ? 9 : (c == TP_STOCK_CLASSES_FAIR - 1 ? 3 : 1));
+        assert_int_equal(is.weights[c], c == 1 ? TP_WEIGHT_MAX : (c == TP_STOCK_CLASSES_FAIR - 1 ? 3 : 1));
     assert_int_equal(is.weights[TP_STOCK_CLASSES_FAIR], 0);
     tp_pool_free(pool);
     asked = (struct tp_pool_settings){.policy = TP_POLICY_ADAPTIVE, .weights = {[TP_CLASS_LOW] = 5}};
@@ -185,6 +185,8 @@ static void test_refused(void **state)
         refuse((struct tp_pool_settings){.policy = (enum tp_policy)policy, .weights = {1}});
     refuse((struct tp_pool_settings){.policy = TP_POLICY_FAIR, .weights = {[TP_STOCK_CLASSES_FAIR] = 1}});
     refuse((struct tp_pool_settings){.policy = TP_POLICY_ADAPTIVE, .weights = {[TP_CLASS_LOW + 1] = 1}});
+    refuse((struct tp_pool_settings){.policy = TP_POLICY_FAIR, .weights = {TP_WEIGHT_MAX + 1}});
+    refuse((struct tp_pool_settings){.policy = TP_POLICY_ADAPTIVE, .weights = {[TP_CLASS_LOW] = UINT32_MAX}});
 }
 
 /* -- threads -------------------------------------------------------------------------------------- */

@@ -1,0 +1,319 @@
+/* Coroutines: the states, and what is per coroutine besides registers: errno, exceptions in flight, the floating-point
+ * environment if wanted. The proof tags [CORO-1] to [CORO-3] are in docs/coroutines.md.
+ * Invariant: all of it is exchanged by tp_co_resume, before and after its switch, since that returns on the thread that called
+ * it [CORO-1]. tp_co_yield may return on another, so after its switch it touches nothing that belongs to a thread [CORO-2]. */
+#include "coro.h"
+
+#include "../runtime/base/align.h"
+#include "../runtime/base/assert.h"
+#include "../runtime/base/atomic.h"
+#include "sanitize.h"
+#include "stack.h"
+#include "switch.h"
+
+#include <errno.h>
+
+enum { LEAST_BYTES = 2048 };
+
+/* What the C++ ABI keeps per thread: caught exceptions, and the number of those thrown and not caught yet. */
+struct exceptions {
+    void *caught;
+    unsigned n_uncaught;
+};
+
+struct tp_co {
+    void *at;                  /* where it goes on */
+    void *resumer_at;          /* where who resumed it goes on */
+    struct tp_co *resumer;     /* NULL: not a coroutine */
+    tp_atomic(unsigned) state; /* enum tp_co_state. Written by who resumes, one at a time; SUSPENDED and DONE publish all else */
+    int error;                 /* errno, while it is not running */
+    bool has_ended;
+    bool has_float;
+    bool owns_stack;
+    struct exceptions exceptions; /* while it is not running */
+    void *(*entry)(void *argument);
+    void *argument;
+    struct tp_stack *stack;
+    const char *name;
+    const void *mark; /* tells the namer that this is a coroutine */
+    struct tp__float floats;
+    struct tp__check check;
+};
+
+/* In the initial block of thread-locals, so that an access is one instruction rather than a call. */
+#if defined(__GNUC__) && !defined(__clang_analyzer__)
+#define INITIAL __attribute__((tls_model("initial-exec")))
+#else
+#define INITIAL
+#endif
+
+/* Never merged with its callers: a compiler that saw through two calls would look up thread-locals once for both [CORO-2]. */
+#if defined(__clang__)
+#define APART __attribute__((noinline))
+#else
+#define APART __attribute__((noipa))
+#endif
+
+static _Thread_local struct thread {
+    struct tp_co *current;
+    int *error;                    /* the thread's errno; NULL: not looked up yet */
+    struct exceptions *exceptions; /* NULL: there is no C++ */
+} thread INITIAL;
+
+/* The C++ runtime's, if the program has one; this library does not need it. */
+extern void *__cxa_get_globals(void) __attribute__((weak));
+
+static const char namer_mark;
+static tp_atomic(bool) has_namer; /* set by the first who makes a coroutine */
+
+static APART void look_up(struct thread *own)
+{
+    own->exceptions = __cxa_get_globals ? __cxa_get_globals() : NULL;
+    own->error = &errno;
+}
+
+/* -- the switch ------------------------------------------------------------------------------------ */
+
+/* The first and last function on each stack. */
+static void begin(void *value, void *argument)
+{
+    struct tp_co *co = argument;
+    (void)value;
+    tp__check_entered(&co->check);
+    value = co->entry(co->argument);
+    co->has_ended = true;
+    tp__check_leave(&co->check);
+    tp__switch(&co->at, co->resumer_at, value);
+}
+
+/* Runs the coroutine until it is back. */
+static inline void *run(struct tp_co *co, void *in)
+{
+    void *mine = tp__check_enter(&co->check);
+    void *out = tp__switch(&co->resumer_at, co->at, in);
+    tp__check_left(&co->check, mine);
+    return out;
+}
+
+static APART void *run_with_float(struct tp_co *co, void *in)
+{
+    struct tp__float own;
+    tp__float_save(&own);
+    tp__float_load(&co->floats);
+    void *out = run(co, in);
+    tp__float_save(&co->floats);
+    tp__float_load(&own);
+    return out;
+}
+
+/* The caller may resume: the coroutine is running from now on. Returns 0, or why not. */
+static inline int claim(struct tp_co *co)
+{
+    /* Acquire: pairs with the release in tp_co_resume; what the coroutine kept is visible. */
+    unsigned state = tp_load_acq(&co->state);
+    if (state > TP_CO_SUSPENDED)
+        return state == TP_CO_DONE ? TP_EDONE : TP_EBUSY;
+#if TP_DEBUG
+    /* Sequentially consistent, as there is no weaker one; losing means that another thread resumes it now [CORO-3]. */
+    return tp_cas_sc(&co->state, &state, TP_CO_RUNNING) ? 0 : TP_EBUSY;
+#else
+    tp_store_rlx(&co->state, TP_CO_RUNNING); /* relaxed: for who asks; one thread resumes at a time [CORO-3] */
+    return 0;
+#endif
+}
+
+APART int tp_co_resume(struct tp_co *co, void *in, void **out)
+{
+    if (!co)
+        return TP_EINVAL;
+    int status = claim(co);
+    if (status != 0)
+        return status;
+
+    struct thread *own = &thread; /* [CORO-1] */
+    if (!own->error)
+        look_up(own);
+    struct tp_co *self = own->current;
+    struct exceptions own_exceptions = {NULL, 0}, *exceptions = own->exceptions;
+    int own_error = *own->error;
+    if (self)
+        tp_store_rlx(&self->state, TP_CO_NORMAL); /* relaxed: for who asks; it is not resumable before as after */
+    if (exceptions) {
+        own_exceptions = *exceptions;
+        *exceptions = co->exceptions;
+    }
+    *own->error = co->error;
+    co->resumer = self;
+    own->current = co;
+
+    void *value = co->has_float ? run_with_float(co, in) : run(co, in);
+
+    own->current = self;
+    co->error = *own->error;
+    *own->error = own_error;
+    if (exceptions) {
+        co->exceptions = *exceptions;
+        *exceptions = own_exceptions;
+    }
+    if (self)
+        tp_store_rlx(&self->state, TP_CO_RUNNING); /* relaxed: as above */
+    if (co->has_ended)
+        tp__check_end(&co->check);
+    /* Release: pairs with the acquire in claim, tp_co_state and is_idle; nobody is on its stack any more. */
+    tp_store_rel(&co->state, co->has_ended ? TP_CO_DONE : TP_CO_SUSPENDED);
+    if (out)
+        *out = value;
+    return 0;
+}
+
+APART int tp_co_yield(void *out, void **in)
+{
+    struct tp_co *co = thread.current;
+    if (!co)
+        return TP_EOUTSIDE;
+    tp__check_leave(&co->check);
+    void *value = tp__switch(&co->at, co->resumer_at, out);
+    tp__check_entered(&co->check);
+    if (in)
+        *in = value;
+    return 0;
+}
+
+/* -- making and ending ----------------------------------------------------------------------------- */
+
+static void start(struct tp_co *co, void *(*entry)(void *argument), void *argument)
+{
+    tp__check_begin(&co->check);
+    co->entry = entry;
+    co->argument = argument;
+    co->at = tp__switch_make(co->check.low, co->check.low + co->check.bytes, begin, co);
+    co->has_ended = false;
+    co->error = 0;
+    co->exceptions = (struct exceptions){NULL, 0};
+    if (co->has_float)
+        tp__float_save(&co->floats);
+}
+
+/* The control block, at the high end of the stack. */
+static struct tp_co *block_of(const struct tp_stack *stack)
+{
+    size_t bytes = (sizeof(struct tp_co) + 63) & ~(size_t)63;
+    return (struct tp_co *)(void *)(stack->top - bytes);
+}
+
+/* Whose stack is it? For a report: called in a signal handler. */
+static const char *name_of(const struct tp_stack *stack)
+{
+    const struct tp_co *co = block_of(stack);
+    return co->mark == &namer_mark ? co->name : NULL;
+}
+
+int tp_co_new_on(struct tp_co **out, struct tp_stack *stack, void *(*entry)(void *argument), void *argument,
+    const struct tp_co_options *options)
+{
+    if (!entry || !stack)
+        return TP_EINVAL;
+    struct tp_co *co = block_of(stack);
+    if ((char *)co < stack->low || (char *)co - stack->low < LEAST_BYTES)
+        return TP_EINVAL;
+    *co = (struct tp_co){
+        .stack = stack,
+        .name = options ? options->name : NULL,
+        .has_float = options && options->fp_environment,
+        .mark = &namer_mark,
+    };
+    tp__check_init(&co->check, stack->low, (char *)co);
+    tp_atomic_init(&co->state, TP_CO_READY);
+    start(co, entry, argument);
+    *out = co;
+    return 0;
+}
+
+int tp_co_new(struct tp_co **out, void *(*entry)(void *argument), void *argument, const struct tp_co_options *options)
+{
+    struct tp_stack *stack;
+    struct tp_co *co;
+    size_t bytes = options && options->stack_bytes != 0 ? options->stack_bytes : TP_CO_STACK_BYTES;
+    if (!entry)
+        return TP_EINVAL;
+    if (!tp_load_rlx(&has_namer)) { /* relaxed: a hint; to set it twice does no harm */
+        tp_stack_set_namer(name_of);
+        tp_store_rlx(&has_namer, true); /* relaxed: as above */
+    }
+    int status = tp_stack_acquire(bytes, &stack);
+    if (status != 0)
+        return status;
+    status = tp_co_new_on(&co, stack, entry, argument, options);
+    if (status != 0) {
+        tp_stack_release(stack);
+        return status;
+    }
+    co->owns_stack = true;
+    *out = co;
+    return 0;
+}
+
+int tp_co_reset(struct tp_co *co, void *(*entry)(void *argument), void *argument)
+{
+    if (!co || !entry)
+        return TP_EINVAL;
+    enum tp_co_state state = tp_co_state(co);
+    if (state != TP_CO_DONE && state != TP_CO_READY)
+        return TP_EBUSY;
+    start(co, entry, argument);
+    /* Relaxed: whoever makes it known to another thread orders it, as with a new one. */
+    tp_store_rlx(&co->state, TP_CO_READY);
+    return 0;
+}
+
+int tp_co_free(struct tp_co *co)
+{
+    if (!co)
+        return 0;
+    enum tp_co_state state = tp_co_state(co);
+    if (state == TP_CO_RUNNING || state == TP_CO_NORMAL)
+        return TP_EBUSY;
+    struct tp_stack *stack = co->stack;
+    bool owns_stack = co->owns_stack;
+    tp__check_free(&co->check);
+    co->mark = NULL;
+    if (owns_stack)
+        tp_stack_release(stack);
+    return 0;
+}
+
+/* -- asking ---------------------------------------------------------------------------------------- */
+
+enum tp_co_state tp_co_state(const struct tp_co *co)
+{
+    /* Acquire: pairs with the release in tp_co_resume. */
+    return (enum tp_co_state)tp_load_acq(&((struct tp_co *)co)->state);
+}
+
+APART struct tp_co *tp_co_self(void)
+{
+    __asm__ volatile(""
+                     :
+                     :
+                     : "memory"); /* not a constant, whatever the compiler sees */
+    return thread.current;
+}
+
+APART int *tp_co_errno(void)
+{
+    __asm__ volatile(""
+                     :
+                     :
+                     : "memory"); /* as above */
+    return &errno;
+}
+
+const char *tp_co_name(const struct tp_co *co)
+{
+    return co->name;
+}
+
+struct tp_stack *tp_co_stack(const struct tp_co *co)
+{
+    return co->stack;
+}

@@ -1,0 +1,93 @@
+/* The switch between two stacks, and nothing else: no states, no checks, no sanitizers (coro.c has those).
+ * Invariant: a suspended flow of control is one pointer to what was saved on its own stack. What is saved are the registers
+ * that a called function must preserve, and where to go on.
+ *
+ * Three implementations, of which exactly one is compiled: assembly for x86-64 and for aarch64, and POSIX ucontext for
+ * other machines and for who builds with TP_SWITCH_UCONTEXT=1. docs/coroutines.md says how the assembly stays visible to
+ * unwinders. */
+#ifndef TP_SWITCH_H
+#define TP_SWITCH_H
+
+#if defined(__x86_64__) && !defined(__ILP32__) && !TP_SWITCH_UCONTEXT
+#define TP__SWITCH_X86_64 1
+#elif defined(__aarch64__) && !defined(__ILP32__) && !TP_SWITCH_UCONTEXT
+#define TP__SWITCH_AARCH64 1
+#else
+#define TP__SWITCH_PORTABLE 1
+#endif
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define TP__HIDDEN __attribute__((visibility("hidden")))
+#else
+#define TP__HIDDEN
+#endif
+
+/* tp__switch: leave the current stack, go on where another was left.
+ * from:  where the flow that leaves is kept: whoever wants it back gives *from as `to`, once.
+ * to:    from tp__switch_make, or kept by an earlier call.
+ * value: what that earlier call returns, or what `begin` is called with.
+ * Returns, when somebody switches back, the value given there. May return on another thread.
+ * [thread: any] [suspends: yes] [blocks: no] [allocates: no] */
+TP__HIDDEN void *tp__switch(void **from, void *to, void *value);
+
+/* tp__switch_make: prepare a stack, so that a switch to it calls `begin`, which must not return.
+ * low, top: the stack's memory, top aligned to 16; at least 1 KiB, with ucontext 2 KiB. What was kept on it is void.
+ * Returns what to give to tp__switch as `to`.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+TP__HIDDEN void *tp__switch_make(void *low, void *top, void (*begin)(void *value, void *argument), void *argument);
+
+/* The floating-point environment: rounding, exception masks and flags, of which the switch itself saves nothing, as these
+ * are seldom changed and slow to load. */
+struct tp__float {
+    uint64_t control; /* MXCSR; FPCR */
+    uint64_t status;  /* x87 control word; FPSR */
+};
+
+static inline void tp__float_save(struct tp__float *to)
+{
+#if defined(__x86_64__)
+    uint32_t mxcsr;
+    uint16_t x87;
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1"
+                     : "=m"(mxcsr), "=m"(x87));
+    to->control = mxcsr;
+    to->status = x87;
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr"
+                     : "=r"(to->control), "=r"(to->status));
+#else
+    (void)to; /* ucontext saves it */
+#endif
+}
+
+/* The way back. */
+static inline void tp__float_load(const struct tp__float *from)
+{
+#if defined(__x86_64__)
+    uint32_t mxcsr = (uint32_t)from->control;
+    uint16_t x87 = (uint16_t)from->status;
+    __asm__ volatile("ldmxcsr %0\n\tfldcw %1"
+                     :
+                     : "m"(mxcsr), "m"(x87));
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0\n\tmsr fpsr, %1"
+                     :
+                     : "r"(from->control), "r"(from->status));
+#else
+    (void)from;
+#endif
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+#endif

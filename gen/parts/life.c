@@ -260,7 +260,7 @@ int job_join_all(struct job_pool *pool, uint64_t deadline_ns)
  * [LIFE-2], and nobody changes the number of workers any more. */
 static void job_pass_locks(struct job_pool *pool)
 {
-#if WITH_TUNE
+#if WITH_TUNE || WITH_EXPIRE
     pthread_mutex_lock(&pool->control);
     pthread_mutex_unlock(&pool->control);
 #endif
@@ -295,6 +295,19 @@ static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *genera
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
 
+/* Waits for the first closer to pass the locks: until then a crew without threads is not at its end, since
+ * a submitter may be about to start one. This closer is counted, so nobody reopens meanwhile [LIFE-5].
+ * Returns 0 or TP_ETIMEDOUT. */
+static int job_await_drain(struct job_pool *pool, uint64_t deadline_ns)
+{
+    while (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_CLOSING) {
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        sched_yield();
+    }
+    return 0;
+}
+
 static int job_close(struct job_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -303,7 +316,9 @@ static int job_close(struct job_pool *pool, bool cancel, uint64_t deadline_ns)
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see job_pool_reopen */
     int status = 0;
     if (job_begin_close(pool, cancel, &generation)) {
-        status = tp_crew_wait(&pool->crew, deadline_ns);
+        status = job_await_drain(pool, deadline_ns);
+        if (status == 0)
+            status = tp_crew_wait(&pool->crew, deadline_ns);
         if (status == 0) {
 #if WITH_KEEPER
             tp_keeper_stop(&pool->keeper);

@@ -206,7 +206,7 @@ static uint32_t job_turn_about(struct job_board *board, struct job_turn *turn, u
 #endif
 
 /* Ends what the worker took last and takes the next task; in the mode TP_POLICY_FIFO it may be called
- * again at once, for more tasks with the same now_ns. Returns false if there is none. */
+ * again at once, for more tasks with the same now_ns, each with a zeroed turn. Returns false if there is none. */
 static bool job_board_pick(struct job_board *board, struct job_turn *turn, uint64_t now_ns, struct job_slot *task)
 {
     struct job_adapt *adapt = &board->adapt;

@@ -133,8 +133,12 @@ static inline int job_submit_inside(struct job_worker *self, struct job_load *lo
         }
 #if WITH_BOUNDED
         if (!job_room_pay(self->lane)) {
-            if (!job_room_find(pool, load))
+            if (!job_room_find(pool, load)) {
+                if (n_put > 0) /* first: a task that is run here may wait for these */
+                    tp_idle_notify(&pool->idle);
+                n_put = 0;
                 status = job_full(pool, load);
+            }
             continue;
         }
 #endif

@@ -30,10 +30,12 @@ static bool job_take(struct job_worker *self, struct job_slot *task, uint32_t mo
 #if WITH_RING
     /* Throughput first: some more, for the worker's own queue, from where others may steal. */
     uint64_t share = job_board_mode(&pool->board) == TP_POLICY_FIFO ? pool->board.n / job_n_workers(pool) : 0;
-    struct job_turn batch = {0};
-    while (found && share-- > 0 && most-- > 1 && job_queue_room(&self->queue) > 0 &&
-           job_board_pick(&pool->board, &batch, now_ns, job_queue_ahead(&self->queue, 0)))
+    while (found && share-- > 0 && most-- > 1 && job_queue_room(&self->queue) > 0) {
+        struct job_turn none = {0}; /* anew for each: a pick that ends no task cannot end the window, and so the mode */
+        if (!job_board_pick(&pool->board, &none, now_ns, job_queue_ahead(&self->queue, 0)))
+            break;
         job_queue_publish(&self->queue, 1);
+    }
 #else
     (void)most;
 #endif

@@ -86,7 +86,8 @@ static inline bool job_own(struct job_worker *self, struct job_slot *task)
 #if WITH_TUNE
 
 /* A worker that is surplus leaves when it has nothing of its own, and hands on what it was woken
- * for. Returns whether it leaves. */
+ * for. While the pool closes it stays to the end: who it would hand a late task of its own to may
+ * have left [LIFE-2]. Returns whether it leaves. */
 static bool job_leave(struct job_worker *self)
 {
 #endif
@@ -98,7 +99,8 @@ static bool job_leave(struct job_worker *self)
 #endif
 #if WITH_TUNE
     job_tell_quiet(self->pool); /* as before a sleep: its task may have been the last */
-    if (!tp_idle_leave(&self->pool->idle, &self->base))
+    /* After the fence in job_tell_quiet, which what its tasks put down comes before. */
+    if (!tp_life_is_open(tp_life_look(&self->pool->life)) || !tp_idle_leave(&self->pool->idle, &self->base))
         return false;
     if (job_is_work_visible(self->pool))
         tp_idle_notify(&self->pool->idle);

@@ -80,6 +80,18 @@ static void hold(uintptr_t payload)
         model_yield();
 }
 
+/* The first task, whose worker is surplus from now on or is not, submits more than a worker's queue holds: the
+ * last one goes to a lane, unless the pool closes. */
+static void shrink_and_spread(uintptr_t payload)
+{
+    if (payload == 1)
+        resize(1);
+    for (uintptr_t i = 2; payload == 1 && i < 5; i++) {
+        int status = give(i);
+        model_check(status == 0 || status == TP_ECLOSED);
+    }
+}
+
 /* Waits until all but one of the submitters sleep: then each needs a wake-up. */
 static void await_sleepers(void)
 {
@@ -211,6 +223,14 @@ static void shrink_and_close(unsigned variant)
     model_thread(closer, NULL);
 }
 
+static void spread_and_close(unsigned variant)
+{
+    open_pool(variant);
+    on_run = shrink_and_spread;
+    model_thread(closer, NULL);
+    add_submitters(submitter);
+}
+
 static void grow_and_reopen(unsigned variant)
 {
     grow(variant);
@@ -233,6 +253,7 @@ static const struct model_scenario scenarios[] = {
     {"tune: 1 worker and one more, reopen", grow_and_reopen, closed_end, .variant = 110, .preemptions = 1},
     {"tune: 1 worker and one more, close", grow_and_close, closed_end, .variant = 111, .preemptions = 1, .max_executions = 20000},
     {"tune: 2 workers and one less, close", shrink_and_close, closed_end, .variant = 211, .preemptions = 1, .max_executions = 20000},
+    {"tune: 2 workers and one less, a task of four, close", spread_and_close, closed_end, .variant = 251, .preemptions = 1, .max_executions = 40000},
 
     {"tune: nobody is told of room", tune_up_while_they_sleep, end, rest, .variant = 1000 * WAKES_NOBODY + 113, .preemptions = 1, .must_fail = true},
     {"tune: one is told of room for two", tune_up_while_they_sleep, end, rest, .variant = 1000 * WAKES_ONE + 113, .preemptions = 1, .must_fail = true},

@@ -32,6 +32,9 @@ static int run_policy(void)
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_decisions),
 #endif
+#if WITH_ADAPTIVE && WITH_STEALING
+        cmocka_unit_test(test_window_ends_in_a_batch),
+#endif
 #if WITH_BOARD
         cmocka_unit_test(test_help_in_order),
         cmocka_unit_test(test_help_inside),
@@ -156,6 +159,9 @@ static int run_block(void)
         cmocka_unit_test(test_deadline_of_a_batch),
 #endif
         cmocka_unit_test(test_panic_nested),
+#if !WITH_BOARD && WITH_STEALING
+        cmocka_unit_test(test_full_batch_is_told),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
@@ -181,6 +187,9 @@ static int run_caller_runs(void)
         cmocka_unit_test(test_caller_runs_nested),
         cmocka_unit_test(test_panic_nested),
         cmocka_unit_test(test_panic_in_caller),
+#if !WITH_BOARD && WITH_STEALING
+        cmocka_unit_test(test_full_batch_is_told),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

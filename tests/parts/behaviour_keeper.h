@@ -117,6 +117,27 @@ static void test_expire_under_load(void **state)
     job_pool_free(pool);
 }
 
+/* No worker has a thread, and the first of two closers has not passed the locks yet: the second one must not take
+ * that for the end. */
+static void test_close_without_threads(void **state)
+{
+    (void)state;
+    unsigned n_threads = count_threads();
+    struct caller closer = {0};
+    struct job_pool *pool = open_range(1, 2, 100);
+    await_parked(pool, tp_idle_live(&pool->idle));
+    tp_idle_expire(&pool->idle, UINT64_MAX, 0);
+    await_threads(n_threads + WITH_KEEPER);
+    pthread_mutex_lock(&pool->control);
+    caller_start(&closer, pool, call_close);
+    await_state(pool, TP_LIFE_CLOSING);
+    assert_int_equal(job_pool_close(pool, 0), TP_ETIMEDOUT);
+    pthread_mutex_unlock(&pool->control);
+    assert_int_equal(caller_end(&closer), 0);
+    assert_int_equal(job_pool_close(pool, 0), 0);
+    job_pool_free(pool);
+}
+
 #if WITH_TUNE
 /* The one worker that has a thread is surplus: another one gets its thread before it goes. */
 static void test_expire_then_shrink(void **state)

@@ -244,6 +244,35 @@ static void test_history(void **state)
 }
 #endif
 
+#if WITH_ADAPTIVE && WITH_STEALING
+/* The window is over when a worker takes several tasks at once: in whatever way they are chosen from then on,
+ * when all have ended, no class runs one or has paid for one in advance. */
+static void test_window_ends_in_a_batch(void **state)
+{
+    (void)state;
+    enum { TASKS = 16 };
+    struct job_pool *pool = pool_open(1, TASKS);
+    struct ranked *tasks = ranked_new(TASKS);
+    await_parked(pool, 1);
+    pool_set_mode(pool, TP_POLICY_PRIORITY);
+    tp_spin_lock(&pool->room_lock);
+    job_adapt_set(&pool->board, TP_POLICY_FIFO); /* for a try */
+    pool->board.adapt.window_ns = 1;             /* since ever */
+    tp_spin_unlock(&pool->room_lock);
+    ranked_submit(pool, tasks, TASKS);
+    assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
+    await_parked(pool, 1);
+    tp_spin_lock(&pool->room_lock);
+    for (unsigned c = 0; c < JOB_CLASSES; c++) {
+        assert_int_equal(pool->board.accounts[c].n_running, 0);
+        assert_int_equal(pool->board.accounts[c].prepaid, 0);
+    }
+    tp_spin_unlock(&pool->room_lock);
+    job_pool_free(pool);
+    free(tasks);
+}
+#endif
+
 #if WITH_ADAPTIVE
 /* Each task once, in whatever way they are chosen, and while that changes. */
 static void test_modes(void **state)

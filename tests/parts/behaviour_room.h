@@ -28,7 +28,8 @@ static void *trier_run(void *argument)
 static void test_reject_is_exact(void **state)
 {
     (void)state;
-    enum { TRIERS = 5, CAPACITY = 200 };
+    enum { TRIERS = 5,
+        CAPACITY = 200 };
     struct gate gate = GATE_CLOSED;
     struct call hold, nothing = {nothing_run, NULL};
     struct job_pool *pool = pool_open(2, CAPACITY);
@@ -127,6 +128,44 @@ static void test_full_from_inside(void **state)
 }
 #endif
 
+#if WITH_BOUNDED && !WITH_BOARD && WITH_STEALING && (WITH_BLOCK || WITH_CALLER_RUNS)
+/* A task of a full pool submits two at once: the pool takes the first, the second is run in place, and waits
+ * for the first. The other worker, which was asleep, has been told of it before. */
+struct siblings {
+    struct job_pool *pool;
+    struct call parent, first, second;
+    struct gate gate;
+};
+
+static int first_run(void *argument)
+{
+    struct siblings *siblings = argument;
+    gate_open(&siblings->gate);
+    return 0;
+}
+
+static int siblings_run(void *argument)
+{
+    struct siblings *siblings = argument;
+    uintptr_t payloads[2] = {as_payload(&siblings->first), as_payload(&siblings->second)};
+    await_parked(siblings->pool, 1);
+    return job_submit_batch(siblings->pool, payloads, 2, NULL);
+}
+
+static void test_full_batch_is_told(void **state)
+{
+    (void)state;
+    struct siblings siblings = {.pool = pool_open(2, 2), .gate = GATE_CLOSED};
+    siblings.parent = (struct call){siblings_run, &siblings};
+    siblings.first = (struct call){first_run, &siblings};
+    siblings.second = (struct call){gate_pass, &siblings.gate};
+    submit(siblings.pool, &siblings.parent);
+    assert_int_equal(job_join_all(siblings.pool, TP_FOREVER), 0);
+    assert_true(siblings.gate.is_open);
+    job_pool_free(siblings.pool);
+}
+#endif
+
 #if WITH_BOUNDED && WITH_BLOCK
 /* Waits until `n` submitters are on the waiting lists. */
 static void await_waiting(struct job_pool *pool, uint32_t n)
@@ -216,7 +255,8 @@ static void test_close_wakes_waiting(void **state)
 static void test_block_storm(void **state)
 {
     (void)state;
-    enum { PRODUCERS = 4, EACH = 500 };
+    enum { PRODUCERS = 4,
+        EACH = 500 };
     EACH_WORKER_COUNT(workers)
     {
         struct job_pool *pool = pool_open((uint32_t)workers, 1);

@@ -86,6 +86,7 @@ int main(void)
 #if WITH_EXPIRE
         cmocka_unit_test(test_expire),
         cmocka_unit_test(test_expire_under_load),
+        cmocka_unit_test(test_close_without_threads),
 #endif
 #if WITH_EXPIRE && WITH_TUNE
         cmocka_unit_test(test_expire_then_shrink),

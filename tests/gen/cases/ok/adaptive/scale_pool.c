@@ -807,7 +807,7 @@ static uint32_t scale_turn_about(struct scale_board *board, struct scale_turn *t
 }
 
 /* Ends what the worker took last and takes the next task; in the mode TP_POLICY_FIFO it may be called
- * again at once, for more tasks with the same now_ns. Returns false if there is none. */
+ * again at once, for more tasks with the same now_ns, each with a zeroed turn. Returns false if there is none. */
 static bool scale_board_pick(struct scale_board *board, struct scale_turn *turn, uint64_t now_ns, struct scale_slot *task)
 {
     struct scale_adapt *adapt = &board->adapt;
@@ -1248,10 +1248,12 @@ static bool scale_take(struct scale_worker *self, struct scale_slot *task, uint3
     found = scale_board_pick(&pool->board, &self->turn, now_ns, task);
     /* Throughput first: some more, for the worker's own queue, from where others may steal. */
     uint64_t share = scale_board_mode(&pool->board) == TP_POLICY_FIFO ? pool->board.n / scale_n_workers(pool) : 0;
-    struct scale_turn batch = {0};
-    while (found && share-- > 0 && most-- > 1 && scale_queue_room(&self->queue) > 0 &&
-           scale_board_pick(&pool->board, &batch, now_ns, scale_queue_ahead(&self->queue, 0)))
+    while (found && share-- > 0 && most-- > 1 && scale_queue_room(&self->queue) > 0) {
+        struct scale_turn none = {0}; /* anew for each: a pick that ends no task cannot end the window, and so the mode */
+        if (!scale_board_pick(&pool->board, &none, now_ns, scale_queue_ahead(&self->queue, 0)))
+            break;
         scale_queue_publish(&self->queue, 1);
+    }
     scale_board_tell(pool);
     surplus = scale_board_surplus(&pool->board);
     tp_spin_unlock(&pool->room_lock);
@@ -1914,6 +1916,19 @@ static bool scale_begin_close(struct scale_pool *pool, bool cancel, uint32_t *ge
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
 
+/* Waits for the first closer to pass the locks: until then a crew without threads is not at its end, since
+ * a submitter may be about to start one. This closer is counted, so nobody reopens meanwhile [LIFE-5].
+ * Returns 0 or TP_ETIMEDOUT. */
+static int scale_await_drain(struct scale_pool *pool, uint64_t deadline_ns)
+{
+    while (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_CLOSING) {
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        sched_yield();
+    }
+    return 0;
+}
+
 static int scale_close(struct scale_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -1922,7 +1937,9 @@ static int scale_close(struct scale_pool *pool, bool cancel, uint64_t deadline_n
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see scale_pool_reopen */
     int status = 0;
     if (scale_begin_close(pool, cancel, &generation)) {
-        status = tp_crew_wait(&pool->crew, deadline_ns);
+        status = scale_await_drain(pool, deadline_ns);
+        if (status == 0)
+            status = tp_crew_wait(&pool->crew, deadline_ns);
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);

@@ -883,8 +883,12 @@ static inline int piece_submit_inside(struct piece_worker *self, struct piece_lo
             break;
         }
         if (!piece_room_pay(self->lane)) {
-            if (!piece_room_find(pool, load))
+            if (!piece_room_find(pool, load)) {
+                if (n_put > 0) /* first: a task that is run here may wait for these */
+                    tp_idle_notify(&pool->idle);
+                n_put = 0;
                 status = piece_full(pool, load);
+            }
             continue;
         }
         status = piece_inside_put(self, load);
@@ -1362,6 +1366,19 @@ static bool piece_begin_close(struct piece_pool *pool, bool cancel, uint32_t *ge
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
 
+/* Waits for the first closer to pass the locks: until then a crew without threads is not at its end, since
+ * a submitter may be about to start one. This closer is counted, so nobody reopens meanwhile [LIFE-5].
+ * Returns 0 or TP_ETIMEDOUT. */
+static int piece_await_drain(struct piece_pool *pool, uint64_t deadline_ns)
+{
+    while (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_CLOSING) {
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        sched_yield();
+    }
+    return 0;
+}
+
 static int piece_close(struct piece_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -1370,7 +1387,9 @@ static int piece_close(struct piece_pool *pool, bool cancel, uint64_t deadline_n
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see piece_pool_reopen */
     int status = 0;
     if (piece_begin_close(pool, cancel, &generation)) {
-        status = tp_crew_wait(&pool->crew, deadline_ns);
+        status = piece_await_drain(pool, deadline_ns);
+        if (status == 0)
+            status = tp_crew_wait(&pool->crew, deadline_ns);
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);

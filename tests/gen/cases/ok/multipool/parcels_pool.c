@@ -781,12 +781,14 @@ static bool parcels_await(struct parcels_worker *self, struct parcels_slot *task
 }
 
 /* A worker that is surplus leaves when it has nothing of its own, and hands on what it was woken
- * for. Returns whether it leaves. */
+ * for. While the pool closes it stays to the end: who it would hand a late task of its own to may
+ * have left [LIFE-2]. Returns whether it leaves. */
 static bool parcels_leave(struct parcels_worker *self)
 {
     parcels_set_busy(self, false);
     parcels_tell_quiet(self->pool); /* as before a sleep: its task may have been the last */
-    if (!tp_idle_leave(&self->pool->idle, &self->base))
+    /* After the fence in parcels_tell_quiet, which what its tasks put down comes before. */
+    if (!tp_life_is_open(tp_life_look(&self->pool->life)) || !tp_idle_leave(&self->pool->idle, &self->base))
         return false;
     if (parcels_is_work_visible(self->pool))
         tp_idle_notify(&self->pool->idle);
@@ -1580,6 +1582,19 @@ static bool parcels_begin_close(struct parcels_pool *pool, bool cancel, uint32_t
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
 
+/* Waits for the first closer to pass the locks: until then a crew without threads is not at its end, since
+ * a submitter may be about to start one. This closer is counted, so nobody reopens meanwhile [LIFE-5].
+ * Returns 0 or TP_ETIMEDOUT. */
+static int parcels_await_drain(struct parcels_pool *pool, uint64_t deadline_ns)
+{
+    while (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_CLOSING) {
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        sched_yield();
+    }
+    return 0;
+}
+
 static int parcels_close(struct parcels_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -1588,7 +1603,9 @@ static int parcels_close(struct parcels_pool *pool, bool cancel, uint64_t deadli
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see parcels_pool_reopen */
     int status = 0;
     if (parcels_begin_close(pool, cancel, &generation)) {
-        status = tp_crew_wait(&pool->crew, deadline_ns);
+        status = parcels_await_drain(pool, deadline_ns);
+        if (status == 0)
+            status = tp_crew_wait(&pool->crew, deadline_ns);
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);

@@ -1134,8 +1134,12 @@ static inline int resize_submit_inside(struct resize_worker *self, struct resize
             break;
         }
         if (!resize_room_pay(self->lane)) {
-            if (!resize_room_find(pool, load))
+            if (!resize_room_find(pool, load)) {
+                if (n_put > 0) /* first: a task that is run here may wait for these */
+                    tp_idle_notify(&pool->idle);
+                n_put = 0;
                 status = resize_full(pool, load);
+            }
             continue;
         }
         status = resize_inside_put(self, load);
@@ -1633,6 +1637,19 @@ static bool resize_begin_close(struct resize_pool *pool, bool cancel, uint32_t *
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
 
+/* Waits for the first closer to pass the locks: until then a crew without threads is not at its end, since
+ * a submitter may be about to start one. This closer is counted, so nobody reopens meanwhile [LIFE-5].
+ * Returns 0 or TP_ETIMEDOUT. */
+static int resize_await_drain(struct resize_pool *pool, uint64_t deadline_ns)
+{
+    while (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_CLOSING) {
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        sched_yield();
+    }
+    return 0;
+}
+
 static int resize_close(struct resize_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -1641,7 +1658,9 @@ static int resize_close(struct resize_pool *pool, bool cancel, uint64_t deadline
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see resize_pool_reopen */
     int status = 0;
     if (resize_begin_close(pool, cancel, &generation)) {
-        status = tp_crew_wait(&pool->crew, deadline_ns);
+        status = resize_await_drain(pool, deadline_ns);
+        if (status == 0)
+            status = tp_crew_wait(&pool->crew, deadline_ns);
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);

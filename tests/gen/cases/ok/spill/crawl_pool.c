@@ -1096,8 +1096,12 @@ static inline int crawl_submit_inside(struct crawl_worker *self, struct crawl_lo
             break;
         }
         if (!crawl_room_pay(self->lane)) {
-            if (!crawl_room_find(pool, load))
+            if (!crawl_room_find(pool, load)) {
+                if (n_put > 0) /* first: a task that is run here may wait for these */
+                    tp_idle_notify(&pool->idle);
+                n_put = 0;
                 status = crawl_full(pool, load);
+            }
             continue;
         }
         status = crawl_inside_put(self, load);
@@ -1587,6 +1591,19 @@ static bool crawl_begin_close(struct crawl_pool *pool, bool cancel, uint32_t *ge
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
 
+/* Waits for the first closer to pass the locks: until then a crew without threads is not at its end, since
+ * a submitter may be about to start one. This closer is counted, so nobody reopens meanwhile [LIFE-5].
+ * Returns 0 or TP_ETIMEDOUT. */
+static int crawl_await_drain(struct crawl_pool *pool, uint64_t deadline_ns)
+{
+    while (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_CLOSING) {
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        sched_yield();
+    }
+    return 0;
+}
+
 static int crawl_close(struct crawl_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -1595,7 +1612,9 @@ static int crawl_close(struct crawl_pool *pool, bool cancel, uint64_t deadline_n
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see crawl_pool_reopen */
     int status = 0;
     if (crawl_begin_close(pool, cancel, &generation)) {
-        status = tp_crew_wait(&pool->crew, deadline_ns);
+        status = crawl_await_drain(pool, deadline_ns);
+        if (status == 0)
+            status = tp_crew_wait(&pool->crew, deadline_ns);
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);

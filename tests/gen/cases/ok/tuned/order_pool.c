@@ -991,12 +991,14 @@ static inline bool order_own(struct order_worker *self, struct order_slot *task)
 }
 
 /* A worker that is surplus leaves when it has nothing of its own, and hands on what it was woken
- * for. Returns whether it leaves. */
+ * for. While the pool closes it stays to the end: who it would hand a late task of its own to may
+ * have left [LIFE-2]. Returns whether it leaves. */
 static bool order_leave(struct order_worker *self)
 {
     order_set_busy(self, false);
     order_tell_quiet(self->pool); /* as before a sleep: its task may have been the last */
-    if (!tp_idle_leave(&self->pool->idle, &self->base))
+    /* After the fence in order_tell_quiet, which what its tasks put down comes before. */
+    if (!tp_life_is_open(tp_life_look(&self->pool->life)) || !tp_idle_leave(&self->pool->idle, &self->base))
         return false;
     if (order_is_work_visible(self->pool))
         tp_idle_notify(&self->pool->idle);
@@ -1188,8 +1190,12 @@ static inline int order_submit_inside(struct order_worker *self, struct order_lo
             break;
         }
         if (!order_room_pay(self->lane)) {
-            if (!order_room_find(pool, load))
+            if (!order_room_find(pool, load)) {
+                if (n_put > 0) /* first: a task that is run here may wait for these */
+                    tp_idle_notify(&pool->idle);
+                n_put = 0;
                 status = order_full(pool, load);
+            }
             continue;
         }
         status = order_inside_put(self, load);
@@ -1829,6 +1835,19 @@ static bool order_begin_close(struct order_pool *pool, bool cancel, uint32_t *ge
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
 
+/* Waits for the first closer to pass the locks: until then a crew without threads is not at its end, since
+ * a submitter may be about to start one. This closer is counted, so nobody reopens meanwhile [LIFE-5].
+ * Returns 0 or TP_ETIMEDOUT. */
+static int order_await_drain(struct order_pool *pool, uint64_t deadline_ns)
+{
+    while (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_CLOSING) {
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        sched_yield();
+    }
+    return 0;
+}
+
 static int order_close(struct order_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -1837,7 +1856,9 @@ static int order_close(struct order_pool *pool, bool cancel, uint64_t deadline_n
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see order_pool_reopen */
     int status = 0;
     if (order_begin_close(pool, cancel, &generation)) {
-        status = tp_crew_wait(&pool->crew, deadline_ns);
+        status = order_await_drain(pool, deadline_ns);
+        if (status == 0)
+            status = tp_crew_wait(&pool->crew, deadline_ns);
         if (status == 0) {
             tp_keeper_stop(&pool->keeper);
             for (uint32_t i = 0; i < pool->n_records; i++)

@@ -1213,6 +1213,19 @@ static bool note_begin_close(struct note_pool *pool, bool cancel, uint32_t *gene
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }
 
+/* Waits for the first closer to pass the locks: until then a crew without threads is not at its end, since
+ * a submitter may be about to start one. This closer is counted, so nobody reopens meanwhile [LIFE-5].
+ * Returns 0 or TP_ETIMEDOUT. */
+static int note_await_drain(struct note_pool *pool, uint64_t deadline_ns)
+{
+    while (tp_life_state(tp_life_look(&pool->life)) == TP_LIFE_CLOSING) {
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        sched_yield();
+    }
+    return 0;
+}
+
 static int note_close(struct note_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -1221,7 +1234,9 @@ static int note_close(struct note_pool *pool, bool cancel, uint64_t deadline_ns)
     tp_add_sc(&pool->n_closing, 1); /* before the look at the life; see note_pool_reopen */
     int status = 0;
     if (note_begin_close(pool, cancel, &generation)) {
-        status = tp_crew_wait(&pool->crew, deadline_ns);
+        status = note_await_drain(pool, deadline_ns);
+        if (status == 0)
+            status = tp_crew_wait(&pool->crew, deadline_ns);
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);

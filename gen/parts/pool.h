@@ -14,11 +14,11 @@
 #define JOB_NESTED_MAX 32
 #endif
 #if WITH_BOUNDED && WITH_BLOCK && WITH_WAITING
-/* How many submitters may wait for room. */
+/* How many submitters may wait for room, unless the settings say. */
 #define JOB_WAITING_MAX VALUE_WAITING
 #endif
 #if WITH_BOUNDED && WITH_BLOCK && WITH_DEADLINE
-/* How long a submitter waits for room. */
+/* How long a submitter waits for room, unless the settings say. */
 #define JOB_DEADLINE_NS VALUE_DEADLINE_NS
 #endif
 #if WITH_BOUNDED && WITH_PRIORITY
@@ -54,7 +54,7 @@ enum job_class {
 #endif
 
 /* job_pool_open: make a pool and start its workers.
- * out:      receives the pool; untouched on error. Ends with job_pool_free.
+ * out:      receives the pool; untouched on error. Ends with job_pool_free or job_pool_abandon.
  * settings: read during the call only; NULL means all as configured.
  * Returns 0, TP_EINVAL (a field out of range, or a choice this code was not generated for),
  * TP_ENOMEM, or TP_ETHREAD (nothing is left running).
@@ -83,10 +83,10 @@ void job_pool_settings(struct job_pool *pool, struct tp_pool_settings *out);
  * the new task itself, at once; JOB_NESTED_MAX deep it gets TP_EFULL.
 #endif
 #if WITH_BOUNDED && WITH_BLOCK && WITH_WAITING
- * At most JOB_WAITING_MAX callers wait; further ones get TP_EFULL at once.
+ * At most settings.waiting_max callers wait; further ones get TP_EFULL at once.
 #endif
 #if WITH_BOUNDED && WITH_BLOCK && WITH_DEADLINE
- * A caller waits at most JOB_DEADLINE_NS, then gets TP_ETIMEDOUT.
+ * A caller waits at most settings.deadline_ns, then gets TP_ETIMEDOUT.
 #endif
 #if WITH_BOUNDED && WITH_REJECT
  * When the pool is full the task is refused with TP_EFULL.

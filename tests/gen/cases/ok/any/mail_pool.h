@@ -31,9 +31,9 @@
 
 /* How deep a task of a full pool may run the tasks it submits. */
 #define MAIL_NESTED_MAX 32
-/* How many submitters may wait for room. */
+/* How many submitters may wait for room, unless the settings say. */
 #define MAIL_WAITING_MAX 0xffffffff
-/* How long a submitter waits for room. */
+/* How long a submitter waits for room, unless the settings say. */
 #define MAIL_DEADLINE_NS 0xffffffffffffffff
 
 #ifdef __cplusplus
@@ -53,7 +53,7 @@ void return_mail(struct mail *payload);
 struct mail_pool;
 
 /* mail_pool_open: make a pool and start its workers.
- * out:      receives the pool; untouched on error. Ends with mail_pool_free.
+ * out:      receives the pool; untouched on error. Ends with mail_pool_free or mail_pool_abandon.
  * settings: read during the call only; NULL means all as configured.
  * Returns 0, TP_EINVAL (a field out of range, or a choice this code was not generated for),
  * TP_ENOMEM, or TP_ETHREAD (nothing is left running).
@@ -70,8 +70,8 @@ void mail_pool_settings(struct mail_pool *pool, struct tp_pool_settings *out);
  * What happens when the pool is full is chosen by settings.overload; of what follows, that holds.
  * When the pool is full the caller waits for room; a task of this same pool never waits: it runs
  * the new task itself, at once; MAIL_NESTED_MAX deep it gets TP_EFULL.
- * At most MAIL_WAITING_MAX callers wait; further ones get TP_EFULL at once.
- * A caller waits at most MAIL_DEADLINE_NS, then gets TP_ETIMEDOUT.
+ * At most settings.waiting_max callers wait; further ones get TP_EFULL at once.
+ * A caller waits at most settings.deadline_ns, then gets TP_ETIMEDOUT.
  * When the pool is full the task is refused with TP_EFULL.
  * When the pool is full the caller runs the task, at once; MAIL_NESTED_MAX deep it gets TP_EFULL.
  * When the pool is full this task is dropped, and the caller told so with TP_EDROPPED.

@@ -32,9 +32,9 @@
 
 /* How deep a task of a full pool may run the tasks it submits. */
 #define RESIZE_NESTED_MAX 32
-/* How many submitters may wait for room. */
+/* How many submitters may wait for room, unless the settings say. */
 #define RESIZE_WAITING_MAX 100
-/* How long a submitter waits for room. */
+/* How long a submitter waits for room, unless the settings say. */
 #define RESIZE_DEADLINE_NS 2000000000
 
 #ifdef __cplusplus
@@ -50,7 +50,7 @@ int resize_image(struct image *payload);
 struct resize_pool;
 
 /* resize_pool_open: make a pool and start its workers.
- * out:      receives the pool; untouched on error. Ends with resize_pool_free.
+ * out:      receives the pool; untouched on error. Ends with resize_pool_free or resize_pool_abandon.
  * settings: read during the call only; NULL means all as configured.
  * Returns 0, TP_EINVAL (a field out of range, or a choice this code was not generated for),
  * TP_ENOMEM, or TP_ETHREAD (nothing is left running).
@@ -66,8 +66,8 @@ void resize_pool_settings(struct resize_pool *pool, struct tp_pool_settings *out
  * payload: copied into the pool's queue; what it points to must live until the task has run.
  * When the pool is full the caller waits for room; a task of this same pool never waits: it runs
  * the new task itself, at once; RESIZE_NESTED_MAX deep it gets TP_EFULL.
- * At most RESIZE_WAITING_MAX callers wait; further ones get TP_EFULL at once.
- * A caller waits at most RESIZE_DEADLINE_NS, then gets TP_ETIMEDOUT.
+ * At most settings.waiting_max callers wait; further ones get TP_EFULL at once.
+ * A caller waits at most settings.deadline_ns, then gets TP_ETIMEDOUT.
  * On any error the task was not accepted and will not run.
  * Returns 0, TP_ECLOSED, TP_ENOMEM, TP_EFORKED (in a child process), or as said above.
  * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely]

@@ -42,7 +42,7 @@ int crawl_page(struct page *payload);
 struct crawl_pool;
 
 /* crawl_pool_open: make a pool and start its workers.
- * out:      receives the pool; untouched on error. Ends with crawl_pool_free.
+ * out:      receives the pool; untouched on error. Ends with crawl_pool_free or crawl_pool_abandon.
  * settings: read during the call only; NULL means all as configured.
  * Returns 0, TP_EINVAL (a field out of range, or a choice this code was not generated for),
  * TP_ENOMEM, or TP_ETHREAD (nothing is left running).

@@ -23,6 +23,20 @@ enum tp_cycle_outcome tp_cycle_resume(struct tp_cycle *cycle, uint64_t generatio
     }
 }
 
+enum tp_cycle_outcome tp_cycle_retire(struct tp_cycle *cycle, uint64_t generation)
+{
+    uint64_t word = tp_cycle_look(cycle);
+    for (;;) {
+        if (is_stale(word, generation))
+            return TP_CYCLE_STALE;
+        if (tp_cycle_state(word) < TP_CYCLE_DONE)
+            return TP_CYCLE_BUSY;
+        /* Losing means that somebody else was faster, or set a flag: look again. */
+        if (tp_cas_sc(&cycle->word, &word, (generation + 1) << TP__CYCLE_GENERATION_SHIFT))
+            return TP_CYCLE_MADE;
+    }
+}
+
 /* Sets a flag, and makes a coroutine READY whose sleep that ends. */
 static enum tp_cycle_outcome set_flag(struct tp_cycle *cycle, uint64_t generation, uint64_t flag)
 {
@@ -50,4 +64,16 @@ enum tp_cycle_outcome tp_cycle_wake(struct tp_cycle *cycle, uint64_t generation)
 enum tp_cycle_outcome tp_cycle_ask(struct tp_cycle *cycle, uint64_t generation)
 {
     return set_flag(cycle, generation, TP__CYCLE_ASKED);
+}
+
+enum tp_cycle_outcome tp_cycle_mark(struct tp_cycle *cycle, uint64_t generation)
+{
+    uint64_t word = tp_cycle_look(cycle);
+    for (;;) {
+        if (is_stale(word, generation) || tp_cycle_state(word) >= TP_CYCLE_DONE)
+            return TP_CYCLE_STALE;
+        /* Losing means that something else changed: look again. */
+        if (tp_cas_sc(&cycle->word, &word, word | TP__CYCLE_ASKED))
+            return TP_CYCLE_NOTED;
+    }
 }

@@ -135,6 +135,15 @@ static inline enum tp_cycle_outcome tp_cycle_suspend(struct tp_cycle *cycle)
     }
 }
 
+/* RUNNING -> SUSPENDED, of one that is driven: only tp_cycle_resume ends that, whatever was asked. */
+static inline void tp_cycle_pause(struct tp_cycle *cycle)
+{
+    /* One exchange, in one order as above; its release half publishes the context to who resumes. */
+    uint64_t before = tp_add_sc(&cycle->word, TP_CYCLE_SUSPENDED - TP_CYCLE_RUNNING);
+    tp_assert(tp_cycle_state(before) == TP_CYCLE_RUNNING);
+    (void)before;
+}
+
 /* RUNNING -> `state`, one of the ends. */
 static inline void tp_cycle_end(struct tp_cycle *cycle, enum tp_cycle_state state)
 {
@@ -165,6 +174,11 @@ static inline void tp_cycle_unshield(struct tp_cycle *cycle)
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 enum tp_cycle_outcome tp_cycle_resume(struct tp_cycle *cycle, uint64_t generation);
 
+/* tp_cycle_retire: DONE, FAILED or CANCELLED -> FREE, for one of several who may: as tp_cycle_free.
+ * Returns TP_CYCLE_MADE: the caller has the coroutine alone; TP_CYCLE_BUSY (it has not ended) or TP_CYCLE_STALE.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+enum tp_cycle_outcome tp_cycle_retire(struct tp_cycle *cycle, uint64_t generation);
+
 /* tp_cycle_wake: hand the coroutine a wake-up: SUSPENDED -> READY, else it ends the next suspension.
  * Several that come before that count as one. The caller made true before what is waited for.
  * Returns TP_CYCLE_QUEUE, TP_CYCLE_NOTED, or TP_CYCLE_STALE (that life has ended).
@@ -175,5 +189,11 @@ enum tp_cycle_outcome tp_cycle_wake(struct tp_cycle *cycle, uint64_t generation)
  * Returns TP_CYCLE_QUEUE, TP_CYCLE_NOTED, or TP_CYCLE_STALE (that life has ended).
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 enum tp_cycle_outcome tp_cycle_ask(struct tp_cycle *cycle, uint64_t generation);
+
+/* tp_cycle_mark: as tp_cycle_ask, of one that is driven: the request is noted, and whoever drives it sees
+ * to it that it ends.
+ * Returns TP_CYCLE_NOTED, or TP_CYCLE_STALE (that life has ended).
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+enum tp_cycle_outcome tp_cycle_mark(struct tp_cycle *cycle, uint64_t generation);
 
 #endif

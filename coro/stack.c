@@ -210,6 +210,7 @@ int tp_stack_reserve(size_t bytes, size_t n)
     unsigned class_index = class_of(bytes);
     if (class_index >= TP_STACK_CLASSES)
         return TP_EINVAL;
+    tp_stack_flush(); /* they count */
     return tp__depot_reserve(class_index, n) ? 0 : TP_ENOMEM;
 }
 

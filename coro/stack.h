@@ -100,7 +100,7 @@ size_t tp_stack_high_water(const struct tp_stack *stack);
 void tp_stack_wipe(struct tp_stack *stack);
 
 /* tp_stack_reserve: n stacks of this class are in the depot with their memory and guards, and tp_stack_tend leaves them.
- * n: in all, with those that are there; the highest number of all calls counts.
+ * n: in all, with those that are there or in the caller's cache; the highest number of all calls counts.
  * Returns 0, TP_EINVAL as tp_stack_acquire, or TP_ENOMEM with as many as could be had.
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int tp_stack_reserve(size_t bytes, size_t n);

@@ -15,6 +15,18 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char text[16384]; /* guarded by lock, like all below */
 static size_t n_text;
+static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
+
+/* In a child of fork(): who held the lock is in another process, and would never let go of it. */
+static void renew_lock(void)
+{
+    pthread_mutex_init(&lock, NULL);
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, renew_lock); /* without memory for that, a child may wait for ever */
+}
 
 __attribute__((format(printf, 1, 2))) static void add(const char *format, ...)
 {
@@ -56,14 +68,15 @@ static void write_out(void)
 void tp_panic_log(const struct tp_panic_report *panic, void *context)
 {
     (void)context;
-    char **names = backtrace_symbols(panic->frames, panic->n_frames);
+    char **names = panic->n_frames > 0 ? backtrace_symbols(panic->frames, panic->n_frames) : NULL;
+    pthread_once(&watch_once, watch_forks);
     pthread_mutex_lock(&lock);
     n_text = 0;
     add_head(panic);
     for (int i = 0; names && i < panic->n_frames; i++)
         add("    #%-2d %s\n", i, names[i]);
     write_out();
-    if (!names) /* no memory: the slow way needs none */
+    if (!names && panic->n_frames > 0) /* no memory: the slow way needs none */
         backtrace_symbols_fd(panic->frames, panic->n_frames, STDERR_FILENO);
     pthread_mutex_unlock(&lock);
     free(names);

@@ -5,11 +5,14 @@
 #include "runtime/run.h"
 #include "runtime/track.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -534,6 +537,69 @@ static void test_outside(void **state)
     free(text);
 }
 
+/* -- a report that is being written when the process forks ------------------------------------------ */
+
+enum { PIPE_BYTES = 4096 };
+
+/* More than the pipe holds: stays in its write until somebody reads. */
+static void *log_at_length(void *argument)
+{
+    char message[3 * PIPE_BYTES];
+    memset(message, 'x', sizeof message);
+    message[sizeof message - 1] = 0;
+    const struct tp_panic_report panic = {.pool = "long", .message = message, .worker = UINT_MAX};
+    tp_panic_log(&panic, NULL);
+    return argument;
+}
+
+static void await_bytes(int pipe_end, int n)
+{
+    int n_there = 0;
+    while (n_there < n) {
+        sched_yield();
+        assert_int_equal(ioctl(pipe_end, FIONREAD, &n_there), 0);
+    }
+}
+
+static void read_until_ended(int pipe_end)
+{
+    char text[PIPE_BYTES];
+    ssize_t n;
+    do
+        n = read(pipe_end, text, sizeof text);
+    while (n > 0 && !memchr(text, '\n', (size_t)n));
+}
+
+/* The child writes reports of its own, though a thread that it does not have is writing one. */
+static void test_log_after_fork(void **state)
+{
+    (void)state;
+    int ends[2], status = 77;
+    pthread_t logger;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES), PIPE_BYTES);
+    fflush(stderr);
+    int before = dup(STDERR_FILENO);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    assert_int_equal(pthread_create(&logger, NULL, log_at_length, NULL), 0);
+    await_bytes(ends[0], PIPE_BYTES);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60); /* for a child that hangs */
+        close(STDERR_FILENO);
+        tp_panic_log(&(struct tp_panic_report){.pool = "child", .message = "none", .worker = UINT_MAX}, NULL);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    read_until_ended(ends[0]);
+    pthread_join(logger, NULL);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    close(before);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -551,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_reports_do_not_mix),
         cmocka_unit_test(test_outside),
+        cmocka_unit_test(test_log_after_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

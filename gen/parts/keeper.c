@@ -70,7 +70,7 @@ static void job_monitor(struct job_pool *pool, uint64_t now_ns, uint32_t minute)
     uint64_t backlog = counts.pending + counts.waiting;
     pool->n_idle_looks = parked > 0 ? pool->n_idle_looks + 1 : 0;
     if (pool->n_wanted > most)
-        job_decide(pool, now_ns, most, pool->n_wanted, "out of hours");
+        job_decide(pool, now_ns, most, pool->n_wanted, "so many workers are more than the bound that holds now");
     else if (backlog > 0 && parked == 0 && pool->n_wanted < most)
         job_decide(pool, now_ns, pool->n_wanted + 1, backlog, "so many tasks and submitters wait, and no worker is free");
     else if (pool->n_idle_looks >= JOB_IDLE_LOOKS && pool->n_wanted > pool->settings.workers_min)

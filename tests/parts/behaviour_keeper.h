@@ -409,6 +409,20 @@ static void test_auto_needs_a_row(void **state)
     job_pool_free(pool);
 }
 
+/* Workers beyond the upper bound, which tuning may ask for, are gone at the next look, and it says why. */
+static void test_auto_above(void **state)
+{
+    (void)state;
+    struct tp_decision decision;
+    struct job_pool *pool = open_range(1, 2, 100);
+    assert_int_equal(job_pool_tune_workers(pool, 4), 0);
+    job_monitor(pool, 5, IN_HOURS);
+    check_decision(pool, 1, 5, 4, 2, 4);
+    assert_int_equal(job_pool_decisions(pool, &decision, 1), 1);
+    assert_string_equal(decision.why, "so many workers are more than the bound that holds now");
+    job_pool_free(pool);
+}
+
 #if BLOCKS
 /* Submitters that wait for room count as work that waits. */
 static void test_auto_sees_submitters(void **state)

@@ -99,6 +99,7 @@ int main(void)
 #if WITH_AUTO
         cmocka_unit_test(test_auto),
         cmocka_unit_test(test_auto_needs_a_row),
+        cmocka_unit_test(test_auto_above),
 #endif
 #if WITH_AUTO && BLOCKS
         cmocka_unit_test(test_auto_sees_submitters),

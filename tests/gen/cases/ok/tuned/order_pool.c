@@ -1458,7 +1458,7 @@ static void order_monitor(struct order_pool *pool, uint64_t now_ns, uint32_t min
     uint64_t backlog = counts.pending + counts.waiting;
     pool->n_idle_looks = parked > 0 ? pool->n_idle_looks + 1 : 0;
     if (pool->n_wanted > most)
-        order_decide(pool, now_ns, most, pool->n_wanted, "out of hours");
+        order_decide(pool, now_ns, most, pool->n_wanted, "so many workers are more than the bound that holds now");
     else if (backlog > 0 && parked == 0 && pool->n_wanted < most)
         order_decide(pool, now_ns, pool->n_wanted + 1, backlog, "so many tasks and submitters wait, and no worker is free");
     else if (pool->n_idle_looks >= ORDER_IDLE_LOOKS && pool->n_wanted > pool->settings.workers_min)

@@ -14,26 +14,23 @@ enum { ROOM = 64 }; /* of a cache, in the small classes */
 
 struct cache {
     tp_atomic(uint32_t) n[TP_STACK_CLASSES]; /* written by its thread, which reads it again; others count */
-    tp_atomic(uint64_t) n_acquired, n_released;
+    tp_atomic(uint64_t) n_acquired;
     struct cache *next, *prev;
     struct tp_stack *stacks[TP_STACK_CLASSES][ROOM]; /* the last released at the end */
 };
 
-static _Thread_local struct cache *mine;
-static _Thread_local bool has_ended; /* no other cache for this thread */
+/* In the initial block of thread-locals, so that an access is an instruction and not a call. */
+static _Thread_local struct cache *mine __attribute__((tls_model("initial-exec")));
+static _Thread_local bool has_ended __attribute__((tls_model("initial-exec"))); /* no other cache for this thread */
 
-static struct tp_spin caches_lock;                    /* zeroed memory is a free lock */
-static struct cache *caches;                          /* all; guarded by the lock, like their links */
-static uint64_t n_acquired_before, n_released_before; /* by caches that are gone, and without one */
+static struct tp_spin caches_lock; /* zeroed memory is a free lock */
+static struct cache *caches;       /* all; guarded by the lock, like their links */
+static uint64_t n_acquired_before; /* by caches that are gone, and without one */
 
 /* -- the cache of a thread ---------------------------------------------------------------------------- */
 
-/* Up to 64 KiB a whole cache, then 4 MiB, but at least two stacks. */
-static uint32_t room_of(unsigned class_index)
-{
-    uint32_t room = class_index <= 4 ? ROOM : (uint32_t)ROOM >> (class_index - 4);
-    return room < 2 ? 2 : room;
-}
+/* Stacks of each class in a cache: 4 MiB from 64 KiB on, but at least two. */
+static const uint32_t ROOMS[TP_STACK_CLASSES] = {ROOM, ROOM, ROOM, ROOM, ROOM, 32, 16, 8, 4, 2, 2, 2};
 
 static unsigned class_of(size_t bytes)
 {
@@ -73,17 +70,9 @@ static void free_cache(struct cache *cache)
     *(cache->prev ? &cache->prev->next : &caches) = cache->next;
     if (cache->next)
         cache->next->prev = cache->prev;
-    /* Relaxed: the caller's own. */
-    n_acquired_before += tp_load_rlx(&cache->n_acquired);
-    n_released_before += tp_load_rlx(&cache->n_released);
+    n_acquired_before += tp_load_rlx(&cache->n_acquired); /* relaxed: the caller's own */
     tp_spin_unlock(&caches_lock);
     free(cache);
-}
-
-/* One more, in a counter that only the caller writes. */
-static void count(tp_atomic(uint64_t) *counter)
-{
-    tp_store_rlx(counter, tp_load_rlx(counter) + 1); /* relaxed: a number for those who count */
 }
 
 void tp_stack_flush(void)
@@ -110,29 +99,42 @@ void tp_stack_thread_end(void)
 
 /* -- acquiring and releasing -------------------------------------------------------------------------- */
 
-/* The cache has none. Half of a cache from the depot, or one that is new. */
-static __attribute__((noinline)) struct tp_stack *fetch(struct cache *cache, unsigned class_index)
+/* The stack is the caller's. */
+static inline struct tp_stack *hand_out(struct tp_stack *stack)
 {
-    struct tp_stack *alone = NULL;
-    if (!cache)
-        cache = make_cache();
-    if (!cache)
-        return tp__depot_take(class_index, &alone, 1) == 1 ? alone : NULL;
-    struct tp_stack *stacks[ROOM];
-    unsigned n = tp__depot_take(class_index, stacks, room_of(class_index) / 2);
-    if (n == 0)
-        return NULL;
-    for (unsigned i = 1; i < n; i++) /* the last released came first */
-        cache->stacks[class_index][n - 1 - i] = stacks[i];
-    tp_store_rlx(&cache->n[class_index], n - 1); /* relaxed: a number for those who count */
-    return stacks[0];
+    stack->check = tp__stack_check(stack, TP_STACK_LIVE);
+    tp__stack_unpoison(tp__stack_bottom(stack), stack->top);
+    return stack;
 }
 
-static void count_without_cache(uint64_t *counter)
+static int acquire_without_cache(unsigned class_index, struct tp_stack **out)
 {
+    if (tp__depot_take(class_index, out, 1) == 0)
+        return TP_ENOMEM;
+    hand_out(*out);
     tp_spin_lock(&caches_lock);
-    ++*counter;
+    n_acquired_before++;
     tp_spin_unlock(&caches_lock);
+    return 0;
+}
+
+/* The cache has none: half of a cache from the depot, or one that is new. */
+static __attribute__((noinline)) int fetch(unsigned class_index, struct tp_stack **out)
+{
+    struct cache *cache = mine ? mine : make_cache();
+    struct tp_stack *stacks[ROOM];
+    if (!cache)
+        return acquire_without_cache(class_index, out);
+    unsigned n = tp__depot_take(class_index, stacks, ROOMS[class_index] / 2);
+    if (n == 0)
+        return TP_ENOMEM;
+    for (unsigned i = 1; i < n; i++) /* the last released came first */
+        cache->stacks[class_index][n - 1 - i] = stacks[i];
+    /* Relaxed: numbers for those who count. */
+    tp_store_rlx(&cache->n[class_index], n - 1);
+    tp_store_rlx(&cache->n_acquired, tp_load_rlx(&cache->n_acquired) + 1);
+    *out = hand_out(stacks[0]);
+    return 0;
 }
 
 int tp_stack_acquire(size_t bytes, struct tp_stack **out)
@@ -141,68 +143,63 @@ int tp_stack_acquire(size_t bytes, struct tp_stack **out)
     if (class_index >= TP_STACK_CLASSES)
         return TP_EINVAL;
     struct cache *cache = mine;
-    struct tp_stack *stack;
     uint32_t n = cache ? tp_load_rlx(&cache->n[class_index]) : 0; /* relaxed: the caller's own */
-    if (n > 0) {
-        stack = cache->stacks[class_index][n - 1];
-        tp_store_rlx(&cache->n[class_index], n - 1); /* relaxed: a number for those who count */
-    } else {
-        stack = fetch(cache, class_index);
-        if (!stack)
-            return TP_ENOMEM;
-        cache = mine;
-    }
-    stack->check = tp__stack_check(stack, TP_STACK_LIVE);
-    tp__stack_unpoison(tp__stack_bottom(stack), stack->top);
-    if (cache)
-        count(&cache->n_acquired);
-    else
-        count_without_cache(&n_acquired_before);
-    *out = stack;
+    if (n == 0)
+        return fetch(class_index, out);
+    /* Relaxed: numbers for those who count. */
+    tp_store_rlx(&cache->n[class_index], n - 1);
+    tp_store_rlx(&cache->n_acquired, tp_load_rlx(&cache->n_acquired) + 1);
+    *out = hand_out(cache->stacks[class_index][n - 1]);
     return 0;
 }
 
-/* The stack is not what the caller may release. */
-static _Noreturn __attribute__((noinline)) void refuse(const struct tp_stack *stack)
+/* Says so if the stack is not what the caller may release. */
+static __attribute__((noinline)) void examine(const struct tp_stack *stack)
 {
     if (stack->check == tp__stack_check(stack, TP_STACK_IDLE))
         tp__stack_report(stack, "a stack was released twice");
     if (stack->check != tp__stack_check(stack, TP_STACK_LIVE))
         tp__stack_report(NULL, "the header of a stack was overwritten, perhaps by an overflow of its neighbour");
-    tp__stack_report(stack, "stack overflow");
+    if (!tp_stack_is_whole(stack))
+        tp__stack_report(stack, "stack overflow");
 }
 
-/* Full, or not there: the half that was released first goes to the depot. */
-static __attribute__((noinline)) struct cache *make_room(struct cache *cache, unsigned class_index)
+/* The cache is full, or not there. When full, the half that was released first goes to the depot. */
+static __attribute__((noinline)) void put_away(struct tp_stack *stack)
 {
-    if (!cache)
-        return make_cache();
-    uint32_t room = room_of(class_index), half = room / 2;
-    tp__depot_put(class_index, cache->stacks[class_index], half);
-    memmove(cache->stacks[class_index], cache->stacks[class_index] + half, (room - half) * sizeof(struct tp_stack *));
-    tp_store_rlx(&cache->n[class_index], room - half); /* relaxed: a number for those who count */
-    return cache;
+    unsigned class_index = stack->class_index;
+    uint32_t room = ROOMS[class_index], half = room / 2;
+    struct cache *cache = mine;
+    if (cache) {
+        struct tp_stack **stacks = cache->stacks[class_index];
+        tp__depot_put(class_index, stacks, half);
+        memmove(stacks, stacks + half, (room - half) * sizeof *stacks);
+        stacks[room - half] = stack;
+        tp_store_rlx(&cache->n[class_index], room - half + 1); /* relaxed: a number for those who count */
+    } else if ((cache = make_cache())) {
+        cache->stacks[class_index][0] = stack;
+        tp_store_rlx(&cache->n[class_index], 1); /* relaxed: see above */
+    } else {
+        tp__depot_put(class_index, &stack, 1);
+    }
 }
 
 void tp_stack_release(struct tp_stack *stack)
 {
-    if (stack->check != tp__stack_check(stack, TP_STACK_LIVE) || (stack->canary != 0 && !tp_stack_is_whole(stack)))
-        refuse(stack);
-    unsigned class_index = stack->class_index;
+    /* The canary above a guard is not looked at: its page may never have been touched. */
+    if (stack->check != tp__stack_check(stack, TP_STACK_LIVE) || stack->canary != 0)
+        examine(stack);
     stack->check = tp__stack_check(stack, TP_STACK_IDLE);
     tp__stack_poison(tp__stack_bottom(stack), stack->top);
     struct cache *cache = mine;
-    if (!cache || tp_load_rlx(&cache->n[class_index]) == room_of(class_index)) /* relaxed: the caller's own */
-        cache = make_room(cache, class_index);
-    if (cache) {
-        uint32_t n = tp_load_rlx(&cache->n[class_index]); /* relaxed: the caller's own */
-        cache->stacks[class_index][n] = stack;
-        tp_store_rlx(&cache->n[class_index], n + 1); /* relaxed: a number for those who count */
-        count(&cache->n_released);
-    } else {
-        tp__depot_put(class_index, &stack, 1);
-        count_without_cache(&n_released_before);
+    unsigned class_index = stack->class_index;
+    uint32_t n = cache ? tp_load_rlx(&cache->n[class_index]) : ROOM; /* relaxed: the caller's own */
+    if (n >= ROOMS[class_index]) {
+        put_away(stack);
+        return;
     }
+    cache->stacks[class_index][n] = stack;
+    tp_store_rlx(&cache->n[class_index], n + 1); /* relaxed: a number for those who count */
 }
 
 int tp_stack_reserve(size_t bytes, size_t n)
@@ -231,18 +228,19 @@ void tp_stack_stats(struct tp_stack_stats *out)
     tp__depot_stats(out);
     tp_spin_lock(&caches_lock);
     out->n_acquired = n_acquired_before;
-    out->n_released = n_released_before;
     for (struct cache *cache = caches; cache; cache = cache->next) {
         out->n_caches++;
         /* Relaxed: see above. */
         out->n_acquired += tp_load_rlx(&cache->n_acquired);
-        out->n_released += tp_load_rlx(&cache->n_released);
         for (unsigned i = 0; i < TP_STACK_CLASSES; i++)
             out->classes[i].n_cached += tp_load_rlx(&cache->n[i]); /* relaxed: see above */
     }
     tp_spin_unlock(&caches_lock);
-    for (unsigned i = 0; i < TP_STACK_CLASSES; i++)
-        out->classes[i].n_live -= out->classes[i].n_cached;
+    out->n_released = out->n_acquired;
+    for (unsigned i = 0; i < TP_STACK_CLASSES; i++) {
+        out->classes[i].n_live -= out->classes[i].n_cached; /* all that are neither idle nor anywhere else */
+        out->n_released -= out->classes[i].n_live;
+    }
 }
 
 static const uint64_t NOT_READ = UINT64_MAX;

@@ -1,6 +1,6 @@
 /* Stacks for coroutines: size classes, caches, guards, and what is known of their depth.
  * Invariant: a stack is live, from tp_stack_acquire to tp_stack_release, or idle, in one cache or in the depot; an idle
- * one is touched by nobody. */
+ * one is touched by nobody. docs/stacks.md has the picture. */
 #ifndef TP_STACK_H
 #define TP_STACK_H
 

@@ -57,7 +57,7 @@ enum tp_stack_state { TP_STACK_LIVE = 0x5,
 /* Differs from stack to stack, so that a copy of a header is none. */
 static inline uintptr_t tp__stack_check(const struct tp_stack *stack, enum tp_stack_state state)
 {
-    return (uintptr_t)stack * 0x9e3779b97f4a7c15u + state;
+    return ((uintptr_t)stack ^ (uintptr_t)0x9e3779b97f4a7c15u) + state;
 }
 
 /* The stacks of the slab that have no owner and no memory. */

@@ -51,18 +51,36 @@ static inline struct job_pool *life_open(uint32_t workers, uint64_t capacity)
 
 /* -- threads ------------------------------------------------------------------------------------ */
 
+/* Does this thread of ours go on? One that has been joined is listed a moment longer, marked as exiting. */
+static inline bool is_thread_there(const char *id)
+{
+    enum { EXITING = 4 }; /* a flag of the ninth field of proc(5)'s stat */
+    char path[300], text[600];
+    unsigned flags = EXITING;
+    snprintf(path, sizeof path, "/proc/self/task/%s/stat", id);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    const char *title_end = strrchr(text, ')');
+    if (title_end)
+        sscanf(title_end + 2, "%*c %*d %*d %*d %*d %*d %u", &flags);
+    return (flags & EXITING) == 0;
+}
+
 static inline unsigned count_threads(void)
 {
     unsigned n = 0;
     DIR *tasks = opendir("/proc/self/task");
     assert_non_null(tasks);
     for (const struct dirent *entry; (entry = readdir(tasks));)
-        n += entry->d_name[0] != '.';
+        n += entry->d_name[0] != '.' && is_thread_there(entry->d_name);
     closedir(tasks);
     return n;
 }
 
-/* A thread that has been joined is listed a moment longer. */
+/* For threads that nobody has joined yet. */
 static inline void await_threads(unsigned n)
 {
     while (count_threads() != n)

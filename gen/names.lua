@@ -51,6 +51,8 @@ end
 function names.pool_problem(word)
   if word:lower() == "tp" or word:lower() == "tidepool" then
     return "is the beginning of the tidepool library's own names"
+  elseif word:lower() == "pthread" or word:find("^pthread_") or word:lower() == "sched" then
+    return "is the beginning of the system's names for threads" -- such as pthread_self and SCHED_BATCH
   elseif word:find("_$") then
     return "ends with `_`, and another `_` comes behind it"
   elseif #word > LONGEST then

@@ -1,6 +1,7 @@
 /* Stacks: classes, caches, marks, giving back, guards, and many threads at once. */
 #include "tests/coro/stacks.h"
 
+#include "coro/stack_parts.h"
 #include "runtime/base/atomic.h"
 #include "runtime/base/status.h"
 
@@ -9,6 +10,7 @@
 
 enum { KIB = 1024,
     MANY = 3000,
+    VERY_MANY = 36000,
     THREADS = 70,
     ROUNDS = 400,
     SLOTS = 97 };
@@ -128,6 +130,24 @@ static void test_last_released_first(void **state)
         }
         release_all(N);
     }
+}
+
+/* Only AddressSanitizer can tell. */
+static void test_idle_is_poison(void **state)
+{
+    (void)state;
+#if TP__STACK_ASAN
+    for (int i = 0; i < 3; i++) {
+        struct tp_stack *stack = acquire(16 * KIB);
+        assert_null(__asan_region_is_poisoned(bottom_of(stack), 16 * KIB));
+        tp_stack_release(stack);
+        for (char *byte = bottom_of(stack); byte < stack->top; byte++)
+            assert_true(__asan_address_is_poisoned(byte));
+        if (i > 0)
+            tp_stack_trim(0);
+        assert_int_equal(tp_stack_reserve(16 * KIB, 1), 0);
+    }
+#endif
 }
 
 /* A cache that is full gives half of it away, the half that was released first. */
@@ -267,6 +287,25 @@ static void test_tend(void **state)
         tp_stack_tend(now_ns += SECOND);
     assert_int_equal(stats_now().classes[2].n_warm, 20);
     assert_int_equal(stats_now().n_given_back - n_before, 36);
+}
+
+/* A step is bounded, however much there is. */
+static void test_one_step(void **state)
+{
+    (void)state;
+    struct tp_stack_settings settings = defaults;
+    settings.keep_bytes = 0;
+    tp_stack_tune(&settings);
+    struct tp_stack **all = malloc(VERY_MANY * sizeof *all);
+    for (int i = 0; i < VERY_MANY; i++)
+        all[i] = acquire(4 * KIB);
+    for (int i = 0; i < VERY_MANY; i++)
+        tp_stack_release(all[i]);
+    free(all);
+    tp_stack_flush();
+    tp_stack_tend(500 * SECOND);
+    assert_int_equal(tp_stack_tend(501 * SECOND), 16384 * 4 * KIB);
+    assert_int_equal(stats_now().classes[0].n_warm, VERY_MANY - 16384);
 }
 
 static void test_reserve(void **state)
@@ -461,12 +500,14 @@ int main(void)
         cmocka_unit_test_setup(test_stacks_are_apart, set_up),
         cmocka_unit_test_setup(test_canary, set_up),
         cmocka_unit_test_setup(test_last_released_first, set_up),
+        cmocka_unit_test_setup(test_idle_is_poison, set_up),
         cmocka_unit_test_setup(test_full_cache, set_up),
         cmocka_unit_test_setup(test_large_classes_cache_less, set_up),
         cmocka_unit_test_setup(test_high_water, set_up),
         cmocka_unit_test_setup(test_trim_keeps, set_up),
         cmocka_unit_test_setup(test_given_back_is_new, set_up),
         cmocka_unit_test_setup(test_tend, set_up),
+        cmocka_unit_test_setup(test_one_step, set_up),
         cmocka_unit_test_setup(test_reserve, set_up),
         cmocka_unit_test_setup(test_guards, set_up),
         cmocka_unit_test_setup(test_release_by_another_thread, set_up),

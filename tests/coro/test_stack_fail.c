@@ -221,6 +221,21 @@ static void test_no_memory(void **state)
     }
 }
 
+/* Records stay for ever, so they are used again. */
+static void test_records_are_used_again(void **state)
+{
+    (void)state;
+    int n_calls = 0;
+    for (int i = 0; i < 20; i++) {
+        int status = 0;
+        release_many(acquire_many(32 * KIB, &status));
+        tp_stack_trim(0);
+        if (i == 0)
+            n_calls = of_malloc.n_calls;
+    }
+    assert_int_equal(of_malloc.n_calls, n_calls);
+}
+
 /* -- guards ------------------------------------------------------------------------------------------- */
 
 /* Checks the guards of the stacks that are acquired now. */
@@ -325,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup(test_large_mappings_are_refused, set_up),
         cmocka_unit_test_setup(test_reserve_fails, set_up),
         cmocka_unit_test_setup(test_no_memory, set_up),
+        cmocka_unit_test_setup(test_records_are_used_again, set_up),
         cmocka_unit_test_setup(test_kernel_without_guards, set_up),
         cmocka_unit_test_setup(test_limit_of_mappings, set_up),
         cmocka_unit_test_setup(test_no_guard_at_all, set_up),

@@ -1,7 +1,8 @@
 /* Coroutines: the states, and what is per coroutine besides registers: errno, exceptions in flight, the floating-point
- * environment if wanted. The proof tags [CORO-1] to [CORO-3] are in docs/coroutines.md.
- * Invariant: all of it is exchanged by tp_co_resume, before and after its switch, since that returns on the thread that called
- * it [CORO-1]. tp_co_yield may return on another, so after its switch it touches nothing that belongs to a thread [CORO-2]. */
+ * environment if wanted. The proof tags [CORO-1] to [CORO-4] are in docs/coroutines.md.
+ * Invariant: all of it is exchanged before the stack is: by enter() on the way in, by leave() on the way out, which run on the
+ * same thread [CORO-1]. After the switch of a yield the thread may be another one, so nothing is left to do there but to
+ * return [CORO-2]. */
 #include "coro.h"
 
 #include "../runtime/base/align.h"
@@ -22,21 +23,29 @@ struct exceptions {
 };
 
 struct tp_co {
-    void *at;                  /* where it goes on */
-    void *resumer_at;          /* where who resumed it goes on */
-    struct tp_co *resumer;     /* NULL: not a coroutine */
     tp_atomic(unsigned) state; /* enum tp_co_state. Written by who resumes, one at a time; SUSPENDED and DONE publish all else */
+    unsigned next_state;       /* after the next switch away; right behind the state, where the assembly finds it */
+    void *at;                  /* where it goes on */
+    void **in;                 /* where its yield wants the value; NULL: nowhere */
     int error;                 /* errno, while it is not running */
     bool has_ended;
     bool has_float;
     bool owns_stack;
     struct exceptions exceptions; /* while it is not running */
+
+    /* Of who has resumed it; while it is running. */
+    void *resumer_at;
+    void **resumer_out;
+    struct tp_co *resumer; /* NULL: not a coroutine */
+    int resumer_error;
+    struct exceptions resumer_exceptions;
+
     void *(*entry)(void *argument);
     void *argument;
     struct tp_stack *stack;
     const char *name;
     const void *mark; /* tells the namer that this is a coroutine */
-    struct tp__float floats;
+    struct tp__float floats, resumer_floats;
     struct tp__check check;
 };
 
@@ -66,50 +75,12 @@ extern void *__cxa_get_globals(void) __attribute__((weak));
 static const char namer_mark;
 static tp_atomic(bool) has_namer; /* set by the first who makes a coroutine */
 
-static APART void look_up(struct thread *own)
-{
-    own->exceptions = __cxa_get_globals ? __cxa_get_globals() : NULL;
-    own->error = &errno;
-}
-
 /* -- the switch ------------------------------------------------------------------------------------ */
-
-/* The first and last function on each stack. */
-static void begin(void *value, void *argument)
-{
-    struct tp_co *co = argument;
-    (void)value;
-    tp__check_entered(&co->check);
-    value = co->entry(co->argument);
-    co->has_ended = true;
-    tp__check_leave(&co->check);
-    tp__switch(&co->at, co->resumer_at, value);
-}
-
-/* Runs the coroutine until it is back. */
-static inline void *run(struct tp_co *co, void *in)
-{
-    void *mine = tp__check_enter(&co->check);
-    void *out = tp__switch(&co->resumer_at, co->at, in);
-    tp__check_left(&co->check, mine);
-    return out;
-}
-
-static APART void *run_with_float(struct tp_co *co, void *in)
-{
-    struct tp__float own;
-    tp__float_save(&own);
-    tp__float_load(&co->floats);
-    void *out = run(co, in);
-    tp__float_save(&co->floats);
-    tp__float_load(&own);
-    return out;
-}
 
 /* The caller may resume: the coroutine is running from now on. Returns 0, or why not. */
 static inline int claim(struct tp_co *co)
 {
-    /* Acquire: pairs with the release in tp_co_resume; what the coroutine kept is visible. */
+    /* Acquire: pairs with the release that ends a switch away; what the coroutine kept is visible [CORO-3]. */
     unsigned state = tp_load_acq(&co->state);
     if (state > TP_CO_SUSPENDED)
         return state == TP_CO_DONE ? TP_EDONE : TP_EBUSY;
@@ -122,61 +93,129 @@ static inline int claim(struct tp_co *co)
 #endif
 }
 
+/* Called from the assembly, which link-time optimisation does not see. */
+#define FROM_ASSEMBLY __attribute__((used))
+
+static inline struct tp__way refuse(int status)
+{
+    return (struct tp__way){NULL, (void *)(intptr_t)status};
+}
+
+/* What few need stands at the end of each way, or is done once per thread: the rest calls nobody, and keeps to registers. */
+static APART struct tp__way enter_with_float(struct tp_co *co)
+{
+    tp__float_save(&co->resumer_floats);
+    tp__float_load(&co->floats);
+    return (struct tp__way){co->at, NULL};
+}
+
+static APART struct tp__way leave_with_float(struct tp_co *co)
+{
+    tp__float_save(&co->floats);
+    tp__float_load(&co->resumer_floats);
+    return (struct tp__way){co->resumer_at, &co->state};
+}
+
+static APART struct tp__way enter_first(struct tp_co *co, void *in, void **out, void *at)
+{
+    thread.exceptions = __cxa_get_globals ? __cxa_get_globals() : NULL;
+    thread.error = &errno;
+    return tp__co_enter(co, in, out, at);
+}
+
+FROM_ASSEMBLY struct tp__way tp__co_enter(struct tp_co *co, void *in, void **out, void *at)
+{
+    struct thread *own = &thread;
+    if (!own->error)
+        return enter_first(co, in, out, at);
+    int status = co ? claim(co) : TP_EINVAL;
+    if (status != 0)
+        return refuse(status);
+    struct tp_co *self = own->current;
+    if (self)
+        tp_store_rlx(&self->state, TP_CO_NORMAL); /* relaxed: for who asks; it is as little resumable as before */
+    co->resumer = self;
+    co->resumer_at = at;
+    co->resumer_out = out;
+    co->resumer_error = *own->error;
+    *own->error = co->error;
+    if (own->exceptions) {
+        co->resumer_exceptions = *own->exceptions;
+        *own->exceptions = co->exceptions;
+    }
+    own->current = co;
+    if (co->in)
+        *co->in = in;
+    if (co->has_float)
+        return enter_with_float(co);
+    return (struct tp__way){co->at, NULL};
+}
+
+FROM_ASSEMBLY struct tp__way tp__co_leave(void *out, void **in, void *at)
+{
+    struct thread *own = &thread;
+    struct tp_co *co = own->current;
+    if (!co)
+        return refuse(TP_EOUTSIDE);
+    struct tp_co *resumer = co->resumer;
+    own->current = resumer;
+    if (resumer)
+        tp_store_rlx(&resumer->state, TP_CO_RUNNING); /* relaxed: as in tp__co_enter */
+    co->error = *own->error;
+    *own->error = co->resumer_error;
+    if (own->exceptions) {
+        co->exceptions = *own->exceptions;
+        *own->exceptions = co->resumer_exceptions;
+    }
+    co->at = at;
+    co->in = in;
+    co->next_state = co->has_ended ? TP_CO_DONE : TP_CO_SUSPENDED;
+    if (co->resumer_out)
+        *co->resumer_out = out;
+    if (co->has_float)
+        return leave_with_float(co);
+    return (struct tp__way){co->resumer_at, &co->state};
+}
+
+#if !TP__CO_ASSEMBLY
+/* In C, for processors without assembly here and for checkers that must be told on both sides of a switch. */
 APART int tp_co_resume(struct tp_co *co, void *in, void **out)
 {
-    if (!co)
-        return TP_EINVAL;
-    int status = claim(co);
-    if (status != 0)
-        return status;
-
-    struct thread *own = &thread; /* [CORO-1] */
-    if (!own->error)
-        look_up(own);
-    struct tp_co *self = own->current;
-    struct exceptions own_exceptions = {NULL, 0}, *exceptions = own->exceptions;
-    int own_error = *own->error;
-    if (self)
-        tp_store_rlx(&self->state, TP_CO_NORMAL); /* relaxed: for who asks; it is not resumable before as after */
-    if (exceptions) {
-        own_exceptions = *exceptions;
-        *exceptions = co->exceptions;
-    }
-    *own->error = co->error;
-    co->resumer = self;
-    own->current = co;
-
-    void *value = co->has_float ? run_with_float(co, in) : run(co, in);
-
-    own->current = self;
-    co->error = *own->error;
-    *own->error = own_error;
-    if (exceptions) {
-        co->exceptions = *exceptions;
-        *exceptions = own_exceptions;
-    }
-    if (self)
-        tp_store_rlx(&self->state, TP_CO_RUNNING); /* relaxed: as above */
+    struct tp__way way = tp__co_enter(co, in, out, NULL);
+    if (!way.to)
+        return (int)(intptr_t)way.word;
+    void *mine = tp__check_enter(&co->check);
+    tp__switch(&co->resumer_at, way.to, NULL);
+    tp__check_left(&co->check, mine);
     if (co->has_ended)
         tp__check_end(&co->check);
-    /* Release: pairs with the acquire in claim, tp_co_state and is_idle; nobody is on its stack any more. */
-    tp_store_rel(&co->state, co->has_ended ? TP_CO_DONE : TP_CO_SUSPENDED);
-    if (out)
-        *out = value;
+    /* Release: pairs with the acquire in claim and tp_co_state; nobody is on its stack any more. */
+    tp_store_rel(&co->state, co->next_state);
     return 0;
 }
 
 APART int tp_co_yield(void *out, void **in)
 {
     struct tp_co *co = thread.current;
-    if (!co)
-        return TP_EOUTSIDE;
+    struct tp__way way = tp__co_leave(out, in, NULL);
+    if (!way.to)
+        return (int)(intptr_t)way.word;
     tp__check_leave(&co->check);
-    void *value = tp__switch(&co->at, co->resumer_at, out);
+    tp__switch(&co->at, way.to, NULL);
     tp__check_entered(&co->check);
-    if (in)
-        *in = value;
     return 0;
+}
+#endif
+
+/* The first and last function on each stack. */
+static void begin(void *value, void *argument)
+{
+    struct tp_co *co = argument;
+    (void)value;
+    tp__check_entered(&co->check);
+    value = co->entry(co->argument);
+    co->has_ended = true;
+    tp_co_yield(value, NULL);
 }
 
 /* -- making and ending ----------------------------------------------------------------------------- */
@@ -187,6 +226,7 @@ static void start(struct tp_co *co, void *(*entry)(void *argument), void *argume
     co->entry = entry;
     co->argument = argument;
     co->at = tp__switch_make(co->check.low, co->check.low + co->check.bytes, begin, co);
+    co->in = NULL;
     co->has_ended = false;
     co->error = 0;
     co->exceptions = (struct exceptions){NULL, 0};

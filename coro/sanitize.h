@@ -10,9 +10,6 @@
 #ifndef TP_SANITIZE_H
 #define TP_SANITIZE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #if defined(__SANITIZE_ADDRESS__)
 #define TP__CHECK_ADDRESS 1
 #elif defined(__has_feature)
@@ -27,6 +24,10 @@
 #define TP__CHECK_THREAD 1
 #endif
 #endif
+
+#ifndef __ASSEMBLER__
+#include <stdbool.h>
+#include <stddef.h>
 
 #if TP__CHECK_ADDRESS
 #include <sanitizer/asan_interface.h>
@@ -173,4 +174,5 @@ static inline TP__CHECK void tp__check_free(struct tp__check *check)
 #endif
 }
 
+#endif
 #endif

@@ -16,6 +16,12 @@
 #define TP__SWITCH_PORTABLE 1
 #endif
 
+/* Are tp_co_resume and tp_co_yield in assembly too? Checkers must be told on both sides of a switch, which C does better. */
+#include "sanitize.h"
+#if !TP__SWITCH_PORTABLE && !TP__CHECK_ADDRESS && !TP__CHECK_THREAD
+#define TP__CO_ASSEMBLY 1
+#endif
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
@@ -42,6 +48,22 @@ TP__HIDDEN void *tp__switch(void **from, void *to, void *value);
  * Returns what to give to tp__switch as `to`.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 TP__HIDDEN void *tp__switch_make(void *low, void *top, void (*begin)(void *value, void *argument), void *argument);
+
+/* Where to go, and what to publish there. */
+struct tp__way {
+    void *to;   /* as for tp__switch; NULL: refused, and `word` is the status */
+    void *word; /* what becomes the word behind it, once nobody is on the stack that was left; NULL: nothing */
+};
+
+struct tp_co;
+
+/* tp__co_enter: all of tp_co_resume but the switch, on the way in. `at` is where the resumer goes on.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+TP__HIDDEN struct tp__way tp__co_enter(struct tp_co *co, void *in, void **out, void *at);
+
+/* tp__co_leave: all of tp_co_yield but the switch, on the way out. `at` is where the coroutine goes on.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+TP__HIDDEN struct tp__way tp__co_leave(void *out, void **in, void *at);
 
 /* The floating-point environment: rounding, exception masks and flags, of which the switch itself saves nothing, as these
  * are seldom changed and slow to load. */

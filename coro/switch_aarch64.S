@@ -1,19 +1,27 @@
-/* tp__switch for aarch64, AAPCS64: x19 to x30 and the low halves of v8 to v15, 160 bytes on the stack that is left.
+/* Switches for aarch64, AAPCS64: x19 to x30 and the low halves of v8 to v15, 160 bytes on the stack that is left.
  * Invariant: at each instruction the unwind rules hold for the stack that sp points to. Both stacks hold the same registers
  * in the same order at the moment sp changes, so the rules need not know which of the two it is.
- * Ends in a branch: a `ret` would always be mispredicted, as the processor's stack of returns has never heard of this switch. */
+ * Each ends in a branch: a `ret` would always be mispredicted, as the processor's stack of returns has never heard of this
+ * switch. [CORO-4] in docs/coroutines.md says what that means for the callers of the switch. */
 #include "switch.h"
 
 #if TP__SWITCH_AARCH64
     .text
 
-/* void *tp__switch(void **from: x0, void *to: x1, void *value: x2) */
-    .globl tp__switch
-    .hidden tp__switch
-    .type tp__switch, %function
+    .macro function name
+    .globl \name
+    .type \name, %function
     .p2align 4
-tp__switch:
+\name:
     .cfi_startproc
+    .endm
+
+    .macro end name
+    .cfi_endproc
+    .size \name, . - \name
+    .endm
+
+    .macro save
     sub sp, sp, #160
     .cfi_adjust_cfa_offset 160
     stp x29, x30, [sp, #0]
@@ -28,27 +36,26 @@ tp__switch:
     stp d14, d15, [sp, #144]
     .cfi_rel_offset x29, 0
     .cfi_rel_offset x30, 8
-    .cfi_rel_offset x19, 16
-    .cfi_rel_offset x20, 24
-    .cfi_rel_offset x21, 32
-    .cfi_rel_offset x22, 40
-    .cfi_rel_offset x23, 48
-    .cfi_rel_offset x24, 56
-    .cfi_rel_offset x25, 64
-    .cfi_rel_offset x26, 72
-    .cfi_rel_offset x27, 80
-    .cfi_rel_offset x28, 88
-    .cfi_rel_offset d8, 96
-    .cfi_rel_offset d9, 104
-    .cfi_rel_offset d10, 112
-    .cfi_rel_offset d11, 120
-    .cfi_rel_offset d12, 128
-    .cfi_rel_offset d13, 136
-    .cfi_rel_offset d14, 144
-    .cfi_rel_offset d15, 152
-    mov x9, sp
-    str x9, [x0]
-    mov sp, x1
+    .irp n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
+    .cfi_rel_offset x\n, 16 + 8 * (\n - 19)
+    .endr
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    .cfi_rel_offset d\n, 96 + 8 * (\n - 8)
+    .endr
+    .endm
+
+    .macro saved_nothing
+    .cfi_def_cfa_offset 0
+    .irp n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+    .cfi_same_value x\n
+    .endr
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    .cfi_same_value d\n
+    .endr
+    .endm
+
+/* After sp has changed. */
+    .macro go_on
     ldp x29, x30, [sp, #0]
     ldp x19, x20, [sp, #16]
     ldp x21, x22, [sp, #32]
@@ -59,32 +66,67 @@ tp__switch:
     ldp d10, d11, [sp, #112]
     ldp d12, d13, [sp, #128]
     ldp d14, d15, [sp, #144]
-    mov x0, x2
+    .cfi_remember_state
     add sp, sp, #160
-    .cfi_def_cfa_offset 0
-    .cfi_same_value x29
-    .cfi_same_value x30
-    .cfi_same_value x19
-    .cfi_same_value x20
-    .cfi_same_value x21
-    .cfi_same_value x22
-    .cfi_same_value x23
-    .cfi_same_value x24
-    .cfi_same_value x25
-    .cfi_same_value x26
-    .cfi_same_value x27
-    .cfi_same_value x28
-    .cfi_same_value d8
-    .cfi_same_value d9
-    .cfi_same_value d10
-    .cfi_same_value d11
-    .cfi_same_value d12
-    .cfi_same_value d13
-    .cfi_same_value d14
-    .cfi_same_value d15
+    saved_nothing
     br x30
-    .cfi_endproc
-    .size tp__switch, . - tp__switch
+    .cfi_restore_state
+    .endm
+
+/* x1 is a status; the registers were saved, and preserved by who was called, but for x29 and x30. */
+    .macro refuse
+    mov w0, w1
+    ldp x29, x30, [sp, #0]
+    add sp, sp, #160
+    saved_nothing
+    ret
+    .endm
+
+/* void *tp__switch(void **from: x0, void *to: x1, void *value: x2) */
+    .hidden tp__switch
+    function tp__switch
+    save
+    mov x9, sp
+    str x9, [x0]
+    mov sp, x1
+    mov x0, x2
+    go_on
+    end tp__switch
+
+#if TP__CO_ASSEMBLY
+    .hidden tp__co_enter
+    .hidden tp__co_leave
+
+/* int tp_co_resume(struct tp_co *co: x0, void *in: x1, void **out: x2) */
+    function tp_co_resume
+    save
+    mov x29, sp
+    mov x3, sp
+    bl tp__co_enter
+    cbz x0, 1f
+    mov sp, x0
+    mov w0, #0
+    go_on
+1:
+    refuse
+    end tp_co_resume
+
+/* int tp_co_yield(void *out: x0, void **in: x1). The store-release publishes that nobody is on the stack it left. */
+    function tp_co_yield
+    save
+    mov x29, sp
+    mov x2, sp
+    bl tp__co_leave
+    cbz x0, 1f
+    mov sp, x0
+    ldr w9, [x1, #4]
+    stlr w9, [x1]
+    mov w0, #0
+    go_on
+1:
+    refuse
+    end tp_co_yield
+#endif
 
 /* Where a new stack begins: x0 is the value, x19 the function, x20 its argument. The outermost frame: its caller is
  * undefined. Unwinders look up the address before the one to return to, hence the nop in front. */
@@ -98,34 +140,22 @@ switch_entry:
     mov x1, x20
     blr x19
     brk #1
-    .cfi_endproc
-    .size switch_begin, . - switch_begin
+    end switch_begin
 
 /* void *tp__switch_make(void *low: x0, void *top: x1, void (*begin)(void *, void *): x2, void *argument: x3)
- * The registers as tp__switch leaves them. */
-    .globl tp__switch_make
+ * The registers as `save` leaves them. */
     .hidden tp__switch_make
-    .type tp__switch_make, %function
-    .p2align 4
-tp__switch_make:
-    .cfi_startproc
+    function tp__switch_make
     sub x0, x1, #176
     adrp x9, switch_entry
     add x9, x9, #:lo12:switch_entry
     stp xzr, x9, [x0, #0]
     stp x2, x3, [x0, #16]
-    stp xzr, xzr, [x0, #32]
-    stp xzr, xzr, [x0, #48]
-    stp xzr, xzr, [x0, #64]
-    stp xzr, xzr, [x0, #80]
-    stp xzr, xzr, [x0, #96]
-    stp xzr, xzr, [x0, #112]
-    stp xzr, xzr, [x0, #128]
-    stp xzr, xzr, [x0, #144]
-    stp xzr, xzr, [x0, #160]
+    .irp at, 32, 48, 64, 80, 96, 112, 128, 144, 160
+    stp xzr, xzr, [x0, #\at]
+    .endr
     ret
-    .cfi_endproc
-    .size tp__switch_make, . - tp__switch_make
+    end tp__switch_make
 #endif
 
     .section .note.GNU-stack, "", %progbits

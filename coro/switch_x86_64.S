@@ -1,21 +1,29 @@
-/* tp__switch for x86-64, System V ABI: six registers and a return address, seven words on the stack that is left.
- * Invariant: at each instruction the unwind rules hold for the stack that %rsp points to. Both stacks hold the same seven
+/* Switches for x86-64, System V ABI: six registers and a return address on the stack that is left, eight words with one unused.
+ * Invariant: at each instruction the unwind rules hold for the stack that %rsp points to. Both stacks hold the same eight
  * words in the same order at the moment %rsp changes, so the rules need not know which of the two it is.
- * Ends in a jump: a `ret` would always be mispredicted, as the processor's stack of returns has never heard of this switch. */
+ * Each ends in a jump: a `ret` would always be mispredicted, as the processor's stack of returns has never heard of this
+ * switch. [CORO-4] in docs/coroutines.md says what that means for the callers of the switch. */
 #include "switch.h"
 
 #if TP__SWITCH_X86_64
     .text
 
-/* void *tp__switch(void **from: %rdi, void *to: %rsi, void *value: %rdx) */
-    .globl tp__switch
-    .hidden tp__switch
-    .type tp__switch, @function
+    .macro function name
+    .globl \name
+    .type \name, @function
     .p2align 4
-tp__switch:
+\name:
     .cfi_startproc
-    leaq -48(%rsp), %rsp
-    .cfi_adjust_cfa_offset 48
+    .endm
+
+    .macro end name
+    .cfi_endproc
+    .size \name, . - \name
+    .endm
+
+    .macro save
+    leaq -56(%rsp), %rsp
+    .cfi_adjust_cfa_offset 56
     movq %r15, 0(%rsp)
     movq %r14, 8(%rsp)
     movq %r13, 16(%rsp)
@@ -28,17 +36,19 @@ tp__switch:
     .cfi_rel_offset %r12, 24
     .cfi_rel_offset %rbx, 32
     .cfi_rel_offset %rbp, 40
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    movq 48(%rsp), %rcx
+    .endm
+
+/* After %rsp has changed. */
+    .macro go_on
+    movq 56(%rsp), %rcx
     movq 0(%rsp), %r15
     movq 8(%rsp), %r14
     movq 16(%rsp), %r13
     movq 24(%rsp), %r12
     movq 32(%rsp), %rbx
     movq 40(%rsp), %rbp
-    movq %rdx, %rax
-    leaq 56(%rsp), %rsp
+    .cfi_remember_state
+    leaq 64(%rsp), %rsp
     .cfi_def_cfa_offset 0
     .cfi_same_value %r15
     .cfi_same_value %r14
@@ -48,8 +58,68 @@ tp__switch:
     .cfi_same_value %rbp
     .cfi_register %rip, %rcx
     jmp *%rcx
-    .cfi_endproc
-    .size tp__switch, . - tp__switch
+    .cfi_restore_state
+    .endm
+
+/* %rdx is a status; the registers were saved, and preserved by who was called. */
+    .macro refuse
+    movl %edx, %eax
+    leaq 56(%rsp), %rsp
+    .cfi_def_cfa_offset 8
+    .cfi_same_value %r15
+    .cfi_same_value %r14
+    .cfi_same_value %r13
+    .cfi_same_value %r12
+    .cfi_same_value %rbx
+    .cfi_same_value %rbp
+    ret
+    .endm
+
+/* void *tp__switch(void **from: %rdi, void *to: %rsi, void *value: %rdx) */
+    .hidden tp__switch
+    function tp__switch
+    save
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    movq %rdx, %rax
+    go_on
+    end tp__switch
+
+#if TP__CO_ASSEMBLY
+    .hidden tp__co_enter
+    .hidden tp__co_leave
+
+/* int tp_co_resume(struct tp_co *co: %rdi, void *in: %rsi, void **out: %rdx) */
+    function tp_co_resume
+    save
+    movq %rsp, %rcx
+    call tp__co_enter
+    testq %rax, %rax
+    jz 1f
+    movq %rax, %rsp
+    xorl %eax, %eax
+    go_on
+1:
+    refuse
+    end tp_co_resume
+
+/* int tp_co_yield(void *out: %rdi, void **in: %rsi). The last store publishes that nobody is on the stack it left; it is a
+ * release, as all stores are here. */
+    function tp_co_yield
+    save
+    movq %rsp, %rdx
+    call tp__co_leave
+    testq %rax, %rax
+    jz 1f
+    movq %rax, %rsp
+    movl 4(%rdx), %ecx
+    movl %ecx, (%rdx)
+    xorl %eax, %eax
+    go_on
+1:
+    refuse
+    end tp_co_yield
+#endif
 
 /* Where a new stack begins: %rax is the value, %rbx the function, %r12 its argument. The outermost frame: its caller is
  * undefined. Unwinders look up the address before the one to return to, hence the nop in front. */
@@ -64,18 +134,13 @@ switch_entry:
     movq %r12, %rsi
     call *%rbx
     ud2
-    .cfi_endproc
-    .size switch_begin, . - switch_begin
+    end switch_begin
 
 /* void *tp__switch_make(void *low: %rdi, void *top: %rsi, void (*begin)(void *, void *): %rdx, void *argument: %rcx)
- * The seven words as tp__switch leaves them. Above them two words of 0, so that %rsp is a multiple of 16 at the call. */
-    .globl tp__switch_make
+ * The eight words as `save` leaves them. Above them two words of 0, so that %rsp is a multiple of 16 at the call. */
     .hidden tp__switch_make
-    .type tp__switch_make, @function
-    .p2align 4
-tp__switch_make:
-    .cfi_startproc
-    leaq -72(%rsi), %rax
+    function tp__switch_make
+    leaq -80(%rsi), %rax
     xorl %edi, %edi
     leaq switch_entry(%rip), %r8
     movq %rdi, 0(%rax)
@@ -84,12 +149,11 @@ tp__switch_make:
     movq %rcx, 24(%rax)
     movq %rdx, 32(%rax)
     movq %rdi, 40(%rax)
-    movq %r8, 48(%rax)
-    movq %rdi, 56(%rax)
+    movq %r8, 56(%rax)
     movq %rdi, 64(%rax)
+    movq %rdi, 72(%rax)
     ret
-    .cfi_endproc
-    .size tp__switch_make, . - tp__switch_make
+    end tp__switch_make
 #endif
 
     .section .note.GNU-stack, "", %progbits

@@ -1,18 +1,33 @@
 /* For test_switch.c: a switch with every register filled that a called function must preserve.
  * void *fill_switch(void **from, void *to, void *value, const uint64_t *filled, uint64_t *found)
+ * Without a frame pointer, so that a walk from below must know exactly where this frame is.
  * Loads the registers from `filled`, switches, stores them to `found` when it is back, and preserves its caller's. */
 #if defined(__x86_64__)
     .text
     .globl fill_switch
     .type fill_switch, @function
 fill_switch:
+    .cfi_startproc
     pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
     pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
     pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r12, 0
     pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r13, 0
     pushq %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r14, 0
     pushq %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r15, 0
     pushq %r8
+    .cfi_adjust_cfa_offset 8
     movq 0(%rcx), %rbx
     movq 8(%rcx), %rbp
     movq 16(%rcx), %r12
@@ -21,6 +36,7 @@ fill_switch:
     movq 40(%rcx), %r15
     call tp__switch
     popq %r8
+    .cfi_adjust_cfa_offset -8
     movq %rbx, 0(%r8)
     movq %rbp, 8(%r8)
     movq %r12, 16(%r8)
@@ -28,12 +44,25 @@ fill_switch:
     movq %r14, 32(%r8)
     movq %r15, 40(%r8)
     popq %r15
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r15
     popq %r14
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r14
     popq %r13
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r13
     popq %r12
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r12
     popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbp
     popq %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbx
     ret
+    .cfi_endproc
     .size fill_switch, . - fill_switch
 #elif defined(__aarch64__)
     .text

@@ -1,6 +1,8 @@
 /* The bare switch: what it preserves, how a new stack begins, and that unwinders can walk at each of its instructions. */
 #include "tests/support/unit.h"
 
+#include "coro/coro.h"
+#include "coro/stack.h"
 #include "coro/switch.h"
 #include "runtime/base/atomic.h"
 
@@ -151,15 +153,17 @@ static void test_float_environment(void **state)
 /* -- unwinding ------------------------------------------------------------------------------------- */
 
 #if !TP__SWITCH_PORTABLE
-/* The code of the switch, as the assembler puts it in one piece: from tp__switch to tp__switch_make. */
+/* The code of all switches, as the assembler puts it in one piece: from tp__switch to tp__switch_make. */
 static bool is_in_switch(const void *address)
 {
     return (uintptr_t)address >= (uintptr_t)tp__switch && (uintptr_t)address < (uintptr_t)tp__switch_make;
 }
 
+static const char *low, *high; /* the stack that is inside */
+
 static bool is_inside(const void *address)
 {
-    return (const char *)address >= stack && (const char *)address < stack + STACK_BYTES;
+    return (const char *)address >= low && (const char *)address < high;
 }
 
 /* A walk from a signal handler. On the coroutine's stack it must end where that begins; outside it must be as long as those
@@ -177,8 +181,11 @@ static void walk(bool inside_now, int n_least)
         tp_add_rlx(&n_broken, 1);
 }
 
-static void forget_walks(void)
+static void forget_walks(const char *new_low, const char *new_high)
 {
+    low = new_low;
+    high = new_high;
+    /* Relaxed: no signals yet. */
     tp_store_rlx(&n_walks_inside, 0);
     tp_store_rlx(&n_walks_outside, 0);
     tp_store_rlx(&n_broken, 0);
@@ -242,14 +249,16 @@ static void step(bool on)
 static void test_walk_at_each_instruction(void **state)
 {
     void *frames[FRAMES];
+    uint64_t filled[REGISTERS], found[REGISTERS];
     (void)state;
     n_frames_outside = backtrace(frames, FRAMES) + 3; /* loads what it needs, too */
     handle(SIGTRAP, on_step);
-    forget_walks();
-    inside = make(ping, NULL);
+    forget_walks(stack, stack + STACK_BYTES);
+    inside = make(fill_inside, NULL);
+    fill(filled, 1);
     for (int i = 0; i < 3; i++) { /* the first begins, the others go on */
         step(true);
-        void *value = tp__switch(&outside, inside, &inside);
+        void *value = fill_switch(&outside, inside, &inside, filled, found);
         step(false);
         assert_ptr_equal(value, &inside);
     }
@@ -258,6 +267,41 @@ static void test_walk_at_each_instruction(void **state)
     assert_true(tp_load_rlx(&n_walks_inside) >= 3 * 15);
     assert_true(tp_load_rlx(&n_walks_outside) >= 3 * 15);
 }
+
+#if TP__CO_ASSEMBLY
+static void *yield_forever(void *argument)
+{
+    while (tp_co_yield(argument, NULL) == 0) {
+    }
+    return NULL;
+}
+
+static void test_walk_at_each_instruction_of_a_resume(void **state)
+{
+    void *frames[FRAMES], *out = NULL;
+    struct tp_co *co;
+    int status, refused;
+    (void)state;
+    assert_int_equal(tp_co_new(&co, yield_forever, &out, NULL), 0);
+    n_frames_outside = backtrace(frames, FRAMES) + 3;
+    handle(SIGTRAP, on_step);
+    forget_walks(tp_co_stack(co)->low, tp_co_stack(co)->top);
+    for (int i = 0; i < 3; i++) {
+        step(true);
+        status = tp_co_resume(co, NULL, &out);
+        refused = tp_co_resume(NULL, NULL, NULL);
+        step(false);
+        assert_int_equal(status, 0);
+        assert_int_equal(refused, TP_EINVAL);
+        assert_ptr_equal(out, &out);
+    }
+    signal(SIGTRAP, SIG_DFL);
+    assert_int_equal(tp_load_rlx(&n_broken), 0);
+    assert_true(tp_load_rlx(&n_walks_inside) >= 3 * 15);
+    assert_true(tp_load_rlx(&n_walks_outside) >= 3 * 15);
+    tp_co_free(co);
+}
+#endif
 #endif
 
 static void on_profile(int number, siginfo_t *info, void *context)
@@ -275,7 +319,7 @@ static void test_walk_in_a_storm_of_signals(void **state)
     const struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
     (void)state;
     backtrace(frames, FRAMES);
-    forget_walks();
+    forget_walks(stack, stack + STACK_BYTES);
     handle(SIGPROF, on_profile);
     inside = make(ping, NULL);
     setitimer(ITIMER_PROF, &often, NULL);
@@ -301,6 +345,9 @@ int main(void)
 #if !TP__SWITCH_PORTABLE
 #if defined(__x86_64__)
         cmocka_unit_test(test_walk_at_each_instruction),
+#if TP__CO_ASSEMBLY
+        cmocka_unit_test(test_walk_at_each_instruction_of_a_resume),
+#endif
 #endif
         cmocka_unit_test(test_walk_in_a_storm_of_signals),
 #endif

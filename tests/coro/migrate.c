@@ -1,0 +1,93 @@
+/* Forced migration: every resume comes from the other of two threads, and the coroutine looks each time who it is on. What it
+ * asks for must be looked up again after each yield, however the compiler has merged and moved things: this one source is
+ * compiled together with the library's, at several levels of optimisation and with link-time optimisation (coro.ninja).
+ * Prints "N passed, N failed". */
+#include "coro/coro.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { TURNS = 2000,
+    DEPTH = 3 };
+
+static struct tp_co *co;
+static sem_t turn[2];
+static int thread_ids[2];
+static int n_turn; /* which it is; written by the thread whose turn it is */
+static int n_passed, n_failed;
+
+static void expect(int ok)
+{
+    if (ok)
+        n_passed++;
+    else
+        n_failed++;
+}
+
+/* All that a thread is known by, read again and again in one function, and in what it calls. */
+static inline void look(int id)
+{
+    expect(gettid() == id);
+    expect(tp_co_self() == co);
+    expect(*tp_co_errno() == 4000 + n_turn);
+}
+
+static void wander(int depth)
+{
+    for (int i = 0; i < 4; i++) {
+        look(thread_ids[n_turn % 2]);
+        *tp_co_errno() = 4001 + n_turn;
+        expect(tp_co_yield(&n_turn, NULL) == 0);
+        look(thread_ids[n_turn % 2]);
+        if (depth > 0)
+            wander(depth - 1);
+    }
+}
+
+static void *wander_forever(void *argument)
+{
+    *tp_co_errno() = 4000;
+    for (;;)
+        wander(DEPTH);
+    return argument;
+}
+
+static void *run(void *argument)
+{
+    int me = (int)(intptr_t)argument;
+    thread_ids[me] = gettid();
+    sem_post(&turn[0]); /* both are known when the first begins */
+    for (int i = me; i < TURNS; i += 2) {
+        void *out = NULL;
+        while (sem_wait(&turn[me]) != 0) {
+        }
+        n_turn = i;
+        *tp_co_errno() = -me;
+        expect(tp_co_resume(co, NULL, &out) == 0);
+        expect(out == &n_turn);
+        expect(*tp_co_errno() == -me);
+        expect(tp_co_self() == NULL);
+        sem_post(&turn[!me]);
+    }
+    return NULL;
+}
+
+int main(void)
+{
+    pthread_t other;
+    sem_init(&turn[0], 0, 0);
+    sem_init(&turn[1], 0, 0);
+    expect(tp_co_new(&co, wander_forever, NULL, NULL) == 0);
+    expect(pthread_create(&other, NULL, run, (void *)1) == 0);
+    while (sem_wait(&turn[0]) != 0) {
+    }
+    run((void *)0);
+    pthread_join(other, NULL);
+    expect(tp_co_state(co) == TP_CO_SUSPENDED);
+    expect(tp_co_free(co) == 0);
+    printf("%d passed, %d failed\n", n_passed, n_failed);
+    return n_failed != 0;
+}

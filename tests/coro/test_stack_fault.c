@@ -177,12 +177,18 @@ static void recurse_in_a_thread(void)
     pthread_join(thread, NULL);
 }
 
-static void *watch_and_end(void *argument)
+/* Tells whether there was no signal stack before and after. */
+static void *watch_and_end(void *is_right)
 {
+    stack_t none = {.ss_flags = SS_DISABLE}, between, after;
+    sigaltstack(&none, NULL); /* no sanitizer's */
     tp_stack_watch_faults();
+    sigaltstack(NULL, &between);
     tp_stack_watch_faults();
     tp_stack_thread_end();
-    return argument;
+    sigaltstack(NULL, &after);
+    *(bool *)is_right = !(between.ss_flags & SS_DISABLE) && (after.ss_flags & SS_DISABLE);
+    return NULL;
 }
 
 static void overflow_without_guard(void)
@@ -264,6 +270,16 @@ static void touch_though_ignored(void)
     touch_a_closed_page();
 }
 
+static void compare_handlers(void)
+{
+    struct sigaction segv, bus;
+    watched(16 * KIB);
+    sigaction(SIGSEGV, NULL, &segv);
+    sigaction(SIGBUS, NULL, &bus);
+    if (segv.sa_sigaction == bus.sa_sigaction && bus.sa_handler != SIG_DFL)
+        _exit(HANDLED);
+}
+
 static void send(void)
 {
     watched(16 * KIB);
@@ -342,6 +358,7 @@ static void test_other_faults(void **state)
     assert_dies(touch_though_ignored, SIGSEGV);
     assert_dies(send, SIGSEGV);
     assert_exits(send_though_ignored, 0);
+    assert_exits(compare_handlers, HANDLED);
     assert_exits(touch_with_a_handler, HANDLED);
     assert_exits(touch_with_a_handler_of_information, HANDLED);
 }
@@ -359,8 +376,10 @@ static void test_signal_stack(void **state)
     assert_ptr_equal(found.ss_sp, memory);
     for (int i = 0; i < 3; i++) {
         struct crowd crowd = {.n = 0};
-        crowd_add(&crowd, watch_and_end, NULL);
+        bool is_right = false;
+        crowd_add(&crowd, watch_and_end, &is_right);
         crowd_join(&crowd);
+        assert_true(is_right);
     }
 }
 

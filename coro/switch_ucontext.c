@@ -10,7 +10,8 @@
 
 struct place {
     ucontext_t context;
-    void *value; /* for who goes on here */
+    void *value;             /* for who goes on here */
+    struct tp__float floats; /* likewise: swapcontext exchanges them, and should not */
     void (*begin)(void *value, void *argument);
     void *argument;
 };
@@ -20,9 +21,11 @@ void *tp__switch(void **from, void *to, void *value)
     struct place here, *there = to;
     here.context.uc_stack.ss_size = 0; /* AddressSanitizer's wrapper looks at it */
     there->value = value;
+    tp__float_save(&there->floats);
     *from = &here;
     if (swapcontext(&here.context, &there->context) != 0)
         abort();
+    tp__float_load(&here.floats);
     return here.value;
 }
 
@@ -30,6 +33,7 @@ void *tp__switch(void **from, void *to, void *value)
 static void begin_at(unsigned high, unsigned low)
 {
     struct place *place = (struct place *)((uintptr_t)high << 16 << 16 | (uintptr_t)low);
+    tp__float_load(&place->floats);
     place->begin(place->value, place->argument);
 }
 

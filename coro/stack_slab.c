@@ -108,7 +108,8 @@ static struct tp_slab shape_of(unsigned class_index, uint32_t n)
     tp_stack_settings(&settings);
     struct tp_slab shape = {.n = n, .class_index = class_index};
     shape.guard_bytes = settings.guard == TP_STACK_GUARD_NONE ? 0 : round_up(settings.guard_bytes, page_bytes());
-    shape.front_bytes = round_up(n * (sizeof *shape.idle + sizeof *shape.guards), page_bytes());
+    /* A page more, for the lowest stack to overflow into if it has no guard. */
+    shape.front_bytes = round_up(n * (sizeof *shape.idle + sizeof *shape.guards), page_bytes()) + page_bytes();
     shape.stride = tp__stack_class_bytes(class_index) + shape.guard_bytes;
     shape.bytes = shape.front_bytes + n * shape.stride;
     return shape;

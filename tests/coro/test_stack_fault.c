@@ -199,6 +199,19 @@ static void overflow_without_guard(void)
     tp_stack_release(stack);
 }
 
+/* Below the lowest stack of a slab there is nothing to destroy either. */
+static void overflow_above_the_front(void)
+{
+    use_guard(TP_STACK_GUARD_NONE, 4096);
+    struct tp_stack *stack = watched(16 * KIB), *other = watched(16 * KIB);
+    memset(bottom_of(stack) - 4096, 1, 4096);
+    tp_stack_release(stack); /* its canary is whole */
+    tp_stack_release(other);
+    tp_stack_flush();
+    if (tp_stack_trim(0) != 32 * KIB || stats_now().n_mappings != 0)
+        _exit(1);
+}
+
 static void release_twice(void)
 {
     struct tp_stack *stack = watched(16 * KIB);
@@ -344,6 +357,7 @@ static void test_release(void **state)
     (void)state;
     assert_aborts(overflow_without_guard,
         "tidepool: stack overflow in coroutine fetch: 16384 bytes, high water 16256\n");
+    assert_exits(overflow_above_the_front, 0);
     assert_aborts(release_twice, "tidepool: a stack was released twice in coroutine fetch: 16384 bytes, high water 0\n");
     assert_aborts(overwrite_the_header,
         "tidepool: the header of a stack was overwritten, perhaps by an overflow of its neighbour\n");

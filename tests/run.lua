@@ -30,6 +30,8 @@ local function launcher(flavour, is_script)
     -- ThreadSanitizer cannot run under the most random address layouts of recent kernels.
     local calm = os.execute "setarch -R true 2>/dev/null" and "setarch -R " or ""
     return "exec " .. calm .. "env TSAN_OPTIONS=second_deadlock_stack=1 " .. preload
+  elseif flavour == "aarch64" then
+    return "exec qemu-aarch64 "
   end
   return "exec env "
 end
@@ -181,7 +183,7 @@ local function soak(seconds)
   local list = {}
   for _, suite in ipairs(suites) do
     if suite.name:match "^stress/" or suite.name:match "^parts/" or suite.name:match "^runtime/"
-      or suite.name:match "^lua/" then
+      or suite.name:match "^coro/" or suite.name:match "^lua/" then
       list[#list + 1] = suite
     end
   end
@@ -204,7 +206,7 @@ local function main()
   for _, flavour in ipairs(n_tasks and arg or {}) do add_rounds(flavour, n_tasks) end
   for _, flavour in ipairs(n_tasks and {} or arg) do
     add_programs(flavour)
-    if flavour ~= "model" then add_lua(flavour) end
+    if flavour ~= "model" and flavour ~= "aarch64" then add_lua(flavour) end
     if flavour == "release" and not seconds then add_once() end
     if (flavour == "asan" or flavour == "tsan") and not seconds then add_examples(flavour) end
   end

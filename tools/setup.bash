@@ -16,7 +16,10 @@ to_test="\
 g++             command g++                     checks that headers are C++17 too
 clang           command clang++                 the second compiler the code must please
 clang-format    command clang-format            checks the layout of generated code
-libcmocka-dev   file    /usr/include/cmocka.h   unit tests in C"
+libcmocka-dev   file    /usr/include/cmocka.h   unit tests in C
+gcc-aarch64-linux-gnu   command aarch64-linux-gnu-gcc   compiles for aarch64, which has assembly of its own
+libc6-dev-arm64-cross   file    /usr/aarch64-linux-gnu/include/stdio.h  headers and static libraries of aarch64
+qemu-user       command qemu-aarch64            runs the tests of aarch64"
 to_bench="\
 g++             command g++                     builds the peers written in C++
 pkg-config      command pkg-config              finds the peers

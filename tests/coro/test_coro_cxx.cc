@@ -8,13 +8,20 @@
 #include <stdexcept>
 #include <string>
 
-static int n_passed, n_failed;
+static int n_passed, n_failed, n_wrong;
 
 static void expect(bool ok, const char *what)
 {
-    (ok ? n_passed : n_failed)++;
+    n_wrong += !ok;
     if (!ok)
-        std::printf("FAILED: %s\n", what);
+        std::printf("does not hold: %s\n", what);
+}
+
+static void run(void (*test)())
+{
+    n_wrong = 0;
+    test();
+    (n_wrong == 0 ? n_passed : n_failed)++;
 }
 
 static tp_co *start(void *(*entry)(void *), const char *name)
@@ -159,9 +166,9 @@ static void test_resumed_while_unwinding()
 
 int main()
 {
-    test_exceptions_stay_inside();
-    test_crossed_catch_blocks();
-    test_resumed_while_unwinding();
+    run(test_exceptions_stay_inside);
+    run(test_crossed_catch_blocks);
+    run(test_resumed_while_unwinding);
     std::printf("%d passed, %d failed\n", n_passed, n_failed);
     return n_failed != 0;
 }

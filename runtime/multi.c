@@ -47,6 +47,7 @@ static void add_member(struct tp_multi *multi, const struct tp_multi_member *mem
     multi->can_spawn = multi->can_spawn && ops->spawn;
     multi->is_counting = multi->is_counting || !ops->flow;
     multi->members[multi->n_members++] = (struct tp_multi_pool){ops, member->pool, is_frank(member)};
+    multi->is_swift = multi->is_swift && ops->flow && (ops->offer || multi->members[multi->n_members - 1].is_frank);
 }
 
 int tp_multi_open(struct tp_multi **out, const struct tp_multi_member *members, size_t n, enum tp_balance balance)
@@ -59,7 +60,7 @@ int tp_multi_open(struct tp_multi **out, const struct tp_multi_member *members, 
     struct tp_multi *multi = malloc(sizeof *multi + n * sizeof multi->members[0]);
     if (!multi)
         return TP_ENOMEM;
-    *multi = (struct tp_multi){.n_lines = 1, .n_classes = UINT32_MAX, .can_spawn = true, .balance = balance, .payload_bytes = members[0].ops->payload_bytes};
+    *multi = (struct tp_multi){.n_lines = 1, .n_classes = UINT32_MAX, .can_spawn = true, .is_swift = true, .balance = balance, .payload_bytes = members[0].ops->payload_bytes};
     uint64_t n_wanted = (uint64_t)LINES_PER_CORE * tp_cpu_count();
     while (multi->n_lines < n_wanted && multi->n_lines < LINES_MAX)
         multi->n_lines *= 2;
@@ -71,10 +72,11 @@ int tp_multi_open(struct tp_multi **out, const struct tp_multi_member *members, 
     for (uint32_t i = 0; i < multi->n_lines; i++) {
         tp_atomic_init(&multi->lines[i].n_accepted, 0);
         tp_atomic_init(&multi->lines[i].n_choices, 0);
+        tp_atomic_init(&multi->lines[i].tick, 0);
     }
-    tp__multi_rewind(multi);
     for (size_t i = 0; i < n; i++)
         add_member(multi, &members[i]);
+    tp__multi_rewind(multi);
     *out = multi;
     return 0;
 }
@@ -86,20 +88,21 @@ static struct tp_multi_line *line_of_caller(struct tp_multi *multi)
     return &multi->lines[tp_thread_index() & (multi->n_lines - 1)];
 }
 
-/* Takes n turns. Returns the first of them. */
-static uint64_t take_turns(struct tp_multi_line *line, uint64_t n)
+/* The member so many turns, fewer than there are members, behind another. */
+static uint32_t member_behind(const struct tp_multi *multi, uint32_t at, size_t n_turns)
 {
-    /* Relaxed, in two steps: threads that share a line may take the same turn, and it is no less fair for the rest.
-     * A thread that has it to itself is exactly even. */
-    uint64_t turn = tp_load_rlx(&line->turn);
-    tp_store_rlx(&line->turn, turn + n);
-    return turn;
+    size_t next = at + n_turns;
+    return (uint32_t)(next < multi->n_members ? next : next - multi->n_members);
 }
 
-/* The member whose turn it is. The short division is the faster one. */
-static uint32_t member_of(const struct tp_multi *multi, uint64_t turn)
+/* Takes n turns. Returns the member of the first. */
+static uint32_t take_turns(const struct tp_multi *multi, struct tp_multi_line *line, size_t n)
 {
-    return turn <= UINT32_MAX ? (uint32_t)turn % multi->n_members : (uint32_t)(turn % multi->n_members);
+    /* Relaxed, in two steps: threads that share a line may take the same turn, and it is no less fair for the rest.
+     * A thread that has it to itself is exactly even. No division for a single turn. */
+    uint32_t turn = tp_load_rlx(&line->turn);
+    tp_store_rlx(&line->turn, member_behind(multi, turn, n < multi->n_members ? n : n % multi->n_members));
+    return turn;
 }
 
 /* Tasks in flight. */
@@ -139,11 +142,11 @@ static uint32_t look_at_all(const struct tp_multi *multi, struct tp_multi_line *
     return n < CHOICES_MAX ? (uint32_t)n + 1 : CHOICES_MAX;
 }
 
-/* The member with the fewest tasks, to which n more go; of equals the first from this turn on. */
-static uint32_t least_of_all(const struct tp_multi *multi, struct tp_multi_line *line, uint64_t turn, size_t n)
+/* The member with the fewest tasks, to which n more go; of equals the first from `at` on. */
+static uint32_t least_of_all(const struct tp_multi *multi, struct tp_multi_line *line, uint32_t at, size_t n)
 {
     /* Relaxed, all of it: the line's own numbers, which publish nothing; see multi_parts.h. */
-    uint32_t at = member_of(multi, turn), best = at, least = UINT32_MAX, n_choices = tp_load_rlx(&line->n_choices);
+    uint32_t best = at, least = UINT32_MAX, n_choices = tp_load_rlx(&line->n_choices);
     uint64_t tick = coarse_tick();
     if (n_choices == 0 || tp_load_rlx(&line->tick) != tick)
         n_choices = look_at_all(multi, line, at, tick);
@@ -160,31 +163,33 @@ static uint32_t least_of_all(const struct tp_multi *multi, struct tp_multi_line 
     return best;
 }
 
-/* The turn and the line's number, well mixed (SplitMix64: Steele, Lea and Flood 2014). */
-static uint64_t mix(uint64_t turn, uint64_t line)
+/* The draw and the line's number, well mixed (SplitMix64: Steele, Lea and Flood 2014). */
+static uint64_t mix(uint64_t draw, uint64_t line)
 {
-    uint64_t x = turn * 0x9e3779b97f4a7c15u + (line << 32);
+    uint64_t x = draw * 0x9e3779b97f4a7c15u + (line << 32);
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
 }
 
 /* The better of two that are drawn: nearly as even as looking at all, for two looks (Mitzenmacher 2001). */
-static uint32_t least_of_two(const struct tp_multi *multi, const struct tp_multi_line *line, uint64_t turn)
+static uint32_t least_of_two(const struct tp_multi *multi, struct tp_multi_line *line)
 {
-    uint64_t random = mix(turn, (uint64_t)(line - multi->lines)), n = multi->n_members;
+    uint64_t draw = tp_load_rlx(&line->tick); /* relaxed, as all of the line: see multi_parts.h */
+    uint64_t random = mix(draw, (uint64_t)(line - multi->lines)), n = multi->n_members;
+    tp_store_rlx(&line->tick, draw + 1);
     uint32_t one = (uint32_t)((random >> 32) * n >> 32);
     uint32_t other = (uint32_t)((random & UINT32_MAX) * (n - 1) >> 32);
     other += other >= one;
     return load_of(&multi->members[other]) < load_of(&multi->members[one]) ? other : one;
 }
 
-/* Whom to ask first, about n tasks. */
-static uint32_t choose(const struct tp_multi *multi, struct tp_multi_line *line, uint64_t turn, size_t n)
+/* Whom to ask first, about n tasks, when it is this member's turn. */
+static uint32_t choose(const struct tp_multi *multi, struct tp_multi_line *line, uint32_t turn, size_t n)
 {
     if (multi->balance == TP_BALANCE_ROUND_ROBIN)
-        return member_of(multi, turn);
-    return multi->n_members <= TP__MULTI_SCAN_MAX ? least_of_all(multi, line, turn, n) : least_of_two(multi, line, turn);
+        return turn;
+    return multi->n_members <= TP__MULTI_SCAN_MAX ? least_of_all(multi, line, turn, n) : least_of_two(multi, line);
 }
 
 /* -- handing over ------------------------------------------------------------------------------- */
@@ -284,25 +289,29 @@ static int hand_elsewhere(const struct tp_multi *multi, struct tasks *tasks, siz
     return member->is_frank ? TP_EFULL : submit(member, tasks, tasks->n - n_behind);
 }
 
+/* As hand_elsewhere, after the taker had no room for all of the next n. */
+static int find_other(const struct tp_multi *multi, struct tp_multi_line *line, struct tasks *tasks, size_t n)
+{
+    tp_store_rlx(&line->n_choices, 0); /* relaxed: the line's own; the member is fuller than we thought */
+    return hand_elsewhere(multi, tasks, n, tasks->taker);
+}
+
 /* Hands over the next n, to the member whose turn it is if it has room. */
-static int hand(const struct tp_multi *multi, struct tp_multi_line *line, struct tasks *tasks, size_t n, uint64_t turn)
+static int hand(const struct tp_multi *multi, struct tp_multi_line *line, struct tasks *tasks, size_t n, uint32_t turn)
 {
     size_t n_behind = tasks->n - n;
     tasks->taker = choose(multi, line, turn, n);
     int status = offer(&multi->members[tasks->taker], tasks, n);
-    if (status != TP_EFULL)
-        return status;
-    tp_store_rlx(&line->n_choices, 0); /* relaxed: the line's own; the member is fuller than we thought */
-    return hand_elsewhere(multi, tasks, tasks->n - n_behind, tasks->taker);
+    return status == TP_EFULL ? find_other(multi, line, tasks, tasks->n - n_behind) : status;
 }
 
 /* Hands over all in as many pieces as there are members, as even as can be. */
-static int hand_pieces(const struct tp_multi *multi, struct tp_multi_line *line, struct tasks *tasks, uint64_t turn)
+static int hand_pieces(const struct tp_multi *multi, struct tp_multi_line *line, struct tasks *tasks, uint32_t turn)
 {
     size_t n = tasks->n, n_members = multi->n_members;
     int status = 0;
     for (size_t i = 0; status == 0 && tasks->n > 0; i++)
-        status = hand(multi, line, tasks, n / n_members + (i < n % n_members), turn + i);
+        status = hand(multi, line, tasks, n / n_members + (i < n % n_members), member_behind(multi, turn, i));
     return status;
 }
 
@@ -311,7 +320,7 @@ static int hand_all(struct tp_multi *multi, struct tasks *tasks)
 {
     struct tp_multi_line *line = line_of_caller(multi);
     size_t n = tasks->n;
-    uint64_t turn = take_turns(line, n);
+    uint32_t turn = take_turns(multi, line, n);
     int status = n == 1 ? hand(multi, line, tasks, 1, turn) : hand_pieces(multi, line, tasks, turn);
     /* Sequentially consistent, of which the release is needed: after the members have the tasks, before the task
      * that submits them ends [MULTI-1]; pairs with the acquire in tp_multi_join_all. */
@@ -320,10 +329,25 @@ static int hand_all(struct tp_multi *multi, struct tasks *tasks)
     return status;
 }
 
+/* One task to the member that is to have it, if that has room; TP_EFULL: `taker` has none. The common case, in few steps. */
+static int hand_swiftly(const struct tp_multi *multi, struct tp_multi_line *line, const void *payload, uint32_t *taker)
+{
+    *taker = choose(multi, line, take_turns(multi, line, 1), 1);
+    const struct tp_multi_pool *member = &multi->members[*taker];
+    size_t n_accepted;
+    if (member->is_frank)
+        return member->ops->submit(member->pool, payload);
+    return member->ops->offer(member->pool, CLASS_DEFAULT, payload, 1, NULL, &n_accepted);
+}
+
 int tp_multi_submit(struct tp_multi *multi, const void *payload)
 {
     struct tasks tasks = {.payloads = payload, .n = 1, .payload_bytes = multi->payload_bytes, .class_ = CLASS_DEFAULT};
-    return hand_all(multi, &tasks);
+    if (!multi->is_swift)
+        return hand_all(multi, &tasks);
+    struct tp_multi_line *line = line_of_caller(multi);
+    int status = hand_swiftly(multi, line, payload, &tasks.taker);
+    return status == TP_EFULL ? find_other(multi, line, &tasks, 1) : status;
 }
 
 int tp_multi_submit_class(struct tp_multi *multi, unsigned class_, const void *payload)

@@ -20,9 +20,9 @@ struct tp_multi_pool {
 /* What the submitters of one thread index write, alone on its cache lines. But for n_accepted, all of it is relaxed:
  * where threads share a line and meet, what is lost is evenness. */
 struct tp_multi_line {
-    tp_line_aligned tp_atomic(uint64_t) turn;      /* whose turn it is, modulo the members */
+    tp_line_aligned tp_atomic(uint32_t) turn;      /* the member whose turn it is */
     tp_atomic(uint64_t) n_accepted;                /* tasks handed over through this line; only grows [MULTI-1] */
-    tp_atomic(uint64_t) tick;                      /* when the members were looked at, on a coarse clock */
+    tp_atomic(uint64_t) tick;                      /* when the members were looked at, on a coarse clock; or draws so far */
     tp_atomic(uint32_t) n_choices;                 /* for which that look is still good */
     tp_atomic(uint32_t) loads[TP__MULTI_SCAN_MAX]; /* tasks in flight then, and what this line has handed over since */
 };
@@ -32,6 +32,7 @@ struct tp_multi {
     uint32_t n_classes;          /* that every member has */
     bool can_spawn;              /* every member has tracking */
     bool is_counting;            /* some member does not count what it accepts, so we do [MULTI-1] */
+    bool is_swift;               /* no need of that, and every member can be asked for one task by one call */
     enum tp_balance balance;
     size_t payload_bytes;
     struct tp_multi_line *lines;
@@ -43,7 +44,7 @@ static inline void tp__multi_rewind(struct tp_multi *multi)
 {
     for (uint32_t i = 0; i < multi->n_lines; i++) {
         /* Relaxed: a submitter in between loses nothing but evenness. */
-        tp_store_rlx(&multi->lines[i].turn, i);
+        tp_store_rlx(&multi->lines[i].turn, i % multi->n_members);
         tp_store_rlx(&multi->lines[i].n_choices, 0);
     }
 }

@@ -137,11 +137,12 @@ static void set_up(unsigned variant)
     multi->n_members = (variant & 4) ? 3 : 2;
     multi->n_lines = LINES;
     multi->is_counting = !(variant & MEMBERS_COUNT);
+    multi->is_swift = !multi->is_counting;
     multi->balance = TP_BALANCE_ROUND_ROBIN;
     multi->payload_bytes = sizeof(uint32_t);
     multi->lines = lines;
     for (uint32_t i = 0; i < LINES; i++) {
-        tp_atomic_init(&lines[i].turn, i); /* thread 0 joins, thread 1 is hop 0 and hands on to member 1, and so on */
+        tp_atomic_init(&lines[i].turn, i % multi->n_members); /* thread 0 joins, thread 1 is hop 0 and hands on to member 1, and so on */
         tp_atomic_init(&lines[i].n_accepted, 0);
     }
     for (uint32_t i = 0; i < multi->n_members; i++) {

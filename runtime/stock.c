@@ -98,12 +98,14 @@ struct tp_pool *tp_pool_default(void)
 int tp_pool_submit(struct tp_pool *pool, int (*run)(void *argument), void *argument)
 {
     const struct tp_call call = {run, argument};
-    return pool->ops->submit(pool->pool, &call);
+    return run ? pool->ops->submit(pool->pool, &call) : TP_EINVAL;
 }
 
 int tp_pool_submit_class(struct tp_pool *pool, unsigned class_, int (*run)(void *argument), void *argument)
 {
     const struct tp_call call = {run, argument};
+    if (!run)
+        return TP_EINVAL;
     if (class_ == TP_CLASS_DEFAULT || (class_ == 0 && !pool->ops->submit_class))
         return pool->ops->submit(pool->pool, &call);
     return pool->ops->submit_class ? pool->ops->submit_class(pool->pool, class_, &call) : TP_EINVAL;
@@ -111,12 +113,20 @@ int tp_pool_submit_class(struct tp_pool *pool, unsigned class_, int (*run)(void 
 
 int tp_pool_submit_batch(struct tp_pool *pool, const struct tp_call *calls, size_t n, size_t *n_accepted)
 {
+    for (size_t i = 0; i < n; i++)
+        if (!calls[i].run) {
+            if (n_accepted)
+                *n_accepted = 0;
+            return TP_EINVAL;
+        }
     return pool->ops->submit_batch(pool->pool, calls, n, n_accepted);
 }
 
 int tp_pool_spawn(struct tp_pool *pool, unsigned class_, int (*run)(void *argument), void *argument, uint64_t *id)
 {
     const struct tp_call call = {run, argument};
+    if (!run)
+        return TP_EINVAL;
     return pool->ops->spawn(pool->pool, class_ == TP_CLASS_DEFAULT ? pool->class_default : class_, &call, id);
 }
 

@@ -68,8 +68,8 @@ struct tp_pool *tp_pool_default(void);
  * beyond the capacity.
  * Without stealing, what a task submits is run by the same worker, later: it must not wait for it.
  * Returns 0, TP_EFULL, TP_ETIMEDOUT (after settings.deadline_ns), TP_EDROPPED (by
- * TP_OVERLOAD_DROP_NEWEST), TP_ECLOSED, TP_ENOMEM, or TP_EFORKED in a child process. On any error the task
- * was not accepted and will not run.
+ * TP_OVERLOAD_DROP_NEWEST), TP_ECLOSED, TP_ENOMEM, TP_EINVAL (run is NULL), or TP_EFORKED in a child process.
+ * On any error the task was not accepted and will not run.
  * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
 int tp_pool_submit(struct tp_pool *pool, int (*run)(void *argument), void *argument);
 
@@ -82,7 +82,8 @@ int tp_pool_submit_class(struct tp_pool *pool, unsigned class_, int (*run)(void 
  * calls:      n of them, copied in order; the caller keeps the array. NULL only if n is 0.
  * n_accepted: receives how many were accepted, on success and on error: the first so many of the array.
  *             May be NULL.
- * Returns 0 if all were accepted, else the error that stopped calls[*n_accepted], as tp_pool_submit.
+ * Returns 0 if all were accepted, else the error that stopped calls[*n_accepted], as tp_pool_submit; but a call
+ * without run among them is TP_EINVAL with none accepted.
  * [thread: any] [suspends: no] [blocks: when full] [allocates: rarely] */
 int tp_pool_submit_batch(struct tp_pool *pool, const struct tp_call *calls, size_t n, size_t *n_accepted);
 

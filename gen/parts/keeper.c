@@ -103,7 +103,9 @@ static void job_tick(void *context, uint64_t now_ns)
 #endif
 }
 
-/* How often the keeper looks: four times per limit. */
+enum { JOB_PERIOD_LEAST_NS = 1000 };
+
+/* How often the keeper looks: four times per limit, if that is not below a microsecond. */
 static uint64_t job_period_ns(struct job_pool *pool)
 {
     uint64_t ns = UINT64_MAX;
@@ -117,5 +119,5 @@ static uint64_t job_period_ns(struct job_pool *pool)
     ns = VALUE_PERIOD_NS < ns ? VALUE_PERIOD_NS : ns;
 #endif
     (void)pool;
-    return ns > 0 ? ns : 1;
+    return ns > JOB_PERIOD_LEAST_NS ? ns : JOB_PERIOD_LEAST_NS;
 }

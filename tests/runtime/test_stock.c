@@ -154,6 +154,31 @@ static void test_no_settings(void **state)
     tp_pool_free(pool);
 }
 
+static int nothing(void *argument)
+{
+    (void)argument;
+    return 0;
+}
+
+/* A call without a function is refused at once, not met by a worker. */
+static void test_no_function(void **state)
+{
+    (void)state;
+    struct tp_pool *pool = open_as(NULL);
+    struct tp_call calls[] = {{nothing, NULL}, {NULL, NULL}};
+    size_t n_accepted = 7;
+    uint64_t id = 7;
+    assert_int_equal(tp_pool_submit(pool, NULL, NULL), TP_EINVAL);
+    assert_int_equal(tp_pool_submit_class(pool, TP_CLASS_DEFAULT, NULL, NULL), TP_EINVAL);
+    assert_int_equal(tp_pool_spawn(pool, TP_CLASS_DEFAULT, NULL, NULL, &id), TP_EINVAL);
+    assert_int_equal(id, 7);
+    assert_int_equal(tp_pool_submit_batch(pool, calls, 2, &n_accepted), TP_EINVAL);
+    assert_int_equal(n_accepted, 0);
+    assert_int_equal(tp_pool_submit_batch(pool, calls, 1, &n_accepted), 0);
+    assert_int_equal(n_accepted, 1);
+    tp_pool_free(pool);
+}
+
 static void test_weights(void **state)
 {
     (void)state;
@@ -255,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_every_choice),
         cmocka_unit_test(test_every_number),
         cmocka_unit_test(test_no_settings),
+        cmocka_unit_test(test_no_function),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_threads),

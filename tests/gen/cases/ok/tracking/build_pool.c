@@ -1363,13 +1363,15 @@ static void build_tick(void *context, uint64_t now_ns)
         build_watch(&pool->workers[i], now_ns);
 }
 
-/* How often the keeper looks: four times per limit. */
+enum { BUILD_PERIOD_LEAST_NS = 1000 };
+
+/* How often the keeper looks: four times per limit, if that is not below a microsecond. */
 static uint64_t build_period_ns(struct build_pool *pool)
 {
     uint64_t ns = UINT64_MAX;
     ns = pool->settings.timeout_ns / 4 < ns ? pool->settings.timeout_ns / 4 : ns;
     (void)pool;
-    return ns > 0 ? ns : 1;
+    return ns > BUILD_PERIOD_LEAST_NS ? ns : BUILD_PERIOD_LEAST_NS;
 }
 
 /* -- 24 Settings --------------------------------------------------------------------------------

@@ -1481,14 +1481,16 @@ static void order_tick(void *context, uint64_t now_ns)
     order_monitor(pool, now_ns, tp_clock_minute_of_day());
 }
 
-/* How often the keeper looks: four times per limit. */
+enum { ORDER_PERIOD_LEAST_NS = 1000 };
+
+/* How often the keeper looks: four times per limit, if that is not below a microsecond. */
 static uint64_t order_period_ns(struct order_pool *pool)
 {
     uint64_t ns = UINT64_MAX;
     ns = pool->settings.expire_ns / 4;
     ns = 100000000 < ns ? 100000000 : ns;
     (void)pool;
-    return ns > 0 ? ns : 1;
+    return ns > ORDER_PERIOD_LEAST_NS ? ns : ORDER_PERIOD_LEAST_NS;
 }
 
 /* -- 23 Statistics ------------------------------------------------------------------------------

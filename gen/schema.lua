@@ -41,7 +41,7 @@ local function duration(more)
 end
 
 local function dropped()
-  return { name = "dropped", doc = "Is told of each task that was dropped, or cancelled before it started: `void dropped(T payload)`.",
+  return { name = "dropped", doc = "Is told of each task that was dropped, or cancelled before it started: `void dropped(T payload)`. Must not panic.",
     forms = { { is = "cname", show = "FUNCTION" } } }
 end
 

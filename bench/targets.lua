@@ -67,5 +67,19 @@ return {
     { row = "4 producers", contender = "tidepool, multi of 2, least tasks", not_above = "tidepool" },
     { row = "4 producers", contender = "tidepool, multi of 4, least tasks", not_above = "tidepool" },
   },
+  switch = {
+    { row = "1 coroutine", contender = "tidepool", at_most = 10 },
+    { row = "1 coroutine", contender = "tidepool", not_above = "Boost.Context" },
+    recorded = {
+      { "Boost.Context", 15 },
+      { "libaco", 29 },
+      { "minicoro", 44 },
+      { "Photon", 93 },
+      { "libdill", 104 },
+      { "Argobots", 119 },
+      { "Go", 198 },
+      { "Boost.Fiber", 305 },
+    },
+  },
   size = {},
 }

@@ -186,6 +186,21 @@ return {
     },
   },
   {
+    name = "switch",
+    what = "a coroutine is resumed, counts, and yields",
+    unit = "ns/pair",
+    tasks = 10000000,
+    things = "pairs",
+    rows = { { name = "1 coroutine", workers = 1, producers = 1 } },
+    contenders = {
+      { name = "tidepool", program = "switch_tidepool" },
+      { name = "tidepool, fp_environment", program = "switch_tidepool", variant = "float" },
+      { name = "tidepool, bare switch", program = "switch_tidepool", variant = "bare" },
+      peer("Boost.Context", "switch_boost", "libboost-context-dev"),
+      few(peer("ucontext", "switch_ucontext", "libc6-dev")),
+    },
+  },
+  {
     name = "size",
     what = "code and data of one pool, as gcc -O2 makes it; a stock program has all of the stock pools",
     unit = "bytes",

@@ -24,11 +24,10 @@ struct exceptions {
 
 struct tp_co {
     tp_atomic(unsigned) state; /* enum tp_co_state. Written by who resumes, one at a time; SUSPENDED and DONE publish all else */
-    unsigned next_state;       /* after the next switch away; right behind the state, where the assembly finds it */
+    unsigned next_state;       /* after the next yield or end; right behind the state, where the assembly finds it */
     void *at;                  /* where it goes on */
     void **in;                 /* where its yield wants the value; NULL: nowhere */
     int error;                 /* errno, while it is not running */
-    bool has_ended;
     bool has_float;
     bool owns_stack;
     struct exceptions exceptions; /* while it is not running */
@@ -169,7 +168,6 @@ FROM_ASSEMBLY struct tp__way tp__co_leave(void *out, void **in, void *at)
     }
     co->at = at;
     co->in = in;
-    co->next_state = co->has_ended ? TP_CO_DONE : TP_CO_SUSPENDED;
     if (co->resumer_out)
         *co->resumer_out = out;
     if (co->has_float)
@@ -187,7 +185,7 @@ APART int tp_co_resume(struct tp_co *co, void *in, void **out)
     void *mine = tp__check_enter(&co->check);
     tp__switch(&co->resumer_at, way.to, NULL);
     tp__check_left(&co->check, mine);
-    if (co->has_ended)
+    if (co->next_state == TP_CO_DONE)
         tp__check_end(&co->check);
     /* Release: pairs with the acquire in claim and tp_co_state; nobody is on its stack any more. */
     tp_store_rel(&co->state, co->next_state);
@@ -214,7 +212,7 @@ static void begin(void *value, void *argument)
     (void)value;
     tp__check_entered(&co->check);
     value = co->entry(co->argument);
-    co->has_ended = true;
+    co->next_state = TP_CO_DONE;
     tp_co_yield(value, NULL);
 }
 
@@ -227,7 +225,7 @@ static void start(struct tp_co *co, void *(*entry)(void *argument), void *argume
     co->argument = argument;
     co->at = tp__switch_make(co->check.low, co->check.low + co->check.bytes, begin, co);
     co->in = NULL;
-    co->has_ended = false;
+    co->next_state = TP_CO_SUSPENDED;
     co->error = 0;
     co->exceptions = (struct exceptions){NULL, 0};
     if (co->has_float)

@@ -26,6 +26,7 @@ pkg-config      command pkg-config              finds the peers
 libtbb-dev      file    /usr/include/tbb/tbb.h  peer: oneTBB
 libuv1-dev      file    /usr/include/uv.h       peer: libuv
 libglib2.0-dev  file    /usr/include/glib-2.0/glib.h  peer: GLib
+libboost-context-dev  file  /usr/include/boost/context/fiber.hpp  peer: Boost.Context
 golang-go       command go                      peer: Go"
 
 need() { # TABLE...: install what is missing of it

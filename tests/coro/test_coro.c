@@ -269,6 +269,10 @@ static void test_errno_is_its_own(void **state)
     }
     assert_null(resume(a, NULL));
     assert_null(resume(b, NULL));
+    assert_int_equal(tp_co_reset(a, change_errno, (void *)30), 0);
+    for (int i = 0; i < 5; i++)
+        resume(a, NULL);
+    assert_null(resume(a, NULL)); /* 0 at first, again */
     tp_co_free(a);
     tp_co_free(b);
 }
@@ -397,6 +401,43 @@ static void test_suspended_means_it_is_off_its_thread(void **state)
     }
 }
 
+/* One that runs on another thread right now is refused, however often it is tried. */
+static sem_t is_running, may_end;
+
+static void *run_until_told(void *argument)
+{
+    sem_post(&is_running);
+    while (sem_wait(&may_end) != 0) {
+    }
+    return argument;
+}
+
+static void test_running_elsewhere_is_busy(void **state)
+{
+    struct crowd crowd = {.n = 0};
+    void *out = &crowd;
+    (void)state;
+    sem_init(&is_running, 0, 0);
+    sem_init(&may_end, 0, 0);
+    struct tp_co *co = new_co(run_until_told, NULL);
+    crowd_add(&crowd, run_to_yield, co);
+    while (sem_wait(&is_running) != 0) {
+    }
+    assert_int_equal(tp_co_state(co), TP_CO_RUNNING);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tp_co_resume(co, NULL, &out), TP_EBUSY);
+        assert_int_equal(tp_co_reset(co, nothing, NULL), TP_EBUSY);
+        assert_int_equal(tp_co_free(co), TP_EBUSY);
+    }
+    assert_ptr_equal(out, &crowd);
+    sem_post(&may_end);
+    crowd_join(&crowd);
+    assert_int_equal(tp_co_state(co), TP_CO_DONE);
+    tp_co_free(co);
+    sem_destroy(&is_running);
+    sem_destroy(&may_end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_float_environment_is_its_own),
         cmocka_unit_test(test_two_threads_in_turn),
         cmocka_unit_test(test_suspended_means_it_is_off_its_thread),
+        cmocka_unit_test(test_running_elsewhere_is_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

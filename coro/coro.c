@@ -39,6 +39,7 @@ struct tp_co {
     int resumer_error;
     struct exceptions resumer_exceptions;
 
+    void *local; /* see tp_co_local */
     void *(*entry)(void *argument);
     void *argument;
     struct tp_stack *stack;
@@ -66,6 +67,7 @@ static _Thread_local struct thread {
     struct tp_co *current;
     int *error;                    /* the thread's errno; NULL: not looked up yet */
     struct exceptions *exceptions; /* NULL: there is no C++ */
+    void *local;                   /* of the thread outside of coroutines */
 } thread INITIAL;
 
 /* The C++ runtime's, if the program has one; this library does not need it. */
@@ -226,6 +228,7 @@ static void start(struct tp_co *co, void *(*entry)(void *argument), void *argume
     co->at = tp__switch_make(co->check.low, co->check.low + co->check.bytes, begin, co);
     co->in = NULL;
     co->next_state = TP_CO_SUSPENDED;
+    co->local = NULL;
     co->error = 0;
     co->exceptions = (struct exceptions){NULL, 0};
     if (co->has_float)
@@ -335,6 +338,15 @@ APART struct tp_co *tp_co_self(void)
                      :
                      : "memory"); /* not a constant, whatever the compiler sees */
     return thread.current;
+}
+
+APART void **tp_co_local(void)
+{
+    __asm__ volatile(""
+                     :
+                     :
+                     : "memory"); /* as above */
+    return thread.current ? &thread.current->local : &thread.local;
 }
 
 APART int *tp_co_errno(void)

@@ -107,6 +107,12 @@ struct tp_co *tp_co_self(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int *tp_co_errno(void);
 
+/* tp_co_local: a place for one pointer of each strand, which is a coroutine, or a thread outside of any; NULL in each new one.
+ * For what belongs to who runs and not to the thread below: the library keeps the running task there, so programs use it for
+ * their own coroutines only if no task runs in them.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void **tp_co_local(void);
+
 /* tp_co_name: the name from the options; NULL: none.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 const char *tp_co_name(const struct tp_co *co);

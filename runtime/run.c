@@ -2,6 +2,7 @@
  * Invariant: a panic never returns into the frames it leaves, and takes each defer off before it runs it. */
 #include "run.h"
 
+#include "../coro/coro.h"
 #include "base/assert.h"
 #include "base/status.h"
 #include "track.h"
@@ -27,39 +28,38 @@ struct tp_unwind {
     char message[sizeof((struct tp_run *)0)->message];
 };
 
-static _Thread_local struct tp_run *innermost;
-static _Thread_local struct tp_defer *outside; /* defers that were pushed outside of any run */
-
 void tp_run_enter(struct tp_run *run)
 {
-    run->outer = innermost;
+    void **innermost = tp_co_local(); /* of the coroutine, or of the thread outside of any */
+    run->outer = *innermost;
     run->defers = NULL;
     run->unwind = NULL;
-    innermost = run;
+    *innermost = run;
 }
 
 void tp_run_leave(struct tp_run *run)
 {
-    tp_assert(innermost == run && !run->defers && !run->unwind);
-    innermost = run->outer;
+    void **innermost = tp_co_local();
+    tp_assert(*innermost == run && !run->defers && !run->unwind);
+    *innermost = run->outer;
 }
 
 struct tp_run *tp_run_self(void)
 {
-    return innermost;
+    return *tp_co_local();
 }
 
 unsigned tp_run_depth(const void *owner)
 {
     unsigned n = 0;
-    for (const struct tp_run *run = innermost; run; run = run->outer)
+    for (const struct tp_run *run = tp_run_self(); run; run = run->outer)
         n += run->owner == owner;
     return n;
 }
 
 int tp_task_check(void)
 {
-    const struct tp_run *run = innermost;
+    const struct tp_run *run = tp_run_self();
     if (!run)
         return 0;
     /* Relaxed: requests, which publish nothing; a later look sees what this one has missed. */
@@ -72,22 +72,27 @@ int tp_task_check(void)
 
 uint64_t tp_task_id(void)
 {
-    return innermost ? innermost->id : 0;
+    const struct tp_run *run = tp_run_self();
+    return run ? run->id : 0;
 }
 
 /* -- defers ----------------------------------------------------------------------------------- */
 
 void tp_defer_push(struct tp_defer *node, void (*run)(void *argument), void *argument)
 {
-    struct tp_defer **list = innermost ? &innermost->defers : &outside;
-    *node = (struct tp_defer){.outer = *list, .list = list, .run = run, .argument = argument};
-    *list = node;
+    struct tp_run *task = tp_run_self();
+    struct tp_defer **list = task ? &task->defers : NULL; /* outside of tasks nobody but tp_defer_pop needs it */
+    *node = (struct tp_defer){.outer = list ? *list : NULL, .list = list, .run = run, .argument = argument};
+    if (list)
+        *list = node;
 }
 
 void tp_defer_pop(struct tp_defer *node)
 {
-    tp_assert(*node->list == node);
-    *node->list = node->outer;
+    if (node->list) {
+        tp_assert(*node->list == node);
+        *node->list = node->outer;
+    }
     node->run(node->argument);
 }
 
@@ -150,7 +155,7 @@ static void report(struct tp_run *run, struct tp_unwind *unwind, const struct tp
 
 void tp_panic(const char *format, ...)
 {
-    struct tp_run *run = innermost;
+    struct tp_run *run = tp_run_self();
     struct tp_unwind unwind = {.n_frames = 0};
     va_list arguments;
     va_start(arguments, format);

@@ -1,5 +1,6 @@
 /* The running task, as the thread that runs it knows it: where to go when it panics, what to do before.
- * Runs nest (a task may run another one, as a submitter that helps does), so each thread has a stack of them.
+ * Runs nest (a task may run another one, as a submitter that helps does), so each thread has a stack of them, and so has each
+ * coroutine: what is said of threads here holds for coroutines, wherever they are resumed.
  * Invariant: the innermost run of a thread is that of the task whose code executes (docs/tasks.md).
  *
  *   tp_run_enter(&run);

@@ -63,7 +63,7 @@ void tp_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1
 /* Something to do on the way out of a scope; lives on the stack of who pushed it. */
 struct tp_defer {
     struct tp_defer *outer; /* the one pushed before */
-    struct tp_defer **list; /* which list it is on */
+    struct tp_defer **list; /* which list it is on; NULL outside of tasks */
     void (*run)(void *argument);
     void *argument;
 };

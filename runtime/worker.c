@@ -1,6 +1,7 @@
 /* Workers: thread start and restart, thread identity, and the wait for the last one out. */
 #include "worker.h"
 
+#include "base/apart.h"
 #include "base/assert.h"
 #include "base/status.h"
 #include "clock.h"
@@ -12,12 +13,13 @@
 static _Thread_local struct tp_worker *self_worker;
 static _Thread_local unsigned self_index_plus_1;
 
-struct tp_worker *tp_worker_self(void)
+/* Out of line for the optimiser as well: a coroutine may ask again on another thread [CORO-2]. */
+TP_APART struct tp_worker *tp_worker_self(void)
 {
     return self_worker;
 }
 
-unsigned tp_thread_index(void)
+TP_APART unsigned tp_thread_index(void)
 {
     /* Relaxed: only uniqueness matters; the number publishes nothing. */
     static tp_atomic(unsigned) n_threads;

@@ -438,6 +438,39 @@ static void test_running_elsewhere_is_busy(void **state)
     sem_destroy(&may_end);
 }
 
+/* Counts in its local place, which nobody else writes. */
+static void *count_locally(void *times)
+{
+    for (intptr_t i = 0; i < (intptr_t)times; i++) {
+        assert_int_equal((intptr_t)*tp_co_local(), i);
+        *tp_co_local() = (void *)(i + 1);
+        tp_co_yield(NULL, NULL);
+    }
+    return *tp_co_local();
+}
+
+static void test_each_strand_has_a_place(void **state)
+{
+    struct tp_co *co[2];
+    void *out = NULL;
+    (void)state;
+    assert_null(*tp_co_local());
+    *tp_co_local() = &co;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(tp_co_new(&co[i], count_locally, (void *)3, NULL), 0);
+    while (tp_co_state(co[0]) != TP_CO_DONE)
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(tp_co_resume(co[i], NULL, &out), 0);
+            assert_ptr_equal(*tp_co_local(), &co);
+        }
+    assert_int_equal((intptr_t)out, 3);
+    assert_int_equal(tp_co_reset(co[0], count_locally, (void *)1), 0); /* begins with NULL again */
+    assert_int_equal(tp_co_resume(co[0], NULL, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(tp_co_free(co[i]), 0);
+    *tp_co_local() = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_stack_of_the_callers),
         cmocka_unit_test(test_errno_is_its_own),
         cmocka_unit_test(test_float_environment_is_its_own),
+        cmocka_unit_test(test_each_strand_has_a_place),
         cmocka_unit_test(test_two_threads_in_turn),
         cmocka_unit_test(test_suspended_means_it_is_off_its_thread),
         cmocka_unit_test(test_running_elsewhere_is_busy),

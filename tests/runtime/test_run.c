@@ -1,6 +1,7 @@
 /* Runs, defers and panics: what runs, in which order, how often, and that the thread goes on. */
 #include "tests/support/unit.h"
 
+#include "coro/coro.h"
 #include "runtime/base/status.h"
 #include "runtime/run.h"
 #include "runtime/track.h"
@@ -600,6 +601,60 @@ static void test_log_after_fork(void **state)
     assert_int_equal(status, 0);
 }
 
+/* -- coroutines ------------------------------------------------------------------------------------- */
+
+/* A task in a coroutine, which is suspended with a defer pushed, and then panics if its letter is a capital. */
+static void suspended_task(void)
+{
+    static const char *const letters[] = {"a", "B"};
+    const char *letter = letters[tp_task_id() - 1];
+    TP_DEFER(note, (void *)(uintptr_t)letter);
+    assert_int_equal(tp_co_yield(NULL, NULL), 0);
+    assert_ptr_equal(letters[tp_task_id() - 1], letter);
+    if (*letter == 'B')
+        tp_panic("of %s", letter);
+}
+
+static void *run_in_coroutine(void *id)
+{
+    struct tp_run run = new_run();
+    assert_null(tp_run_self()); /* the thread's runs are not the coroutine's */
+    assert_int_equal(tp_run_depth(&owner), 0);
+    run.id = (uintptr_t)id;
+    return panics(&run, suspended_task) ? id : NULL;
+}
+
+static void resume_two(void)
+{
+    struct tp_co *co[2];
+    struct tp_run *mine = tp_run_self();
+    void *out = NULL;
+    TP_DEFER(note, "-");
+    for (uintptr_t i = 0; i < 2; i++) {
+        assert_int_equal(tp_co_new(&co[i], run_in_coroutine, (void *)(i + 1), NULL), 0);
+        assert_int_equal(tp_co_resume(co[i], NULL, NULL), 0);
+        assert_ptr_equal(tp_run_self(), mine);
+    }
+    for (uintptr_t i = 0; i < 2; i++) {
+        assert_int_equal(tp_co_resume(co[i], NULL, &out), 0);
+        assert_int_equal(tp_co_state(co[i]), TP_CO_DONE);
+        assert_int_equal((uintptr_t)out, i == 1 ? 2 : 0);
+        assert_ptr_equal(tp_run_self(), mine);
+        assert_int_equal(tp_co_free(co[i]), 0);
+    }
+}
+
+static void test_coroutines_have_runs_of_their_own(void **state)
+{
+    (void)state;
+    struct tp_run run = new_run();
+    resume_two();
+    expect_trace("aB!-");
+    assert_false(panics(&run, resume_two));
+    expect_trace("aB!-");
+    expect_heard(2, "of B;of B;");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_reports_do_not_mix),
         cmocka_unit_test(test_outside),
+        cmocka_unit_test(test_coroutines_have_runs_of_their_own),
         cmocka_unit_test(test_log_after_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

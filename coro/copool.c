@@ -48,8 +48,6 @@ struct tp_copool {
 /* The pooled coroutine that runs on this thread, its resumer's below it. Written around each resume. */
 static _Thread_local struct tp_pooled *current;
 
-static tp_atomic(struct tp_copool *) default_pool; /* written once, by compare-exchange; publishes the pool */
-
 static void list_push(struct list *list, struct tp_pooled *pooled)
 {
     pooled->prev = NULL;
@@ -80,7 +78,9 @@ static struct tp_pooled *list_take(struct list *list, struct tp_pooled *pooled)
 static void *begin(void *argument)
 {
     struct tp_pooled *pooled = argument;
-    tp_store_rlx(&pooled->code, pooled->entry(pooled->argument)); /* relaxed: tp_cycle_end publishes it */
+    int (*call)(int (*entry)(void *argument), void *argument) = pooled->pool->settings.call;
+    int code = call ? call(pooled->entry, pooled->argument) : pooled->entry(pooled->argument);
+    tp_store_rlx(&pooled->code, code); /* relaxed: tp_cycle_end publishes it */
     return NULL;
 }
 
@@ -230,19 +230,6 @@ int tp_copool_close(struct tp_copool *pool)
     }
     free(pool);
     return 0;
-}
-
-struct tp_copool *tp_copool_default(void)
-{
-    struct tp_copool *pool = tp_load_acq(&default_pool); /* pairs with the exchange below */
-    struct tp_copool *mine;
-    if (pool || tp_copool_open(&mine, NULL) != 0)
-        return pool;
-    /* Losing means that another thread's pool is the one: use that. */
-    if (tp_cas_sc(&default_pool, &pool, mine))
-        return mine;
-    tp_copool_close(mine);
-    return pool;
 }
 
 /* As many idle ones as the last peaks would need, and what was asked for. The lock is held. */

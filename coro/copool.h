@@ -47,6 +47,9 @@ struct tp_copool_settings {
     uint32_t min;        /* made when the pool is opened, and kept */
     uint32_t idle_max;   /* idle ones kept at most; 0: the pool sizes itself by its last peaks */
     bool fp_environment; /* as in tp_co_options */
+    /* What runs each function, so that something is around it; returns its result. tp_task_protect makes panics failures of
+     * the coroutine. NULL: it is called as it is. */
+    int (*call)(int (*entry)(void *argument), void *argument);
 };
 
 /* Exact while nobody else acquires or releases. */
@@ -75,11 +78,6 @@ int tp_copool_open(struct tp_copool **pool, const struct tp_copool_settings *set
  * Returns 0, or TP_EBUSY while some of its coroutines are acquired; then nothing has happened.
  * [thread: any, one at a time] [suspends: no] [blocks: no] [allocates: no] */
 int tp_copool_close(struct tp_copool *pool);
-
-/* tp_copool_default: the pool of the process, opened by its first use with settings of all 0; never closed.
- * Returns NULL for want of memory.
- * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
-struct tp_copool *tp_copool_default(void);
 
 /* tp_copool_acquire: a coroutine that will call `entry` when it is resumed first.
  * entry:  its result becomes tp_pooled_result.

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FRAMES = 64,
     LEVELS = 16 }; /* panics inside of panics; beyond, new defers of the inner one are left out [TASK-7] */
@@ -55,6 +56,21 @@ unsigned tp_run_depth(const void *owner)
     for (const struct tp_run *run = tp_run_self(); run; run = run->outer)
         n += run->owner == owner;
     return n;
+}
+
+int tp_task_protect(int (*entry)(void *argument), void *argument)
+{
+    struct tp_run run;
+    memset(&run, 0, sizeof run);
+    run.worker = UINT32_MAX;
+    int code;
+    tp_run_enter(&run);
+    if (setjmp(run.point) == 0)
+        code = entry(argument);
+    else
+        code = TP_EPANICKED;
+    tp_run_leave(&run);
+    return code;
 }
 
 int tp_task_check(void)

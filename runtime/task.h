@@ -60,6 +60,12 @@ void tp_panic_log(const struct tp_panic_report *panic, void *context);
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 void tp_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
+/* tp_task_protect: call entry(argument) so that a panic in it ends there: reported by tp_panic_log, its defers run. For
+ * code outside of pools, and for coroutines that are driven by hand.
+ * Returns what entry returns, or TP_EPANICKED.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+int tp_task_protect(int (*entry)(void *argument), void *argument);
+
 /* Something to do on the way out of a scope; lives on the stack of who pushed it. */
 struct tp_defer {
     struct tp_defer *outer; /* the one pushed before */

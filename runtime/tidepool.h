@@ -11,9 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../coro/coro.h"
 #include "base/status.h"
 #include "clock.h"
 #include "cpu.h"
+#include "guard.h"
 #include "multi.h"
 #include "pool.h"
 #include "stock.h"

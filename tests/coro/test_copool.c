@@ -263,20 +263,6 @@ static void test_own_size(void **state)
     assert_int_equal(stats_now().n_freed, PEAK);
 }
 
-static void test_default(void **state)
-{
-    (void)state;
-    struct tp_co_handle handle;
-    struct tp_copool_settings settings;
-    assert_ptr_equal(tp_copool_default(), tp_copool_default());
-    tp_copool_settings(tp_copool_default(), &settings);
-    assert_int_equal(settings.stack_bytes, TP_CO_STACK_BYTES);
-    assert_string_equal(settings.name, "coroutines");
-    assert_int_equal(tp_copool_acquire(tp_copool_default(), count, (void *)3, &handle), 0);
-    assert_int_equal(tp_pooled_resume(handle, NULL, NULL), 0);
-    assert_int_equal(tp_pooled_release(handle), 0);
-}
-
 /* Threads that hand the same handles around: each life is ended by one of them, whoever comes first. */
 enum { THREADS = 4,
     ROUNDS = 400,
@@ -342,7 +328,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_from_within, open_pool, close_pool),
         cmocka_unit_test(test_limits),
         cmocka_unit_test_setup_teardown(test_own_size, open_pool, close_pool),
-        cmocka_unit_test(test_default),
         cmocka_unit_test_setup_teardown(test_many_threads, open_pool, close_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@
     X(TP_ENOTSUP, -12, "this pool was built without it")                           \
     X(TP_EFORKED, -13, "the pool belongs to the process that forked this one")     \
     X(TP_EPANICKED, -14, "the task panicked")                                      \
-    X(TP_EBUSY, -15, "the coroutine is running, or has resumed another")           \
+    X(TP_EBUSY, -15, "it is in use: it runs, or has resumed another")              \
     X(TP_EDONE, -16, "the coroutine has ended")                                    \
     X(TP_EOUTSIDE, -17, "only a coroutine can do this")
 

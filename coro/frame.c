@@ -1,0 +1,466 @@
+/* Taking and giving back frames, by caches: the frame given back last, and two magazines, which go to and come from the
+ * depot whole (Bonwick and Adams, "Magazines and Vmem", USENIX 2001).
+ * Invariant: only who uses a cache touches its frames; others read how many there are, to count. */
+#include "frame_parts.h"
+
+#include "../runtime/base/status.h"
+
+#include <stdlib.h>
+
+enum { SLAB_BYTES_MIN = 256 << 10,
+    SLAB_FRAMES_MIN = 16,
+    MAGAZINE_BYTES = 256 << 10, /* of frames, but from 2 to 64 of them */
+    ROUNDS_MAX = 64,
+    KNOWN = 8 };
+
+/* What struct tp_frame_cache is inside. */
+struct tp_frame_cache_inside {
+    tp_atomic(void *) last;           /* given back last. This and the numbers: written by who uses the cache, others count */
+    struct tp_frame_magazine *loaded; /* the next ones; NULL: none yet */
+    tp_atomic(uint32_t) n, n_spare;   /* frames in `loaded` and in `spare` */
+    tp_atomic(uint64_t) n_new;
+    struct tp_frame_magazine *spare;           /* either full or empty, but after a partly filled one came from the depot; NULL: none yet */
+    struct tp_frames *frames;                  /* NULL when that is closed; then written under `ending` */
+    struct tp_frame_cache_inside *next, *prev; /* among the pool's, guarded by its lock */
+    struct tp_frame_cache_inside *next_mine;   /* among the thread's */
+    uint64_t id;                               /* of the pool */
+};
+
+_Static_assert(sizeof(struct tp_frame_cache_inside) <= sizeof(struct tp_frame_cache), "the face has room for what is inside");
+
+/* In the initial block of thread-locals, so that an access is an instruction and not a call. */
+#define MINE static _Thread_local __attribute__((tls_model("initial-exec")))
+MINE struct {
+    uint64_t id;
+    struct tp_frame_cache_inside *cache;
+} known[KNOWN];                          /* those of the pools used last, to be found at once; an id is never used again, so an old one does no harm */
+MINE struct tp_frame_cache_inside *mine; /* all */
+MINE bool has_hook, has_ended;
+
+static tp_atomic(uint64_t) n_pools;
+static struct tp_spin ending; /* a pool is closed, or a cache goes: one after the other. Zeroed memory is a free lock */
+
+/* -- caches ------------------------------------------------------------------------------------------- */
+
+static void join(struct tp_frame_cache_inside *cache, struct tp_frames *frames)
+{
+    cache->frames = frames;
+    cache->id = frames->id;
+    tp_spin_lock(&frames->lock);
+    cache->next = frames->caches;
+    if (cache->next)
+        cache->next->prev = cache;
+    frames->caches = cache;
+    tp_spin_unlock(&frames->lock);
+}
+
+/* All that is in the cache goes to the depot. */
+static void flush(struct tp_frame_cache_inside *cache)
+{
+    struct tp_frames *frames = cache->frames;
+    void *last = tp_load_rlx(&cache->last); /* relaxed, here and below: the caller's own */
+    tp_spin_lock(&frames->lock);
+    if (cache->spare) {
+        cache->spare->n = tp_load_rlx(&cache->n_spare); /* relaxed: see above */
+        tp__frames_leave(frames, cache->spare);
+    }
+    if (cache->loaded) {
+        cache->loaded->n = tp_load_rlx(&cache->n); /* relaxed: see above */
+        if (last && cache->loaded->n < frames->rounds) {
+            cache->loaded->frames[cache->loaded->n++] = last;
+            last = NULL;
+        }
+        tp__frames_leave(frames, cache->loaded);
+    }
+    if (last)
+        tp__frames_leave_one(frames, last);
+    cache->loaded = cache->spare = NULL;
+    /* Relaxed: see above. */
+    tp_store_rlx(&cache->last, NULL);
+    tp_store_rlx(&cache->n, 0);
+    tp_store_rlx(&cache->n_spare, 0);
+    tp_spin_unlock(&frames->lock);
+}
+
+/* The caller has `ending`, so the pool is there if it was not closed before. */
+static void leave(struct tp_frame_cache_inside *cache)
+{
+    struct tp_frames *frames = cache->frames;
+    if (!frames)
+        return;
+    flush(cache);
+    tp_spin_lock(&frames->lock);
+    *(cache->prev ? &cache->prev->next : &frames->caches) = cache->next;
+    if (cache->next)
+        cache->next->prev = cache->prev;
+    frames->n_new_before += tp_load_rlx(&cache->n_new); /* relaxed: the caller's own */
+    tp_spin_unlock(&frames->lock);
+    cache->frames = NULL;
+}
+
+static inline struct tp_frame_cache_inside *inside(struct tp_frame_cache *cache)
+{
+    return (struct tp_frame_cache_inside *)(void *)cache;
+}
+
+void tp_frame_cache_init(struct tp_frame_cache *cache, struct tp_frames *frames)
+{
+    *cache = (struct tp_frame_cache){0};
+    join(inside(cache), frames);
+}
+
+void tp_frame_cache_fini(struct tp_frame_cache *cache)
+{
+    tp_spin_lock(&ending);
+    leave(inside(cache));
+    tp_spin_unlock(&ending);
+}
+
+/* -- the caches of a thread --------------------------------------------------------------------------- */
+
+/* What the C library offers for the destructors of C++'s thread-locals; another one may not. */
+extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static void on_thread_exit(void *nothing)
+{
+    (void)nothing;
+    tp_frames_thread_end();
+}
+
+/* Frees those of the thread's caches whose pool is closed, or all. */
+static void drop(bool all)
+{
+    struct tp_frame_cache_inside **end = &mine, *gone = NULL;
+    tp_spin_lock(&ending);
+    while (*end) {
+        struct tp_frame_cache_inside *cache = *end;
+        if (all)
+            leave(cache);
+        if (cache->frames) {
+            end = &cache->next_mine;
+        } else {
+            *end = cache->next_mine;
+            cache->next_mine = gone;
+            gone = cache;
+        }
+    }
+    tp_spin_unlock(&ending);
+    while (gone) {
+        struct tp_frame_cache_inside *next = gone->next_mine;
+        free(gone);
+        gone = next;
+    }
+}
+
+void tp_frames_thread_end(void)
+{
+    has_ended = true;
+    for (int i = 0; i < KNOWN; i++)
+        known[i].id = 0;
+    drop(true);
+}
+
+/* A cache for this pool; NULL if there is no memory or the thread has ended. */
+static struct tp_frame_cache_inside *make_mine(struct tp_frames *frames)
+{
+    drop(false);
+    size_t bytes = (sizeof(struct tp_frame_cache_inside) + TP_CACHE_LINE_BYTES - 1) / TP_CACHE_LINE_BYTES * TP_CACHE_LINE_BYTES;
+    struct tp_frame_cache_inside *cache = has_ended ? NULL : aligned_alloc(TP_CACHE_LINE_BYTES, bytes);
+    if (!cache)
+        return NULL;
+    *cache = (struct tp_frame_cache_inside){.next_mine = mine};
+    mine = cache;
+    join(cache, frames);
+    if (!has_hook && __cxa_thread_atexit_impl)
+        has_hook = __cxa_thread_atexit_impl(on_thread_exit, NULL, &__dso_handle) == 0;
+    return cache;
+}
+
+static __attribute__((noinline)) struct tp_frame_cache_inside *look_up(struct tp_frames *frames)
+{
+    struct tp_frame_cache_inside *cache = mine;
+    while (cache && cache->id != frames->id)
+        cache = cache->next_mine;
+    if (!cache && !(cache = make_mine(frames)))
+        return NULL;
+    known[frames->id % KNOWN].id = frames->id;
+    known[frames->id % KNOWN].cache = cache;
+    return cache;
+}
+
+/* The caller's cache of this pool, or NULL. */
+static inline struct tp_frame_cache_inside *find(struct tp_frames *frames)
+{
+    unsigned i = frames->id % KNOWN;
+    return known[i].id == frames->id ? known[i].cache : look_up(frames);
+}
+
+void tp_frames_flush(struct tp_frames *frames)
+{
+    struct tp_frame_cache_inside *cache = mine;
+    while (cache && cache->id != frames->id)
+        cache = cache->next_mine;
+    if (cache)
+        flush(cache);
+}
+
+/* -- taking and giving back --------------------------------------------------------------------------- */
+
+static void exchange(struct tp_frame_cache_inside *cache)
+{
+    struct tp_frame_magazine *magazine = cache->loaded;
+    uint32_t n = tp_load_rlx(&cache->n); /* relaxed, here and below: numbers for those who count */
+    cache->loaded = cache->spare;
+    cache->spare = magazine;
+    tp_store_rlx(&cache->n, tp_load_rlx(&cache->n_spare)); /* relaxed: see above */
+    tp_store_rlx(&cache->n_spare, n);                      /* relaxed: see above */
+}
+
+/* The cache has none: the other magazine, or one from the depot. Returns whether it has some now. */
+static bool reload(struct tp_frame_cache_inside *cache)
+{
+    if (tp_load_rlx(&cache->n_spare) > 0) { /* relaxed: the caller's own */
+        exchange(cache);
+        return true;
+    }
+    if (!cache->loaded && !(cache->loaded = tp__frames_put(cache->frames, NULL)))
+        return false;
+    struct tp_frame_magazine *magazine = tp__frames_get(cache->frames, cache->loaded);
+    if (!magazine)
+        return false;
+    cache->loaded = magazine;
+    tp_store_rlx(&cache->n, magazine->n); /* relaxed: a number for those who count */
+    return true;
+}
+
+static inline void count_new(struct tp_frame_cache_inside *cache, uint64_t n)
+{
+    /* Relaxed: a number for those who count. */
+    tp_store_rlx(&cache->n_new, tp_load_rlx(&cache->n_new) + n);
+}
+
+/* The frame that was loaded last, of which there are n. */
+static inline void *pop(struct tp_frame_cache_inside *cache, uint32_t n)
+{
+    tp_store_rlx(&cache->n, n - 1); /* relaxed: a number for those who count */
+    count_new(cache, 1);
+    return tp__frame_hand_out(cache->frames, cache->loaded->frames[n - 1]);
+}
+
+static void *new_without_cache(struct tp_frames *frames)
+{
+    void *frame = tp__frames_take_one(frames);
+    return frame ? tp__frame_hand_out(frames, frame) : NULL;
+}
+
+static __attribute__((noinline)) void *new_slowly(struct tp_frame_cache_inside *cache)
+{
+    if (reload(cache))
+        return pop(cache, tp_load_rlx(&cache->n)); /* relaxed: the caller's own */
+    return cache->loaded ? NULL : new_without_cache(cache->frames);
+}
+
+static inline void *new_by(struct tp_frame_cache_inside *cache)
+{
+    void *frame = tp_load_rlx(&cache->last); /* relaxed, here and below: the caller's own, and others count */
+    if (frame) {
+        tp_store_rlx(&cache->last, NULL); /* relaxed: see above */
+        count_new(cache, 1);
+        return tp__frame_hand_out(cache->frames, frame);
+    }
+    uint32_t n = tp_load_rlx(&cache->n); /* relaxed: see above */
+    return n > 0 ? pop(cache, n) : new_slowly(cache);
+}
+
+/* There is no room: an empty magazine, or else the depot. */
+static __attribute__((noinline)) void push_slowly(struct tp_frame_cache_inside *cache, void *frame)
+{
+    struct tp_frames *frames = cache->frames;
+    /* Relaxed, here and below: the caller's own, and others count. */
+    if (!cache->spare || tp_load_rlx(&cache->n_spare) > 0) {
+        if (cache->spare)
+            cache->spare->n = tp_load_rlx(&cache->n_spare); /* relaxed: see above */
+        struct tp_frame_magazine *empty = tp__frames_put(frames, cache->spare);
+        if (!empty) {
+            tp_spin_lock(&frames->lock);
+            tp__frames_leave_one(frames, frame);
+            tp_spin_unlock(&frames->lock);
+            return;
+        }
+        cache->spare = empty;
+        tp_store_rlx(&cache->n_spare, 0); /* relaxed: see above */
+    }
+    exchange(cache);
+    cache->loaded->frames[0] = frame;
+    tp_store_rlx(&cache->n, 1); /* relaxed: see above */
+}
+
+/* The frame is not the last one any more. */
+static inline void push(struct tp_frame_cache_inside *cache, void *frame)
+{
+    uint32_t n = tp_load_rlx(&cache->n); /* relaxed: the caller's own */
+    if (!cache->loaded || n == cache->frames->rounds) {
+        push_slowly(cache, frame);
+        return;
+    }
+    cache->loaded->frames[n] = frame;
+    tp_store_rlx(&cache->n, n + 1); /* relaxed: a number for those who count */
+}
+
+static inline void free_by(struct tp_frame_cache_inside *cache, void *frame)
+{
+    tp__frame_take_back(cache->frames, frame);
+    void *before = tp_load_rlx(&cache->last); /* relaxed: the caller's own, and others count */
+    if (before)
+        push(cache, before);
+    tp_store_rlx(&cache->last, frame); /* relaxed: see above */
+}
+
+static void free_without_cache(struct tp_frames *frames, void *frame)
+{
+    tp__frame_take_back(frames, frame);
+    tp_spin_lock(&frames->lock);
+    tp__frames_leave_one(frames, frame);
+    tp_spin_unlock(&frames->lock);
+}
+
+void *tp_frame_cache_new(struct tp_frame_cache *cache)
+{
+    return new_by(inside(cache));
+}
+
+void tp_frame_cache_free(struct tp_frame_cache *cache, void *frame)
+{
+    if (frame)
+        free_by(inside(cache), frame);
+}
+
+void *tp_frame_new(struct tp_frames *frames)
+{
+    struct tp_frame_cache_inside *cache = find(frames);
+    return cache ? new_by(cache) : new_without_cache(frames);
+}
+
+void tp_frame_free(struct tp_frames *frames, void *frame)
+{
+    struct tp_frame_cache_inside *cache;
+    if (!frame)
+        return;
+    if ((cache = find(frames)))
+        free_by(cache, frame);
+    else
+        free_without_cache(frames, frame);
+}
+
+size_t tp_frame_new_many(struct tp_frames *frames, void *out[], size_t n)
+{
+    struct tp_frame_cache_inside *cache = find(frames);
+    for (size_t i = 0; i < n; i++) {
+        void *frame = cache ? new_by(cache) : new_without_cache(frames);
+        if (!frame)
+            return i;
+        out[i] = frame;
+    }
+    return n;
+}
+
+void tp_frame_free_many(struct tp_frames *frames, void *const in[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        tp_frame_free(frames, in[i]);
+}
+
+/* -- the life of a pool, and counting ----------------------------------------------------------------- */
+
+static size_t round_up(size_t n, size_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+/* What follows from the size and the alignment. */
+static void measure(struct tp_frames *frames, size_t bytes, size_t align)
+{
+    align = align < sizeof(void *) * 2 ? sizeof(void *) * 2 : align; /* an idle one may hold a pointer */
+    frames->bytes = bytes;
+    frames->stride = round_up(bytes, align);
+    frames->first = round_up(sizeof(void *), align);
+    frames->slab_bytes = SLAB_BYTES_MIN;
+    while ((frames->slab_bytes - frames->first) / frames->stride < SLAB_FRAMES_MIN)
+        frames->slab_bytes *= 2;
+    frames->per_slab = (uint32_t)((frames->slab_bytes - frames->first) / frames->stride);
+    size_t rounds = MAGAZINE_BYTES / frames->stride;
+    frames->rounds = rounds < 2 ? 2 : rounds > ROUNDS_MAX ? ROUNDS_MAX
+                                                          : (uint32_t)rounds;
+}
+
+int tp_frames_open(struct tp_frames **out, const struct tp_frames_settings *settings)
+{
+    size_t align = settings->align ? settings->align : TP_FRAME_ALIGN;
+    uint64_t max = settings->max ? settings->max : UINT64_MAX;
+    if (settings->bytes == 0 || settings->bytes > TP_FRAME_BYTES_MAX || align > TP_FRAME_ALIGN_MAX ||
+        (align & (align - 1)) != 0 || settings->prealloc > max)
+        return TP_EINVAL;
+    struct tp_frames *frames = aligned_alloc(TP_CACHE_LINE_BYTES, sizeof *frames);
+    if (!frames)
+        return TP_ENOMEM;
+    /* Relaxed: that each is different is all. */
+    *frames = (struct tp_frames){.id = tp_add_rlx(&n_pools, 1) + 1, .max = max};
+    measure(frames, settings->bytes, align);
+    int status = tp__frames_reserve(frames, settings->prealloc);
+    if (status == 0) {
+        *out = frames;
+        return 0;
+    }
+    tp__frames_unmap_all(frames);
+    free(frames);
+    return status;
+}
+
+void tp_frames_stats(struct tp_frames *frames, struct tp_frames_stats *out)
+{
+    tp_spin_lock(&frames->lock);
+    *out = (struct tp_frames_stats){
+        .bytes = frames->stride,
+        .n_idle = frames->n_idle,
+        .n_made = frames->n_made,
+        .n_new = frames->n_new_before,
+        .n_refused = frames->n_refused,
+        .n_visits = frames->n_visits,
+        .n_unmapped = frames->n_unmapped,
+        .n_slabs = frames->n_slabs,
+        .mapped_bytes = frames->n_slabs * frames->slab_bytes,
+    };
+    for (struct tp_frame_cache_inside *cache = frames->caches; cache; cache = cache->next) {
+        out->n_caches++;
+        /* Relaxed: exact when nothing happens meanwhile. */
+        out->n_new += tp_load_rlx(&cache->n_new);
+        out->n_cached += tp_load_rlx(&cache->n);
+        out->n_cached += tp_load_rlx(&cache->n_spare);
+        out->n_cached += tp_load_rlx(&cache->last) != NULL;
+    }
+    tp_spin_unlock(&frames->lock);
+    out->n_live = out->n_made - out->n_idle - out->n_cached; /* all that are neither idle nor anywhere else */
+    out->n_freed = out->n_new - out->n_live;
+}
+
+int tp_frames_close(struct tp_frames *frames)
+{
+    struct tp_frames_stats stats;
+    tp_spin_lock(&ending);
+    tp_frames_stats(frames, &stats);
+    if (stats.n_live > 0) {
+        tp_spin_unlock(&ending);
+        return TP_EBUSY;
+    }
+    while (frames->caches) {
+        struct tp_frame_cache_inside *cache = frames->caches;
+        flush(cache);
+        frames->caches = cache->next;
+        cache->frames = NULL;
+    }
+    tp_spin_unlock(&ending);
+    tp__frames_unmap_all(frames);
+    free(frames);
+    return 0;
+}

@@ -138,34 +138,34 @@ void tp_frame_cache_free(struct tp_frame_cache *cache, void *frame);
 #define TP__FRAME_CAST(type, value) (value)
 #endif
 #define TP__FRAME_UNUSED __attribute__((unused)) static inline
-#define TP_FRAMES(name, type)                                                                 \
-    TP__FRAME_UNUSED int name##_open(struct tp_frames **out, uint64_t prealloc, uint64_t max) \
-    {                                                                                         \
-        struct tp_frames_settings settings;                                                   \
-        settings.bytes = sizeof(type);                                                        \
-        settings.align = TP__FRAME_ALIGNOF(type);                                             \
-        if (settings.align < TP_FRAME_ALIGN)                                                  \
-            settings.align = TP_FRAME_ALIGN;                                                  \
-        settings.prealloc = prealloc;                                                         \
-        settings.max = max;                                                                   \
-        return tp_frames_open(out, &settings);                                                \
-    }                                                                                         \
-    TP__FRAME_UNUSED type *name##_new(struct tp_frames *frames)                               \
-    {                                                                                         \
-        return TP__FRAME_CAST(type, tp_frame_new(frames));                                    \
-    }                                                                                         \
-    TP__FRAME_UNUSED void name##_free(struct tp_frames *frames, type *frame)                  \
-    {                                                                                         \
-        tp_frame_free(frames, frame);                                                         \
-    }                                                                                         \
-    TP__FRAME_UNUSED type *name##_cache_new(struct tp_frame_cache *cache)                     \
-    {                                                                                         \
-        return TP__FRAME_CAST(type, tp_frame_cache_new(cache));                               \
-    }                                                                                         \
-    TP__FRAME_UNUSED void name##_cache_free(struct tp_frame_cache *cache, type *frame)        \
-    {                                                                                         \
-        tp_frame_cache_free(cache, frame);                                                    \
-    }                                                                                         \
+#define TP_FRAMES(name, type)                                                                             \
+    TP__FRAME_UNUSED int name##_open(struct tp_frames **tp__out, uint64_t tp__prealloc, uint64_t tp__max) \
+    {                                                                                                     \
+        struct tp_frames_settings tp__settings;                                                           \
+        tp__settings.bytes = sizeof(type);                                                                \
+        tp__settings.align = TP__FRAME_ALIGNOF(type);                                                     \
+        if (tp__settings.align < TP_FRAME_ALIGN)                                                          \
+            tp__settings.align = TP_FRAME_ALIGN;                                                          \
+        tp__settings.prealloc = tp__prealloc;                                                             \
+        tp__settings.max = tp__max;                                                                       \
+        return tp_frames_open(tp__out, &tp__settings);                                                    \
+    }                                                                                                     \
+    TP__FRAME_UNUSED type *name##_new(struct tp_frames *tp__pool)                                         \
+    {                                                                                                     \
+        return TP__FRAME_CAST(type, tp_frame_new(tp__pool));                                              \
+    }                                                                                                     \
+    TP__FRAME_UNUSED void name##_free(struct tp_frames *tp__pool, type *tp__frame)                        \
+    {                                                                                                     \
+        tp_frame_free(tp__pool, tp__frame);                                                               \
+    }                                                                                                     \
+    TP__FRAME_UNUSED type *name##_cache_new(struct tp_frame_cache *tp__cache)                             \
+    {                                                                                                     \
+        return TP__FRAME_CAST(type, tp_frame_cache_new(tp__cache));                                       \
+    }                                                                                                     \
+    TP__FRAME_UNUSED void name##_cache_free(struct tp_frame_cache *tp__cache, type *tp__frame)            \
+    {                                                                                                     \
+        tp_frame_cache_free(tp__cache, tp__frame);                                                        \
+    }                                                                                                     \
     struct tp_frames /* so that a semicolon may follow */
 
 #endif

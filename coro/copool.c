@@ -268,7 +268,7 @@ uint32_t tp_copool_tend(struct tp_copool *pool)
     return n_freed;
 }
 
-void tp_copool_stats(struct tp_copool *pool, struct tp_copool_stats *out)
+void tp_copool_get_stats(struct tp_copool *pool, struct tp_copool_stats *out)
 {
     tp_spin_lock(&pool->lock);
     *out = pool->stats;
@@ -278,7 +278,7 @@ void tp_copool_stats(struct tp_copool *pool, struct tp_copool_stats *out)
     out->n_stale = tp_load_rlx(&pool->n_stale); /* relaxed: a number for those who count */
 }
 
-void tp_copool_settings(struct tp_copool *pool, struct tp_copool_settings *out)
+void tp_copool_get_settings(struct tp_copool *pool, struct tp_copool_settings *out)
 {
     *out = pool->settings;
 }

@@ -130,13 +130,13 @@ struct tp_co_handle tp_pooled_self(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 uint32_t tp_copool_tend(struct tp_copool *pool);
 
-/* tp_copool_stats: what there is now, and what has happened.
+/* tp_copool_get_stats: what there is now, and what has happened.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void tp_copool_stats(struct tp_copool *pool, struct tp_copool_stats *out);
+void tp_copool_get_stats(struct tp_copool *pool, struct tp_copool_stats *out);
 
-/* tp_copool_settings: the settings in force, defaults filled in.
+/* tp_copool_get_settings: the settings in force, defaults filled in.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void tp_copool_settings(struct tp_copool *pool, struct tp_copool_settings *out);
+void tp_copool_get_settings(struct tp_copool *pool, struct tp_copool_settings *out);
 
 #ifdef __cplusplus
 }

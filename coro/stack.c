@@ -213,7 +213,7 @@ int tp_stack_reserve(size_t bytes, size_t n)
 
 /* -- counting, and settings --------------------------------------------------------------------------- */
 
-void tp_stack_stats(struct tp_stack_stats *out)
+void tp_stack_get_stats(struct tp_stack_stats *out)
 {
     /* Relaxed, here and below: exact when nothing happens meanwhile. */
     *out = (struct tp_stack_stats){
@@ -263,7 +263,7 @@ static uint64_t default_mappings(void)
     return (n > 0 ? strtoull(text, NULL, 10) : 65530) / 4;
 }
 
-void tp_stack_settings(struct tp_stack_settings *out)
+void tp_stack_get_settings(struct tp_stack_settings *out)
 {
     /* Relaxed: single numbers. */
     uint64_t mappings_max = tp_load_rlx(&chosen.mappings_max);

@@ -129,14 +129,14 @@ void tp_stack_flush(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_stack_thread_end(void);
 
-/* tp_stack_stats: what there is now, and what has happened.
+/* tp_stack_get_stats: what there is now, and what has happened.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void tp_stack_stats(struct tp_stack_stats *out);
+void tp_stack_get_stats(struct tp_stack_stats *out);
 
-/* tp_stack_settings: the present settings, or the defaults: the best guard, one page of it, a quarter of the mappings
+/* tp_stack_get_settings: the present settings, or the defaults: the best guard, one page of it, a quarter of the mappings
  * that the system allows, 32 MiB kept, steps of a second.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void tp_stack_settings(struct tp_stack_settings *out);
+void tp_stack_get_settings(struct tp_stack_settings *out);
 
 /* tp_stack_tune: other settings, for stacks that are made from now on; those that exist keep their guards.
  * Returns 0, or TP_EINVAL for a guard of more than TP_STACK_MOST_BYTES or of no known kind.

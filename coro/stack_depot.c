@@ -320,7 +320,7 @@ size_t tp_stack_tend(uint64_t now_ns)
 {
     struct tp_stack_settings settings;
     size_t given_bytes = 0;
-    tp_stack_settings(&settings);
+    tp_stack_get_settings(&settings);
     if (now_ns < tp_load_rlx(&next_step_ns)) /* relaxed: one caller at a time */
         return 0;
     tp_store_rlx(&next_step_ns, now_ns + settings.period_ns); /* relaxed: see above */

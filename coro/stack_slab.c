@@ -105,7 +105,7 @@ struct tp_slab *tp__slab_find(uintptr_t address)
 static struct tp_slab shape_of(unsigned class_index, uint32_t n)
 {
     struct tp_stack_settings settings;
-    tp_stack_settings(&settings);
+    tp_stack_get_settings(&settings);
     struct tp_slab shape = {.n = n, .class_index = class_index};
     shape.guard_bytes = settings.guard == TP_STACK_GUARD_NONE ? 0 : round_up(settings.guard_bytes, page_bytes());
     /* A page more, for the lowest stack to overflow into if it has no guard. */
@@ -171,7 +171,7 @@ static bool protect(char *from, size_t bytes, uint64_t mappings_max)
 static enum tp_stack_guard install_guard(char *from, size_t bytes)
 {
     struct tp_stack_settings settings;
-    tp_stack_settings(&settings);
+    tp_stack_get_settings(&settings);
     if (settings.guard >= TP_STACK_GUARD_MADVISE && madvise(from, bytes, MADV_GUARD_INSTALL) == 0)
         return TP_STACK_GUARD_MADVISE;
     if (settings.guard >= TP_STACK_GUARD_MPROTECT && protect(from, bytes, settings.mappings_max))

@@ -13,7 +13,7 @@
 static inline struct tp_stack_stats stats_now(void)
 {
     struct tp_stack_stats stats;
-    tp_stack_stats(&stats);
+    tp_stack_get_stats(&stats);
     return stats;
 }
 

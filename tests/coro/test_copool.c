@@ -31,7 +31,7 @@ static int close_pool(void **state)
 static struct tp_copool_stats stats_now(void)
 {
     struct tp_copool_stats stats;
-    tp_copool_stats(pool, &stats);
+    tp_copool_get_stats(pool, &stats);
     return stats;
 }
 
@@ -232,12 +232,12 @@ static void test_limits(void **state)
         assert_int_equal(tp_copool_acquire(small, count, NULL, &handles[i]), 0);
     assert_int_equal(tp_copool_acquire(small, count, NULL, &handles[2]), TP_EFULL);
     struct tp_copool_stats stats;
-    tp_copool_stats(small, &stats);
+    tp_copool_get_stats(small, &stats);
     assert_int_equal(stats.n_hits, 1);
     assert_int_equal(stats.n_acquired, 2);
     for (int i = 0; i < 2; i++)
         assert_int_equal(tp_pooled_release(handles[i]), 0);
-    tp_copool_stats(small, &stats);
+    tp_copool_get_stats(small, &stats);
     assert_int_equal(stats.n_idle, 1); /* the other one gave its stack back */
     assert_int_equal(stats.n_freed, 1);
     assert_int_equal(tp_copool_close(small), 0);

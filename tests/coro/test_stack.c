@@ -371,7 +371,7 @@ static void test_settings(void **state)
     assert_int_equal(tp_stack_tune(&settings), TP_EINVAL);
     settings = (struct tp_stack_settings){TP_STACK_GUARD_MPROTECT, 8192, 3, 4, 5};
     assert_int_equal(tp_stack_tune(&settings), 0);
-    tp_stack_settings(&found);
+    tp_stack_get_settings(&found);
     assert_true(found.guard == settings.guard && found.guard_bytes == settings.guard_bytes);
     assert_true(found.mappings_max == 3 && found.keep_bytes == 4 && found.period_ns == 5);
 }
@@ -473,7 +473,7 @@ static void *tend(void *argument)
         struct tp_stack_stats stats;
         tp_stack_tend(now_ns);
         tp_stack_trim(64 * KIB);
-        tp_stack_stats(&stats);
+        tp_stack_get_stats(&stats);
         sched_yield();
     }
     return argument;
@@ -503,7 +503,7 @@ static void test_many_threads(void **state)
 
 int main(void)
 {
-    tp_stack_settings(&defaults);
+    tp_stack_get_settings(&defaults);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_settings, set_up),
         cmocka_unit_test_setup(test_classes, set_up),

@@ -336,7 +336,7 @@ static void test_giving_back_is_refused(void **state)
 
 int main(void)
 {
-    tp_stack_settings(&defaults);
+    tp_stack_get_settings(&defaults);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_no_mapping_any_more, set_up),
         cmocka_unit_test_setup(test_one_mapping_is_refused, set_up),

@@ -116,7 +116,7 @@ static void touch_without_namer(void)
 static void use_guard(enum tp_stack_guard guard, size_t guard_bytes)
 {
     struct tp_stack_settings settings;
-    tp_stack_settings(&settings);
+    tp_stack_get_settings(&settings);
     settings.guard = guard;
     settings.guard_bytes = guard_bytes;
     tp_stack_tune(&settings);

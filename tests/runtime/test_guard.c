@@ -221,7 +221,7 @@ static void test_default(void **state)
         pthread_join(threads[i], &pool);
         assert_ptr_equal(pool, tp_copool_default());
     }
-    tp_copool_settings(tp_copool_default(), &settings);
+    tp_copool_get_settings(tp_copool_default(), &settings);
     assert_int_equal(settings.stack_bytes, 65536);
     assert_string_equal(settings.name, "coroutines");
 }

@@ -67,6 +67,17 @@ return {
     { row = "4 producers", contender = "tidepool, multi of 2, least tasks", not_above = "tidepool" },
     { row = "4 producers", contender = "tidepool, multi of 4, least tasks", not_above = "tidepool" },
   },
+  create = {
+    { row = "1 at a time", contender = "tidepool", at_most = 30 },
+    { row = "1 at a time", contender = "tidepool", times = 100, of = "Boost.Context, fresh stacks" },
+    recorded = {
+      { "minicoro, reused", 59 },
+      { "libdill", 67 },
+      { "Argobots", 142 },
+      { "Photon", 418 },
+      { "Boost.Fiber", 985 },
+    },
+  },
   switch = {
     { row = "1 coroutine", contender = "tidepool", at_most = 10 },
     { row = "1 coroutine", contender = "tidepool", not_above = "Boost.Context" },

@@ -201,6 +201,21 @@ return {
     },
   },
   {
+    name = "create",
+    what = "a coroutine with a stack of 64 KiB is had, runs to its end, and goes back",
+    unit = "ns",
+    tasks = 3000000,
+    things = "coroutines",
+    rows = { { name = "1 at a time", workers = 1, producers = 1 } },
+    contenders = {
+      { name = "tidepool", program = "create_tidepool" },
+      { name = "tidepool, set again by hand", program = "create_tidepool", variant = "reset" },
+      few { name = "tidepool, fresh stacks", program = "create_tidepool", variant = "fresh" },
+      peer("Boost.Context, pooled stacks", "create_boost", "libboost-context-dev"),
+      few(peer("Boost.Context, fresh stacks", "create_boost", "libboost-context-dev", "fresh")),
+    },
+  },
+  {
     name = "size",
     what = "code and data of one pool, as gcc -O2 makes it; a stock program has all of the stock pools",
     unit = "bytes",

@@ -10,31 +10,26 @@
 enum { SLAB_BYTES_MIN = 256 << 10,
     SLAB_FRAMES_MIN = 16,
     MAGAZINE_BYTES = 256 << 10, /* of frames, but from 2 to 64 of them */
-    ROUNDS_MAX = 64,
-    KNOWN = 8 };
+    ROUNDS_MAX = 64 };
 
-/* What struct tp_frame_cache is inside. */
-struct tp_frame_cache_inside {
-    tp_atomic(void *) last;           /* given back last. This and the numbers: written by who uses the cache, others count */
-    struct tp_frame_magazine *loaded; /* the next ones; NULL: none yet */
-    tp_atomic(uint32_t) n, n_spare;   /* frames in `loaded` and in `spare` */
-    tp_atomic(uint64_t) n_new;
-    struct tp_frame_magazine *spare;           /* either full or empty, but after a partly filled one came from the depot; NULL: none yet */
-    struct tp_frames *frames;                  /* NULL when that is closed; then written under `ending` */
-    struct tp_frame_cache_inside *next, *prev; /* among the pool's, guarded by its lock */
-    struct tp_frame_cache_inside *next_mine;   /* among the thread's */
-    uint64_t id;                               /* of the pool */
-};
+/* The functions themselves. */
+#undef tp_frame_new
+#undef tp_frame_free
+#undef tp_frame_cache_new
+#undef tp_frame_cache_free
 
-_Static_assert(sizeof(struct tp_frame_cache_inside) <= sizeof(struct tp_frame_cache), "the face has room for what is inside");
+#if TP_DEBUG || TP__FRAME_ASAN
+enum { CHECKED = 1 };
+#else
+enum { CHECKED = 0 };
+#endif
+
+_Static_assert(offsetof(struct tp_frames, id) == 0, "as frame_fast.h has it");
 
 /* In the initial block of thread-locals, so that an access is an instruction and not a call. */
 #define MINE static _Thread_local __attribute__((tls_model("initial-exec")))
-MINE struct {
-    uint64_t id;
-    struct tp_frame_cache_inside *cache;
-} known[KNOWN];                          /* those of the pools used last, to be found at once; an id is never used again, so an old one does no harm */
-MINE struct tp_frame_cache_inside *mine; /* all */
+_Thread_local struct tp__frames_known tp__frames_known[TP__FRAMES_KNOWN];
+MINE struct tp_frame_cache *mine; /* all */
 MINE bool has_hook, has_ended;
 
 static tp_atomic(uint64_t) n_pools;
@@ -42,10 +37,11 @@ static struct tp_spin ending; /* a pool is closed, or a cache goes: one after th
 
 /* -- caches ------------------------------------------------------------------------------------------- */
 
-static void join(struct tp_frame_cache_inside *cache, struct tp_frames *frames)
+static void join(struct tp_frame_cache *cache, struct tp_frames *frames)
 {
     cache->frames = frames;
     cache->id = frames->id;
+    cache->is_checked = CHECKED;
     tp_spin_lock(&frames->lock);
     cache->next = frames->caches;
     if (cache->next)
@@ -55,7 +51,7 @@ static void join(struct tp_frame_cache_inside *cache, struct tp_frames *frames)
 }
 
 /* All that is in the cache goes to the depot. */
-static void flush(struct tp_frame_cache_inside *cache)
+static void flush(struct tp_frame_cache *cache)
 {
     struct tp_frames *frames = cache->frames;
     void *last = tp_load_rlx(&cache->last); /* relaxed, here and below: the caller's own */
@@ -75,6 +71,8 @@ static void flush(struct tp_frame_cache_inside *cache)
     if (last)
         tp__frames_leave_one(frames, last);
     cache->loaded = cache->spare = NULL;
+    cache->slots = NULL;
+    cache->room = 0;
     /* Relaxed: see above. */
     tp_store_rlx(&cache->last, NULL);
     tp_store_rlx(&cache->n, 0);
@@ -83,7 +81,7 @@ static void flush(struct tp_frame_cache_inside *cache)
 }
 
 /* The caller has `ending`, so the pool is there if it was not closed before. */
-static void leave(struct tp_frame_cache_inside *cache)
+static void leave(struct tp_frame_cache *cache)
 {
     struct tp_frames *frames = cache->frames;
     if (!frames)
@@ -98,21 +96,16 @@ static void leave(struct tp_frame_cache_inside *cache)
     cache->frames = NULL;
 }
 
-static inline struct tp_frame_cache_inside *inside(struct tp_frame_cache *cache)
-{
-    return (struct tp_frame_cache_inside *)(void *)cache;
-}
-
 void tp_frame_cache_init(struct tp_frame_cache *cache, struct tp_frames *frames)
 {
-    *cache = (struct tp_frame_cache){0};
-    join(inside(cache), frames);
+    *cache = (struct tp_frame_cache){.frames = frames};
+    join(cache, frames);
 }
 
 void tp_frame_cache_fini(struct tp_frame_cache *cache)
 {
     tp_spin_lock(&ending);
-    leave(inside(cache));
+    leave(cache);
     tp_spin_unlock(&ending);
 }
 
@@ -131,10 +124,10 @@ static void on_thread_exit(void *nothing)
 /* Frees those of the thread's caches whose pool is closed, or all. */
 static void drop(bool all)
 {
-    struct tp_frame_cache_inside **end = &mine, *gone = NULL;
+    struct tp_frame_cache **end = &mine, *gone = NULL;
     tp_spin_lock(&ending);
     while (*end) {
-        struct tp_frame_cache_inside *cache = *end;
+        struct tp_frame_cache *cache = *end;
         if (all)
             leave(cache);
         if (cache->frames) {
@@ -147,7 +140,7 @@ static void drop(bool all)
     }
     tp_spin_unlock(&ending);
     while (gone) {
-        struct tp_frame_cache_inside *next = gone->next_mine;
+        struct tp_frame_cache *next = gone->next_mine;
         free(gone);
         gone = next;
     }
@@ -156,20 +149,20 @@ static void drop(bool all)
 void tp_frames_thread_end(void)
 {
     has_ended = true;
-    for (int i = 0; i < KNOWN; i++)
-        known[i].id = 0;
+    for (int i = 0; i < TP__FRAMES_KNOWN; i++)
+        tp__frames_known[i].id = 0;
     drop(true);
 }
 
 /* A cache for this pool; NULL if there is no memory or the thread has ended. */
-static struct tp_frame_cache_inside *make_mine(struct tp_frames *frames)
+static struct tp_frame_cache *make_mine(struct tp_frames *frames)
 {
     drop(false);
-    size_t bytes = (sizeof(struct tp_frame_cache_inside) + TP_CACHE_LINE_BYTES - 1) / TP_CACHE_LINE_BYTES * TP_CACHE_LINE_BYTES;
-    struct tp_frame_cache_inside *cache = has_ended ? NULL : aligned_alloc(TP_CACHE_LINE_BYTES, bytes);
+    size_t bytes = (sizeof(struct tp_frame_cache) + TP_CACHE_LINE_BYTES - 1) / TP_CACHE_LINE_BYTES * TP_CACHE_LINE_BYTES;
+    struct tp_frame_cache *cache = has_ended ? NULL : aligned_alloc(TP_CACHE_LINE_BYTES, bytes);
     if (!cache)
         return NULL;
-    *cache = (struct tp_frame_cache_inside){.next_mine = mine};
+    *cache = (struct tp_frame_cache){.next_mine = mine};
     mine = cache;
     join(cache, frames);
     if (!has_hook && __cxa_thread_atexit_impl)
@@ -177,28 +170,24 @@ static struct tp_frame_cache_inside *make_mine(struct tp_frames *frames)
     return cache;
 }
 
-static __attribute__((noinline)) struct tp_frame_cache_inside *look_up(struct tp_frames *frames)
+/* The caller's cache of this pool, or NULL if there can be none. */
+static struct tp_frame_cache *look_up(struct tp_frames *frames)
 {
-    struct tp_frame_cache_inside *cache = mine;
-    while (cache && cache->id != frames->id)
+    struct tp_frame_cache *cache = tp__frames_find(frames);
+    if (cache)
+        return cache;
+    for (cache = mine; cache && cache->id != frames->id;)
         cache = cache->next_mine;
     if (!cache && !(cache = make_mine(frames)))
         return NULL;
-    known[frames->id % KNOWN].id = frames->id;
-    known[frames->id % KNOWN].cache = cache;
+    if (!CHECKED)
+        tp__frames_known[frames->id % TP__FRAMES_KNOWN] = (struct tp__frames_known){frames->id, cache};
     return cache;
-}
-
-/* The caller's cache of this pool, or NULL. */
-static inline struct tp_frame_cache_inside *find(struct tp_frames *frames)
-{
-    unsigned i = frames->id % KNOWN;
-    return known[i].id == frames->id ? known[i].cache : look_up(frames);
 }
 
 void tp_frames_flush(struct tp_frames *frames)
 {
-    struct tp_frame_cache_inside *cache = mine;
+    struct tp_frame_cache *cache = mine;
     while (cache && cache->id != frames->id)
         cache = cache->next_mine;
     if (cache)
@@ -207,45 +196,36 @@ void tp_frames_flush(struct tp_frames *frames)
 
 /* -- taking and giving back --------------------------------------------------------------------------- */
 
-static void exchange(struct tp_frame_cache_inside *cache)
+static void load(struct tp_frame_cache *cache, struct tp_frame_magazine *magazine, uint32_t n)
+{
+    cache->loaded = magazine;
+    cache->slots = magazine ? magazine->frames : NULL;
+    cache->room = magazine ? cache->frames->rounds : 0;
+    tp_store_rlx(&cache->n, n); /* relaxed: a number for those who count */
+}
+
+static void exchange(struct tp_frame_cache *cache)
 {
     struct tp_frame_magazine *magazine = cache->loaded;
-    uint32_t n = tp_load_rlx(&cache->n); /* relaxed, here and below: numbers for those who count */
-    cache->loaded = cache->spare;
+    uint32_t n = tp_load_rlx(&cache->n), n_spare = tp_load_rlx(&cache->n_spare); /* relaxed: numbers for those who count */
+    load(cache, cache->spare, n_spare);
     cache->spare = magazine;
-    tp_store_rlx(&cache->n, tp_load_rlx(&cache->n_spare)); /* relaxed: see above */
-    tp_store_rlx(&cache->n_spare, n);                      /* relaxed: see above */
+    tp_store_rlx(&cache->n_spare, n); /* relaxed: see above */
 }
 
 /* The cache has none: the other magazine, or one from the depot. Returns whether it has some now. */
-static bool reload(struct tp_frame_cache_inside *cache)
+static bool reload(struct tp_frame_cache *cache)
 {
     if (tp_load_rlx(&cache->n_spare) > 0) { /* relaxed: the caller's own */
         exchange(cache);
         return true;
     }
-    if (!cache->loaded && !(cache->loaded = tp__frames_put(cache->frames, NULL)))
-        return false;
-    struct tp_frame_magazine *magazine = tp__frames_get(cache->frames, cache->loaded);
-    if (!magazine)
-        return false;
-    cache->loaded = magazine;
-    tp_store_rlx(&cache->n, magazine->n); /* relaxed: a number for those who count */
-    return true;
-}
-
-static inline void count_new(struct tp_frame_cache_inside *cache, uint64_t n)
-{
-    /* Relaxed: a number for those who count. */
-    tp_store_rlx(&cache->n_new, tp_load_rlx(&cache->n_new) + n);
-}
-
-/* The frame that was loaded last, of which there are n. */
-static inline void *pop(struct tp_frame_cache_inside *cache, uint32_t n)
-{
-    tp_store_rlx(&cache->n, n - 1); /* relaxed: a number for those who count */
-    count_new(cache, 1);
-    return tp__frame_hand_out(cache->frames, cache->loaded->frames[n - 1]);
+    if (!cache->loaded)
+        load(cache, tp__frames_put(cache->frames, NULL), 0);
+    struct tp_frame_magazine *magazine = cache->loaded ? tp__frames_get(cache->frames, cache->loaded) : NULL;
+    if (magazine)
+        load(cache, magazine, magazine->n);
+    return magazine != NULL;
 }
 
 static void *new_without_cache(struct tp_frames *frames)
@@ -254,100 +234,82 @@ static void *new_without_cache(struct tp_frames *frames)
     return frame ? tp__frame_hand_out(frames, frame) : NULL;
 }
 
-static __attribute__((noinline)) void *new_slowly(struct tp_frame_cache_inside *cache)
+static void *new_by(struct tp_frame_cache *cache)
 {
-    if (reload(cache))
-        return pop(cache, tp_load_rlx(&cache->n)); /* relaxed: the caller's own */
+    void *frame = tp__frame_cache_take(cache);
+    if (!frame && reload(cache))
+        frame = tp__frame_cache_take(cache);
+    if (frame)
+        return tp__frame_hand_out(cache->frames, frame);
     return cache->loaded ? NULL : new_without_cache(cache->frames);
 }
 
-static inline void *new_by(struct tp_frame_cache_inside *cache)
+/* Room for at least one frame in `loaded`, by an exchange; false if there is no magazine to be had. */
+static bool unload(struct tp_frame_cache *cache)
 {
-    void *frame = tp_load_rlx(&cache->last); /* relaxed, here and below: the caller's own, and others count */
-    if (frame) {
-        tp_store_rlx(&cache->last, NULL); /* relaxed: see above */
-        count_new(cache, 1);
-        return tp__frame_hand_out(cache->frames, frame);
-    }
-    uint32_t n = tp_load_rlx(&cache->n); /* relaxed: see above */
-    return n > 0 ? pop(cache, n) : new_slowly(cache);
-}
-
-/* There is no room: an empty magazine, or else the depot. */
-static __attribute__((noinline)) void push_slowly(struct tp_frame_cache_inside *cache, void *frame)
-{
-    struct tp_frames *frames = cache->frames;
     /* Relaxed, here and below: the caller's own, and others count. */
     if (!cache->spare || tp_load_rlx(&cache->n_spare) > 0) {
         if (cache->spare)
             cache->spare->n = tp_load_rlx(&cache->n_spare); /* relaxed: see above */
-        struct tp_frame_magazine *empty = tp__frames_put(frames, cache->spare);
-        if (!empty) {
-            tp_spin_lock(&frames->lock);
-            tp__frames_leave_one(frames, frame);
-            tp_spin_unlock(&frames->lock);
-            return;
-        }
+        struct tp_frame_magazine *empty = tp__frames_put(cache->frames, cache->spare);
+        if (!empty)
+            return false;
         cache->spare = empty;
         tp_store_rlx(&cache->n_spare, 0); /* relaxed: see above */
     }
     exchange(cache);
-    cache->loaded->frames[0] = frame;
-    tp_store_rlx(&cache->n, 1); /* relaxed: see above */
+    return true;
 }
 
-/* The frame is not the last one any more. */
-static inline void push(struct tp_frame_cache_inside *cache, void *frame)
+static void leave_one(struct tp_frames *frames, void *frame)
 {
-    uint32_t n = tp_load_rlx(&cache->n); /* relaxed: the caller's own */
-    if (!cache->loaded || n == cache->frames->rounds) {
-        push_slowly(cache, frame);
-        return;
-    }
-    cache->loaded->frames[n] = frame;
-    tp_store_rlx(&cache->n, n + 1); /* relaxed: a number for those who count */
-}
-
-static inline void free_by(struct tp_frame_cache_inside *cache, void *frame)
-{
-    tp__frame_take_back(cache->frames, frame);
-    void *before = tp_load_rlx(&cache->last); /* relaxed: the caller's own, and others count */
-    if (before)
-        push(cache, before);
-    tp_store_rlx(&cache->last, frame); /* relaxed: see above */
-}
-
-static void free_without_cache(struct tp_frames *frames, void *frame)
-{
-    tp__frame_take_back(frames, frame);
     tp_spin_lock(&frames->lock);
     tp__frames_leave_one(frames, frame);
     tp_spin_unlock(&frames->lock);
 }
 
+static void free_by(struct tp_frame_cache *cache, void *frame)
+{
+    tp__frame_take_back(cache->frames, frame);
+    if (tp__frame_cache_give(cache, frame))
+        return;
+    if (unload(cache)) {
+        tp__frame_cache_give(cache, frame);
+    } else {
+        leave_one(cache->frames, tp_load_rlx(&cache->last)); /* relaxed: the caller's own */
+        tp_store_rlx(&cache->last, frame);                   /* relaxed: others count */
+    }
+}
+
+static void free_without_cache(struct tp_frames *frames, void *frame)
+{
+    tp__frame_take_back(frames, frame);
+    leave_one(frames, frame);
+}
+
 void *tp_frame_cache_new(struct tp_frame_cache *cache)
 {
-    return new_by(inside(cache));
+    return new_by(cache);
 }
 
 void tp_frame_cache_free(struct tp_frame_cache *cache, void *frame)
 {
     if (frame)
-        free_by(inside(cache), frame);
+        free_by(cache, frame);
 }
 
 void *tp_frame_new(struct tp_frames *frames)
 {
-    struct tp_frame_cache_inside *cache = find(frames);
+    struct tp_frame_cache *cache = look_up(frames);
     return cache ? new_by(cache) : new_without_cache(frames);
 }
 
 void tp_frame_free(struct tp_frames *frames, void *frame)
 {
-    struct tp_frame_cache_inside *cache;
+    struct tp_frame_cache *cache;
     if (!frame)
         return;
-    if ((cache = find(frames)))
+    if ((cache = look_up(frames)))
         free_by(cache, frame);
     else
         free_without_cache(frames, frame);
@@ -355,9 +317,9 @@ void tp_frame_free(struct tp_frames *frames, void *frame)
 
 size_t tp_frame_new_many(struct tp_frames *frames, void *out[], size_t n)
 {
-    struct tp_frame_cache_inside *cache = find(frames);
+    struct tp_frame_cache *cache = look_up(frames);
     for (size_t i = 0; i < n; i++) {
-        void *frame = cache ? new_by(cache) : new_without_cache(frames);
+        void *frame = cache ? tp__frame_cache_new(cache) : new_without_cache(frames);
         if (!frame)
             return i;
         out[i] = frame;
@@ -367,8 +329,12 @@ size_t tp_frame_new_many(struct tp_frames *frames, void *out[], size_t n)
 
 void tp_frame_free_many(struct tp_frames *frames, void *const in[], size_t n)
 {
+    struct tp_frame_cache *cache = look_up(frames);
     for (size_t i = 0; i < n; i++)
-        tp_frame_free(frames, in[i]);
+        if (cache)
+            tp__frame_cache_free(cache, in[i]);
+        else
+            tp_frame_free(frames, in[i]);
 }
 
 /* -- the life of a pool, and counting ----------------------------------------------------------------- */
@@ -431,7 +397,7 @@ void tp_frames_stats(struct tp_frames *frames, struct tp_frames_stats *out)
         .n_slabs = frames->n_slabs,
         .mapped_bytes = frames->n_slabs * frames->slab_bytes,
     };
-    for (struct tp_frame_cache_inside *cache = frames->caches; cache; cache = cache->next) {
+    for (struct tp_frame_cache *cache = frames->caches; cache; cache = cache->next) {
         out->n_caches++;
         /* Relaxed: exact when nothing happens meanwhile. */
         out->n_new += tp_load_rlx(&cache->n_new);
@@ -454,7 +420,7 @@ int tp_frames_close(struct tp_frames *frames)
         return TP_EBUSY;
     }
     while (frames->caches) {
-        struct tp_frame_cache_inside *cache = frames->caches;
+        struct tp_frame_cache *cache = frames->caches;
         flush(cache);
         frames->caches = cache->next;
         cache->frames = NULL;

@@ -16,7 +16,11 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#define TP__FRAME_ATOMIC(T) T
 extern "C" {
+#else
+#include "../runtime/base/atomic.h"
+#define TP__FRAME_ATOMIC(T) tp_atomic(T)
 #endif
 
 enum { TP_FRAME_BYTES_MAX = 1 << 20,
@@ -49,9 +53,27 @@ struct tp_frames_stats {
     uint64_t n_caches;
 };
 
-/* A cache with an owner, used by one thread at a time. Its fields are for coro/frame*.c alone. */
+struct tp_frame_magazine;
+
+/* A cache with an owner, used by one thread at a time. Its fields are for coro/frame*.[ch] alone.
+ * The atomics: written by who uses the cache, read by those who count. */
 struct tp_frame_cache {
-    void *parts[12];
+    TP__FRAME_ATOMIC(void *)
+    last;         /* given back last */
+    void **slots; /* of `loaded`: the next ones */
+    TP__FRAME_ATOMIC(uint32_t)
+    n;             /* frames there */
+    uint32_t room; /* 0 while there is no magazine */
+    TP__FRAME_ATOMIC(uint64_t)
+    n_new;
+    uint64_t is_checked; /* the library was built to look at each frame: no short cuts */
+    TP__FRAME_ATOMIC(uint32_t)
+    n_spare;                                  /* frames in `spare` */
+    struct tp_frame_magazine *loaded, *spare; /* NULL: none yet */
+    struct tp_frames *frames;                 /* NULL when that is closed; then written under the lock of all ends */
+    struct tp_frame_cache *next, *prev;       /* among the pool's, guarded by its lock */
+    struct tp_frame_cache *next_mine;         /* among the thread's */
+    uint64_t id;                              /* of the pool */
 };
 
 /* tp_frames_open: a new pool of frames.
@@ -126,6 +148,8 @@ void tp_frame_cache_free(struct tp_frame_cache *cache, void *frame);
 
 #ifdef __cplusplus
 }
+#else
+#include "frame_fast.h" /* the same four calls, without a call as long as the cache can do it */
 #endif
 
 /* TP_FRAMES(parcel, struct parcel): parcel_open, parcel_new, parcel_free, ... for frames that are structs of this type,

@@ -47,8 +47,6 @@ struct tp_frame_slab {
     tp_atomic(uint8_t) is_live[]; /* of each frame; in debug builds alone, by who takes and gives it back */
 };
 
-struct tp_frame_cache_inside;
-
 struct tp_frames {
     /* Written once. */
     uint64_t id; /* of no other pool before or after */
@@ -63,8 +61,8 @@ struct tp_frames {
     struct tp_frame_slab *fresh;
     tp_atomic(struct tp_frame_slab *) known; /* all records; read by debug builds without the lock */
     uint64_t n_made, n_idle, n_slabs, n_visits, n_refused, n_unmapped;
-    uint64_t n_new_before;                /* by caches that are gone, and without one */
-    struct tp_frame_cache_inside *caches; /* all */
+    uint64_t n_new_before;         /* by caches that are gone, and without one */
+    struct tp_frame_cache *caches; /* all */
 };
 
 /* tp__frames_get: a magazine with frames for an empty one.

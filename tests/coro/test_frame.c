@@ -122,6 +122,33 @@ static void test_order(void **state)
     close_frames();
 }
 
+/* The functions, as other languages call them, and what stands for them in C work on the same caches. */
+static void test_functions(void **state)
+{
+    (void)state;
+    struct tp_frame_cache cache;
+    open_frames(64, 64, 0, 0);
+    tp_frame_cache_init(&cache, frames);
+    for (int n = 1; n <= 1000; n += 37) {
+        for (int i = 0; i < n; i++)
+            taken[i] = i % 3 ? (tp_frame_new)(frames) : tp_frame_new(frames);
+        for (int i = 0; i < n; i++)
+            i % 2 ? (tp_frame_free)(frames, taken[i]) : tp_frame_free(frames, taken[i]);
+        for (int i = n - 1; i >= 0; i--)
+            assert_ptr_equal(i % 2 ? (tp_frame_new)(frames) : tp_frame_new(frames), taken[i]);
+        for (int i = 0; i < n; i++)
+            i % 2 ? (tp_frame_cache_free)(&cache, taken[i]) : tp_frame_cache_free(&cache, taken[i]);
+        for (int i = n - 1; i >= 0; i--)
+            assert_ptr_equal(i % 3 ? (tp_frame_cache_new)(&cache) : tp_frame_cache_new(&cache), taken[i]);
+        assert_int_equal(stats_now().n_live, n);
+        give_all(n);
+        assert_int_equal(stats_now().n_live, 0);
+    }
+    tp_frame_cache_free(&cache, NULL);
+    tp_frame_cache_fini(&cache);
+    close_frames();
+}
+
 static void test_typed(void **state)
 {
     (void)state;
@@ -443,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_functions),
         cmocka_unit_test(test_typed),
         cmocka_unit_test(test_bulk),
         cmocka_unit_test(test_maximum),

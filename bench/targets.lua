@@ -92,5 +92,11 @@ return {
       { "Boost.Fiber", 305 },
     },
   },
+  frame = {
+    { row = "alternate", contender = "tidepool", at_most = 3 },
+    { row = "alternate", contender = "tidepool", times = 20, of = "malloc" },
+    { row = "1000 live", contender = "tidepool", at_most = 10 },
+    { row = "1000 live", contender = "tidepool", times = 100, of = "malloc" },
+  },
   size = {},
 }

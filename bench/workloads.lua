@@ -216,6 +216,32 @@ return {
     },
   },
   {
+    name = "frame",
+    what = "blocks of 4000 bytes are taken, written to, and given back, by one thread",
+    unit = "ns/pair",
+    tasks = 10000000,
+    things = "pairs",
+    rows = {
+      {
+        name = "alternate", workers = 1, producers = 1,
+        contenders = {
+          { name = "tidepool", program = "frame_tidepool" },
+          { name = "tidepool, own cache", program = "frame_tidepool", variant = "own" },
+          peer("malloc", "frame_malloc", "libc6-dev"),
+        },
+      },
+      {
+        name = "1000 live", workers = 1, producers = 1,
+        contenders = {
+          { name = "tidepool", program = "frame_tidepool", variant = "live" },
+          { name = "tidepool, own cache", program = "frame_tidepool", variant = "own live" },
+          { name = "tidepool, in bulk", program = "frame_tidepool", variant = "many" },
+          few(peer("malloc", "frame_malloc", "libc6-dev", "live")),
+        },
+      },
+    },
+  },
+  {
     name = "size",
     what = "code and data of one pool, as gcc -O2 makes it; a stock program has all of the stock pools",
     unit = "bytes",

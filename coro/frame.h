@@ -16,11 +16,10 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-#define TP__FRAME_ATOMIC(T) T
+#define tp_atomic(T) T /* of the same size; only C looks inside */
 extern "C" {
 #else
 #include "../runtime/base/atomic.h"
-#define TP__FRAME_ATOMIC(T) tp_atomic(T)
 #endif
 
 enum { TP_FRAME_BYTES_MAX = 1 << 20,
@@ -58,23 +57,23 @@ struct tp_frame_magazine;
 /* A cache with an owner, used by one thread at a time. Its fields are for coro/frame*.[ch] alone.
  * The atomics: written by who uses the cache, read by those who count. */
 struct tp_frame_cache {
-    TP__FRAME_ATOMIC(void *)
-    last;         /* given back last */
-    void **slots; /* of `loaded`: the next ones */
-    TP__FRAME_ATOMIC(uint32_t)
-    n;             /* frames there */
-    uint32_t room; /* 0 while there is no magazine */
-    TP__FRAME_ATOMIC(uint64_t)
-    n_new;
-    uint64_t is_checked; /* the library was built to look at each frame: no short cuts */
-    TP__FRAME_ATOMIC(uint32_t)
-    n_spare;                                  /* frames in `spare` */
+    tp_atomic(void *) last; /* given back last */
+    void **slots;           /* of `loaded`: the next ones */
+    tp_atomic(uint32_t) n;  /* frames there */
+    uint32_t room;          /* 0 while there is no magazine */
+    tp_atomic(uint64_t) n_new;
+    uint64_t is_checked;                      /* the library was built to look at each frame: no short cuts */
+    tp_atomic(uint32_t) n_spare;              /* frames in `spare` */
     struct tp_frame_magazine *loaded, *spare; /* NULL: none yet */
     struct tp_frames *frames;                 /* NULL when that is closed; then written under the lock of all ends */
     struct tp_frame_cache *next, *prev;       /* among the pool's, guarded by its lock */
     struct tp_frame_cache *next_mine;         /* among the thread's */
     uint64_t id;                              /* of the pool */
 };
+
+#ifdef __cplusplus
+#undef tp_atomic
+#endif
 
 /* tp_frames_open: a new pool of frames.
  * out:      the caller's, until tp_frames_close.

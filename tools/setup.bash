@@ -16,6 +16,7 @@ to_test="\
 g++             command g++                     checks that headers are C++17 too
 clang           command clang++                 the second compiler the code must please
 clang-format    command clang-format            checks the layout of generated code
+gdb             command gdb                     shows coroutines, live and in core files
 libcmocka-dev   file    /usr/include/cmocka.h   unit tests in C
 gcc-aarch64-linux-gnu   command aarch64-linux-gnu-gcc   compiles for aarch64, which has assembly of its own
 libc6-dev-arm64-cross   file    /usr/aarch64-linux-gnu/include/stdio.h  headers and static libraries of aarch64

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "cpu.h"
 #include "guard.h"
+#include "handle.h"
 #include "multi.h"
 #include "pool.h"
 #include "stock.h"

@@ -236,7 +236,7 @@ static void test_trim(void **state)
     taken[MANY / 2] = NULL;
     memset(kept, 7, 4000);
     give_all(MANY);
-    assert_int_equal(tp_frames_trim(frames, 10 * slab_bytes + 1), (n_slabs - 11) * slab_bytes);
+    assert_int_equal(tp_frames_trim(frames, 10 * slab_bytes), (n_slabs - 11) * slab_bytes);
     assert_int_equal(stats_now().n_slabs, 11);
     assert_int_equal(tp_frames_trim(frames, 0), 10 * slab_bytes);
     assert_int_equal(stats_now().n_slabs, 1);

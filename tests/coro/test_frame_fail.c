@@ -206,6 +206,26 @@ static void test_giving_back_is_refused(void **state)
     assert_int_equal(tp_frames_close(frames), 0);
 }
 
+/* Records of slabs stay until the end, so they are used again. */
+static void test_records_are_used_again(void **state)
+{
+    (void)state;
+    int n_first = 0;
+    assert_int_equal(tp_frames_open(&frames, &settings), 0);
+    for (int i = 0; i < 5; i++) {
+        let_fail(&of_malloc, 0, 0);
+        assert_int_equal(take_many(true), N);
+        int n_slabs = (int)stats_now().n_slabs;
+        tp_frame_free_many(frames, taken, N);
+        tp_frames_trim(frames, 0);
+        if (i == 0)
+            n_first = of_malloc.n_calls;
+        else /* magazines, which a trim frees, but no records */
+            assert_true(of_malloc.n_calls + n_slabs <= n_first);
+    }
+    assert_int_equal(tp_frames_close(frames), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_preallocating_fails),
         cmocka_unit_test(test_giving_back_is_refused),
+        cmocka_unit_test(test_records_are_used_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* frame, Tidepool. Variants: "" one after the other, "live" a thousand at a time; "own" and "own live" the same by a cache that
+/* frame, Tidepool. Variants: "" one after the other, "live" a thousand at a time; "own" and "own-live" the same by a cache that
  * the program owns; "many" a thousand in one call. */
 #include "frame.h"
 

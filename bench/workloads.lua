@@ -234,7 +234,7 @@ return {
         name = "1000 live", workers = 1, producers = 1,
         contenders = {
           { name = "tidepool", program = "frame_tidepool", variant = "live" },
-          { name = "tidepool, own cache", program = "frame_tidepool", variant = "own live" },
+          { name = "tidepool, own cache", program = "frame_tidepool", variant = "own-live" },
           { name = "tidepool, in bulk", program = "frame_tidepool", variant = "many" },
           few(peer("malloc", "frame_malloc", "libc6-dev", "live")),
         },

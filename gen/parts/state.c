@@ -161,11 +161,12 @@ static inline uint32_t job_n_workers(struct job_pool *pool)
 }
 
 #if WITH_STATS
-/* Reads the clock if one of the load's tasks is to be timed: each one while a worker sleeps, since
- * then tasks are few; else one in JOB_SAMPLE. */
+/* Reads the clock if one of the load's tasks is to be timed: each one that is about to wake a worker,
+ * since then tasks are few; else one in JOB_SAMPLE. */
 static inline void job_load_stamp(struct job_pool *pool, struct job_load *load, uint64_t serial)
 {
-    bool few = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)) > 0; /* relaxed: a hint */
+    uint32_t counts = tp_load_rlx(&pool->idle.counts); /* relaxed: a hint */
+    bool few = tp_idle_sleeping(counts) > 0 && tp_idle_searching(counts) == 0;
     bool timed = few || serial % JOB_SAMPLE == 0 || serial % JOB_SAMPLE + (load->n - load->i) > JOB_SAMPLE;
     load->stamp = timed ? (tp_clock_now_ns() & ~(uint64_t)1) | few : 0;
 }

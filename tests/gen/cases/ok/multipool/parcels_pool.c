@@ -359,11 +359,12 @@ static inline uint32_t parcels_n_workers(struct parcels_pool *pool)
     return tp_load_acq(&pool->n_workers); /* pairs with the release in parcels_workers_use: they are filled */
 }
 
-/* Reads the clock if one of the load's tasks is to be timed: each one while a worker sleeps, since
- * then tasks are few; else one in PARCELS_SAMPLE. */
+/* Reads the clock if one of the load's tasks is to be timed: each one that is about to wake a worker,
+ * since then tasks are few; else one in PARCELS_SAMPLE. */
 static inline void parcels_load_stamp(struct parcels_pool *pool, struct parcels_load *load, uint64_t serial)
 {
-    bool few = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)) > 0; /* relaxed: a hint */
+    uint32_t counts = tp_load_rlx(&pool->idle.counts); /* relaxed: a hint */
+    bool few = tp_idle_sleeping(counts) > 0 && tp_idle_searching(counts) == 0;
     bool timed = few || serial % PARCELS_SAMPLE == 0 || serial % PARCELS_SAMPLE + (load->n - load->i) > PARCELS_SAMPLE;
     load->stamp = timed ? (tp_clock_now_ns() & ~(uint64_t)1) | few : 0;
 }

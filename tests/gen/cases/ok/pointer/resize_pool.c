@@ -425,11 +425,12 @@ static inline uint32_t resize_n_workers(struct resize_pool *pool)
     return tp_load_acq(&pool->n_workers); /* pairs with the release in resize_workers_use: they are filled */
 }
 
-/* Reads the clock if one of the load's tasks is to be timed: each one while a worker sleeps, since
- * then tasks are few; else one in RESIZE_SAMPLE. */
+/* Reads the clock if one of the load's tasks is to be timed: each one that is about to wake a worker,
+ * since then tasks are few; else one in RESIZE_SAMPLE. */
 static inline void resize_load_stamp(struct resize_pool *pool, struct resize_load *load, uint64_t serial)
 {
-    bool few = tp_idle_sleeping(tp_load_rlx(&pool->idle.counts)) > 0; /* relaxed: a hint */
+    uint32_t counts = tp_load_rlx(&pool->idle.counts); /* relaxed: a hint */
+    bool few = tp_idle_sleeping(counts) > 0 && tp_idle_searching(counts) == 0;
     bool timed = few || serial % RESIZE_SAMPLE == 0 || serial % RESIZE_SAMPLE + (load->n - load->i) > RESIZE_SAMPLE;
     load->stamp = timed ? (tp_clock_now_ns() & ~(uint64_t)1) | few : 0;
 }

@@ -325,9 +325,9 @@ static int job_close(struct job_pool *pool, bool cancel, uint64_t deadline_ns)
 #endif
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
-#if WITH_BOARD
-            status = job_await_quiet(pool, deadline_ns); /* some may be in job_process_pending */
-#endif
+            if (job_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                job_pool_cleanup(pool);
+            status = job_await_quiet(pool, deadline_ns); /* some may be on their way out by job_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -198,6 +198,41 @@ static void test_cleanup_makes_room(void **state)
 }
 #endif
 
+#if WITH_BOUNDED && WITH_DROPPED
+static int call_cleanup(struct caller *caller)
+{
+    return (int)job_pool_cleanup(caller->pool);
+}
+
+/* A task that a cleaner holds is in flight: the close waits for it. */
+static void test_close_waits_for_cleaner(void **state)
+{
+    (void)state;
+    struct gate gate = GATE_CLOSED;
+    struct call hold;
+    struct caller cleaner = {0};
+    struct job_pool *pool = life_open(1, 8);
+    struct entry *entries = ledger_new(1);
+    pool_hold(pool, 1, &gate, &hold);
+    submit(pool, &entries[0].call);
+    pthread_mutex_lock(&drops_lock); /* the cleaner stops where it tells of the task */
+    caller_start(&cleaner, pool, call_cleanup);
+    while (job_is_work_visible(pool))
+        sched_yield();
+    gate_open(&gate);
+    assert_int_equal(job_pool_close(pool, tp_deadline_in_ns(TP_MILLISECOND)), TP_ETIMEDOUT);
+    assert_int_equal(tp_crew_wait(&pool->crew, TP_FOREVER), 0); /* now the worker has left as well */
+    assert_int_equal(job_pool_close(pool, tp_deadline_in_ns(TP_MILLISECOND)), TP_ETIMEDOUT);
+    pthread_mutex_unlock(&drops_lock);
+    assert_int_equal(job_pool_close(pool, TP_FOREVER), 0);
+    assert_int_equal(counts_of(pool).pending + counts_of(pool).running, 0);
+    assert_int_equal(caller_end(&cleaner), 1);
+    job_pool_free(pool);
+    check_none_ran(entries, 1);
+    free(entries);
+}
+#endif
+
 /* -- abandoned pools: the memory is given back all the same, which the address sanitizer checks ------ */
 
 static void test_abandon_running(void **state)
@@ -242,7 +277,7 @@ static void test_abandon_deaf(void **state)
 struct leaver {
     struct job_pool *pool;
     struct call call;
-    struct gate gate; /* open when nobody else is inside a call on the pool */
+    struct gate gate;      /* open when nobody else is inside a call on the pool */
     tp_atomic(int) status; /* stored last, when the task needs the rest no more */
 };
 
@@ -251,7 +286,7 @@ static int leaver_run(void *argument)
     struct leaver *leaver = argument;
     gate_pass(&leaver->gate);
     job_pool_abandon(leaver->pool);
-    int status = tp_task_check(); /* the task itself goes on, and is asked to end */
+    int status = tp_task_check();          /* the task itself goes on, and is asked to end */
     tp_store_rel(&leaver->status, status); /* release: to the test's load */
     return 0;
 }

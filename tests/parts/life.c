@@ -44,6 +44,9 @@ int main(void)
         cmocka_unit_test(test_cancel_children),
         cmocka_unit_test(test_cancel_upgrades),
         cmocka_unit_test(test_cleanup),
+#if WITH_BOUNDED && WITH_DROPPED
+        cmocka_unit_test(test_close_waits_for_cleaner),
+#endif
         cmocka_unit_test(test_abandon_running),
         cmocka_unit_test(test_abandon_deaf),
         cmocka_unit_test(test_abandon_within),

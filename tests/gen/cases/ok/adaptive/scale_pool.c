@@ -1943,7 +1943,9 @@ static int scale_close(struct scale_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
-            status = scale_await_quiet(pool, deadline_ns); /* some may be in scale_process_pending */
+            if (scale_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                scale_pool_cleanup(pool);
+            status = scale_await_quiet(pool, deadline_ns); /* some may be on their way out by scale_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1523,6 +1523,9 @@ static int mail_close(struct mail_pool *pool, bool cancel, uint64_t deadline_ns)
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (mail_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                mail_pool_cleanup(pool);
+            status = mail_await_quiet(pool, deadline_ns); /* some may be on their way out by mail_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1140,7 +1140,9 @@ static int sample_close(struct sample_pool *pool, bool cancel, uint64_t deadline
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
-            status = sample_await_quiet(pool, deadline_ns); /* some may be in sample_process_pending */
+            if (sample_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                sample_pool_cleanup(pool);
+            status = sample_await_quiet(pool, deadline_ns); /* some may be on their way out by sample_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1353,7 +1353,9 @@ static int query_close(struct query_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
-            status = query_await_quiet(pool, deadline_ns); /* some may be in query_process_pending */
+            if (query_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                query_pool_cleanup(pool);
+            status = query_await_quiet(pool, deadline_ns); /* some may be on their way out by query_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1394,6 +1394,9 @@ static int piece_close(struct piece_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (piece_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                piece_pool_cleanup(pool);
+            status = piece_await_quiet(pool, deadline_ns); /* some may be on their way out by piece_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1480,6 +1480,9 @@ static int number_close(struct number_pool *pool, bool cancel, uint64_t deadline
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (number_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                number_pool_cleanup(pool);
+            status = number_await_quiet(pool, deadline_ns); /* some may be on their way out by number_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1645,6 +1645,9 @@ static int letters_close(struct letters_pool *pool, bool cancel, uint64_t deadli
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (letters_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                letters_pool_cleanup(pool);
+            status = letters_await_quiet(pool, deadline_ns); /* some may be on their way out by letters_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1610,7 +1610,9 @@ static int parcels_close(struct parcels_pool *pool, bool cancel, uint64_t deadli
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
-            status = parcels_await_quiet(pool, deadline_ns); /* some may be in parcels_process_pending */
+            if (parcels_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                parcels_pool_cleanup(pool);
+            status = parcels_await_quiet(pool, deadline_ns); /* some may be on their way out by parcels_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1665,6 +1665,9 @@ static int resize_close(struct resize_pool *pool, bool cancel, uint64_t deadline
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (resize_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                resize_pool_cleanup(pool);
+            status = resize_await_quiet(pool, deadline_ns); /* some may be on their way out by resize_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1323,7 +1323,9 @@ static int alarm_close(struct alarm_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
-            status = alarm_await_quiet(pool, deadline_ns); /* some may be in alarm_process_pending */
+            if (alarm_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                alarm_pool_cleanup(pool);
+            status = alarm_await_quiet(pool, deadline_ns); /* some may be on their way out by alarm_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

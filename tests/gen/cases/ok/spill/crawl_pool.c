@@ -1619,6 +1619,9 @@ static int crawl_close(struct crawl_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (crawl_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                crawl_pool_cleanup(pool);
+            status = crawl_await_quiet(pool, deadline_ns); /* some may be on their way out by crawl_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1655,6 +1655,9 @@ static int build_close(struct build_pool *pool, bool cancel, uint64_t deadline_n
             tp_keeper_stop(&pool->keeper);
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (build_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                build_pool_cleanup(pool);
+            status = build_await_quiet(pool, deadline_ns); /* some may be on their way out by build_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -1866,6 +1866,9 @@ static int order_close(struct order_pool *pool, bool cancel, uint64_t deadline_n
             tp_keeper_stop(&pool->keeper);
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (order_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                order_pool_cleanup(pool);
+            status = order_await_quiet(pool, deadline_ns); /* some may be on their way out by order_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

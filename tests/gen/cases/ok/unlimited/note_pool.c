@@ -1240,6 +1240,9 @@ static int note_close(struct note_pool *pool, bool cancel, uint64_t deadline_ns)
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (note_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                note_pool_cleanup(pool);
+            status = note_await_quiet(pool, deadline_ns); /* some may be on their way out by note_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

@@ -23,14 +23,14 @@ static void test_range(void **state)
     job_pool_settings(pool, &settings);
     assert_int_equal(settings.workers, 5);
     assert_int_equal(settings.workers_min, 2);
-    assert_int_equal(count_threads(), n_threads + 2 + WITH_KEEPER);
+    await_threads(n_threads + 2 + WITH_KEEPER);
     pool_hold(pool, 5, &gate, &hold);
-    assert_int_equal(count_threads(), n_threads + 5 + WITH_KEEPER);
+    await_threads(n_threads + 5 + WITH_KEEPER);
     gate_open(&gate);
     assert_int_equal(job_pool_close(pool, TP_FOREVER), 0);
     await_threads(n_threads);
     assert_int_equal(job_pool_reopen(pool), 0); /* and so it does again */
-    assert_int_equal(count_threads(), n_threads + 2 + WITH_KEEPER);
+    await_threads(n_threads + 2 + WITH_KEEPER);
     check_works(pool, 90);
     job_pool_free(pool);
     await_threads(n_threads);
@@ -80,7 +80,7 @@ static void test_expire(void **state)
     posts_take(pool, posts, of, WORKERS);
     fall_asleep(pool, posts, WORKERS);
     job_tick(pool, asleep_since_ns(pool, posts[0].worker) + LONG_NS); /* nobody has slept longer than that */
-    assert_int_equal(count_threads(), n_threads + WORKERS + WITH_KEEPER);
+    await_threads(n_threads + WORKERS + WITH_KEEPER);
     job_tick(pool, asleep_since_ns(pool, posts[2].worker) + LONG_NS); /* two have */
     for (uint32_t i = 0; i < WORKERS; i++)
         assert_int_equal(place_of(pool, posts[i].worker), i < 2 ? TP_WORKER_VACANT : TP_WORKER_ASLEEP);

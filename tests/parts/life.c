@@ -23,6 +23,7 @@ int main(void)
     if (pthread_create(&first, NULL, do_nothing, NULL) != 0)
         return 1;
     pthread_join(first, NULL);
+    n_threads_first = list_threads();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_close_from_many),
         cmocka_unit_test(test_close_in_vain),

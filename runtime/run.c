@@ -58,10 +58,20 @@ unsigned tp_run_depth(const void *owner)
     return n;
 }
 
+/* The run of the task: that of the innermost one, behind its protections. A protection without a task around it is its own. */
+static struct tp_run *task_run(void)
+{
+    struct tp_run *run = tp_run_self();
+    while (run && run->is_protection && run->outer)
+        run = run->outer;
+    return run;
+}
+
 int tp_task_protect(int (*entry)(void *argument), void *argument)
 {
     struct tp_run run;
     memset(&run, 0, sizeof run);
+    run.is_protection = true;
     run.worker = UINT32_MAX;
     int code;
     tp_run_enter(&run);
@@ -75,7 +85,7 @@ int tp_task_protect(int (*entry)(void *argument), void *argument)
 
 int tp_task_check(void)
 {
-    const struct tp_run *run = tp_run_self();
+    const struct tp_run *run = task_run();
     if (!run)
         return 0;
     /* Relaxed: requests, which publish nothing; a later look sees what this one has missed. */
@@ -88,7 +98,7 @@ int tp_task_check(void)
 
 uint64_t tp_task_id(void)
 {
-    const struct tp_run *run = tp_run_self();
+    const struct tp_run *run = task_run();
     return run ? run->id : 0;
 }
 
@@ -114,7 +124,7 @@ void tp_defer_pop(struct tp_defer *node)
 
 /* -- panics ----------------------------------------------------------------------------------- */
 
-static struct tp_panic_report describe(const struct tp_run *run, const struct tp_unwind *unwind, const void *caller)
+static struct tp_panic_report describe(const struct tp_run *task, const struct tp_unwind *unwind, const void *caller)
 {
     struct tp_panic_report panic = {.worker = UINT32_MAX, .message = unwind->message};
     int first = 0;
@@ -124,10 +134,10 @@ static struct tp_panic_report describe(const struct tp_run *run, const struct tp
         first = 0;
     panic.frames = unwind->frames + first;
     panic.n_frames = unwind->n_frames - first;
-    if (run) {
-        panic.pool = run->pool;
-        panic.worker = run->worker;
-        panic.id = run->id;
+    if (task) {
+        panic.pool = task->pool;
+        panic.worker = task->worker;
+        panic.id = task->id;
     }
     return panic;
 }
@@ -139,10 +149,18 @@ static void attempt_defer(struct tp_unwind *unwind, struct tp_defer *node)
         node->run(node->argument);
 }
 
-static void attempt_handler(struct tp_unwind *unwind, const struct tp_run *run, const struct tp_panic_report *panic)
+static void attempt_handler(struct tp_unwind *unwind, const struct tp_run *task, const struct tp_panic_report *panic)
 {
     if (setjmp(unwind->point) == 0)
-        run->on_panic(panic, run->context);
+        task->on_panic(panic, task->context);
+}
+
+/* Is the panic in `run` one of the task's handler, which may have protected itself? */
+static bool is_in_handler(const struct tp_run *run)
+{
+    while (!run->unwind && run->is_protection && run->outer)
+        run = run->outer;
+    return run->unwind && run->unwind->in_handler;
 }
 
 static void run_defers(struct tp_run *run, struct tp_unwind *unwind)
@@ -159,13 +177,14 @@ static void run_defers(struct tp_run *run, struct tp_unwind *unwind)
 
 static void report(struct tp_run *run, struct tp_unwind *unwind, const struct tp_panic_report *panic)
 {
-    if (unwind->in_handler || !run->on_panic) {
+    const struct tp_run *task = task_run();
+    if (unwind->in_handler || !task->on_panic) {
         tp_panic_log(panic, NULL);
         return;
     }
     unwind->in_handler = true;
     unwind->rest = run->defers;
-    attempt_handler(unwind, run, panic);
+    attempt_handler(unwind, task, panic);
     run->unwind = unwind;
 }
 
@@ -178,16 +197,16 @@ void tp_panic(const char *format, ...)
     vsnprintf(unwind.message, sizeof unwind.message, format, arguments);
     va_end(arguments);
     unwind.n_frames = backtrace(unwind.frames, FRAMES);
-    struct tp_panic_report panic = describe(run, &unwind, __builtin_return_address(0));
+    struct tp_panic_report panic = describe(task_run(), &unwind, __builtin_return_address(0));
     if (!run) {
         tp_panic_log(&panic, NULL);
         abort();
     }
     unwind.outer = run->unwind;
+    unwind.in_handler = is_in_handler(run);
     if (unwind.outer) {
         unwind.floor = unwind.outer->rest;
         unwind.level = unwind.outer->level + 1;
-        unwind.in_handler = unwind.outer->in_handler;
     } else {
         snprintf(run->message, sizeof run->message, "%s", unwind.message);
     }

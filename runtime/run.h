@@ -17,6 +17,7 @@
 #include "task.h"
 
 #include <setjmp.h>
+#include <stdbool.h>
 
 struct tp_track;
 struct tp_unwind;
@@ -29,6 +30,7 @@ struct tp_run {
     struct tp_unwind *unwind; /* the panic that is under way */
 
     /* By the owner, before; id and serial anew for each task. All 0 is valid. */
+    bool is_protection;        /* of tp_task_protect: the task is that of the run around it, if there is one */
     const void *owner;         /* the pool; compared only */
     const char *pool;          /* its name; lives as long as the run */
     unsigned worker;           /* UINT_MAX: not on a worker */

@@ -60,8 +60,9 @@ void tp_panic_log(const struct tp_panic_report *panic, void *context);
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 void tp_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* tp_task_protect: call entry(argument) so that a panic in it ends there: reported by tp_panic_log, its defers run. For
- * code outside of pools, and for coroutines that are driven by hand.
+/* tp_task_protect: call entry(argument) so that a panic in it ends there, its defers run. For code outside of pools, for coroutines that
+ * are driven by hand, and for a part of a task, which stays the task that it is: its id and its requests to stop are seen, and
+ * its pool's handler is told of the panic. Where there is no task, tp_panic_log is.
  * Returns what entry returns, or TP_EPANICKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int tp_task_protect(int (*entry)(void *argument), void *argument);

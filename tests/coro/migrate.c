@@ -4,11 +4,16 @@
  * Prints "N passed, N failed". */
 #include "coro/coro.h"
 
+#include "runtime/base/tls.h"
+
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
+
+TP_TLS_DECLARE(int *, own_id);
+TP_TLS_DEFINE(int *, own_id, NULL);
 
 enum { TURNS = 2000,
     DEPTH = 3 };
@@ -29,6 +34,7 @@ static void expect(int ok)
 static inline void look(int id)
 {
     expect(gettid() == id);
+    expect(*tp_tls_value(own_id) == id && **tp_tls_place(own_id) == id);
     expect(tp_co_self() == co);
     expect(*tp_co_errno() == 4000 + n_turn);
 }
@@ -53,10 +59,16 @@ static void *wander_forever(void *argument)
     return argument;
 }
 
+static TP_APART void remember_id(int *id)
+{
+    *tp_tls_place(own_id) = id;
+}
+
 static void *run(void *argument)
 {
     int me = (int)(intptr_t)argument;
     thread_ids[me] = gettid();
+    remember_id(&thread_ids[me]);
     sem_post(&turn[0]); /* both are known when the first begins */
     for (int i = me; i < TURNS; i += 2) {
         void *out = NULL;

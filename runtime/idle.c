@@ -295,6 +295,14 @@ bool tp_idle_wake(struct tp_idle *idle)
     return woken;
 }
 
+bool tp_idle_insist(struct tp_idle *idle)
+{
+    tp_spin_lock(&idle->lock);
+    idle->retry_ns = 0;
+    tp_spin_unlock(&idle->lock);
+    return tp_idle_wake(idle);
+}
+
 void tp_idle_wake_all(struct tp_idle *idle)
 {
     tp_atomic(uint32_t) *word;

@@ -89,8 +89,12 @@ static inline bool tp_idle_is_leaving(struct tp_worker *worker)
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 bool tp_idle_wake(struct tp_idle *idle);
 
+/* tp_idle_insist: tp_idle_wake by who cannot come back later: it asks for a thread also if the system has just refused one.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
+bool tp_idle_insist(struct tp_idle *idle);
+
 /* tp_idle_wake_all: wake every sleeping worker, for a change that concerns all. Vacant ones are
- * not started: who closes a pool that may have no thread calls tp_idle_notify first.
+ * not started: who closes a pool that may have no thread calls tp_idle_insist first.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_idle_wake_all(struct tp_idle *idle);
 

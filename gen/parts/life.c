@@ -289,7 +289,7 @@ static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *genera
         job_drain(pool);
 #if WITH_EXPIRE
         if (job_is_work_visible(pool)) /* there may be no thread, nor one that was told [CREW-1] */
-            tp_idle_notify(&pool->idle);
+            tp_idle_insist(&pool->idle);
 #endif
     }
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;

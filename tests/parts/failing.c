@@ -148,6 +148,57 @@ static void test_submit_inside_without_memory(void **state)
     free(greedy.entries);
 }
 
+#if WITH_EXPIRE
+/* Waits until each worker that was told to leave has seen it; before, it may be told to stay. */
+static void await_leavers(struct job_pool *pool)
+{
+    for (uint32_t i = 0; i < job_n_workers(pool); i++)
+        for (bool leaves = true; leaves;) {
+            tp_spin_lock(&pool->idle.lock);
+            leaves = pool->workers[i].base.retired;
+            tp_spin_unlock(&pool->idle.lock);
+            sched_yield();
+        }
+}
+
+/* No worker has a thread, and the system gives none to who submits: the task waits, and the close that finds nobody to run
+ * it ends it. Once a thread can be had it runs. */
+static void test_close_without_threads(void **state)
+{
+    (void)state;
+    enum { HOUR = 3600 };
+    struct tp_pool_settings settings = {.workers = 2, .workers_min = 1, .expire_ns = HOUR * UINT64_C(1000000000)};
+    for (int is_refused_for_good = 0; is_refused_for_good <= 1; is_refused_for_good++) {
+        struct job_pool *pool;
+        struct entry *entries = ledger_new(2);
+        assert_int_equal(job_pool_open(&pool, &settings), 0);
+        while (tp_idle_parked(&pool->idle) != tp_idle_live(&pool->idle))
+            sched_yield();
+        tp_idle_expire(&pool->idle, UINT64_MAX, 0);
+        await_leavers(pool);
+        threads_left = 0;
+        failed_here = false;
+        assert_int_equal(job_submit(pool, as_payload(&entries[0].call)), 0);
+        assert_true(failed_here);
+        struct tp_pool_counts counts;
+        job_pool_counts(pool, &counts);
+        assert_int_equal(counts.pending, 1);
+        if (is_refused_for_good == 0) {
+            threads_left = -1;
+            assert_int_equal(job_submit(pool, as_payload(&entries[1].call)), 0);
+        }
+        assert_int_equal(job_pool_close(pool, TP_FOREVER), 0);
+        threads_left = -1;
+        job_pool_counts(pool, &counts);
+        assert_int_equal(counts.pending, 0);
+        for (int i = 0; i < 2; i++) /* relaxed: the pool is closed */
+            assert_int_equal(tp_load_rlx(&entries[i].n_runs), is_refused_for_good == 1 ? 0 : 1);
+        job_pool_free(pool);
+        free(entries);
+    }
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +206,9 @@ int main(void)
         cmocka_unit_test(test_open_without_threads),
         cmocka_unit_test(test_submit_without_memory),
         cmocka_unit_test(test_submit_inside_without_memory),
+#if WITH_EXPIRE
+        cmocka_unit_test(test_close_without_threads),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1833,7 +1833,7 @@ static bool order_begin_close(struct order_pool *pool, bool cancel, uint32_t *ge
         order_tell_room(pool, UINT32_MAX); /* waiting submitters learn of the close */
         order_drain(pool);
         if (order_is_work_visible(pool)) /* there may be no thread, nor one that was told [CREW-1] */
-            tp_idle_notify(&pool->idle);
+            tp_idle_insist(&pool->idle);
     }
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }

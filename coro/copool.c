@@ -405,10 +405,10 @@ int tp_pooled_release(struct tp_co_handle handle)
         if (status != 0)
             return status;
     }
-    word = tp_cycle_look(&handle.at->cycle); /* the end, if it is one: it stays until somebody retires it */
-    switch (tp_cycle_retire(&handle.at->cycle, handle.generation)) {
+    enum tp_cycle_state end;
+    switch (tp_cycle_retire(&handle.at->cycle, handle.generation, &end)) {
     case TP_CYCLE_MADE:
-        put(handle.at, tp_cycle_state(word));
+        put(handle.at, end);
         return 0;
     case TP_CYCLE_BUSY:
         return TP_EBUSY;

@@ -23,7 +23,7 @@ enum tp_cycle_outcome tp_cycle_resume(struct tp_cycle *cycle, uint64_t generatio
     }
 }
 
-enum tp_cycle_outcome tp_cycle_retire(struct tp_cycle *cycle, uint64_t generation)
+enum tp_cycle_outcome tp_cycle_retire(struct tp_cycle *cycle, uint64_t generation, enum tp_cycle_state *end)
 {
     uint64_t word = tp_cycle_look(cycle);
     for (;;) {
@@ -32,8 +32,10 @@ enum tp_cycle_outcome tp_cycle_retire(struct tp_cycle *cycle, uint64_t generatio
         if (tp_cycle_state(word) < TP_CYCLE_DONE)
             return TP_CYCLE_BUSY;
         /* Losing means that somebody else was faster, or set a flag: look again. */
-        if (tp_cas_sc(&cycle->word, &word, (generation + 1) << TP__CYCLE_GENERATION_SHIFT))
+        if (tp_cas_sc(&cycle->word, &word, (generation + 1) << TP__CYCLE_GENERATION_SHIFT)) {
+            *end = tp_cycle_state(word);
             return TP_CYCLE_MADE;
+        }
     }
 }
 

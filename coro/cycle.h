@@ -175,9 +175,10 @@ static inline void tp_cycle_unshield(struct tp_cycle *cycle)
 enum tp_cycle_outcome tp_cycle_resume(struct tp_cycle *cycle, uint64_t generation);
 
 /* tp_cycle_retire: DONE, FAILED or CANCELLED -> FREE, for one of several who may: as tp_cycle_free.
+ * end: which of them it was; untouched unless made.
  * Returns TP_CYCLE_MADE: the caller has the coroutine alone; TP_CYCLE_BUSY (it has not ended) or TP_CYCLE_STALE.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-enum tp_cycle_outcome tp_cycle_retire(struct tp_cycle *cycle, uint64_t generation);
+enum tp_cycle_outcome tp_cycle_retire(struct tp_cycle *cycle, uint64_t generation, enum tp_cycle_state *end);
 
 /* tp_cycle_wake: hand the coroutine a wake-up: SUSPENDED -> READY, else it ends the next suspension.
  * Several that come before that count as one. The caller made true before what is waited for.

@@ -116,6 +116,22 @@ static void test_driven(void **state)
     assert_int_equal(tp_cycle_resume(&cycle, generation), TP_CYCLE_BUSY); /* a queue has it */
 }
 
+/* Whoever retires it is told how it ended. */
+static void test_retired(void **state)
+{
+    (void)state;
+    enum tp_cycle_state ends[] = {TP_CYCLE_DONE, TP_CYCLE_FAILED, TP_CYCLE_CANCELLED}, end = TP_CYCLE_FREE;
+    for (int i = 0; i < 3; i++) {
+        generation = tp_cycle_begin(&cycle, TP_CYCLE_RUNNING);
+        assert_int_equal(tp_cycle_retire(&cycle, generation, &end), TP_CYCLE_BUSY);
+        assert_int_equal(end, i == 0 ? TP_CYCLE_FREE : ends[i - 1]);
+        tp_cycle_end(&cycle, ends[i]);
+        assert_int_equal(tp_cycle_retire(&cycle, generation, &end), TP_CYCLE_MADE);
+        assert_int_equal(end, ends[i]);
+        assert_int_equal(tp_cycle_retire(&cycle, generation, &end), TP_CYCLE_STALE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +140,7 @@ int main(void)
         cmocka_unit_test_setup(test_asked, begin_life),
         cmocka_unit_test_setup(test_stale, begin_life),
         cmocka_unit_test_setup(test_driven, begin_life),
+        cmocka_unit_test_setup(test_retired, begin_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

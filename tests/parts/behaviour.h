@@ -127,7 +127,10 @@ struct gate {
     bool is_open;
 };
 
-#define GATE_CLOSED {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false}
+#define GATE_CLOSED                                                   \
+    {                                                                 \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false \
+    }
 
 static inline int gate_pass(void *argument)
 {
@@ -222,6 +225,16 @@ static inline void pool_hold(struct job_pool *pool, uint32_t workers, struct gat
         submit(pool, call);
         gate_await(gate, i + 1);
     }
+}
+
+/* Waits until so many tasks wait: who is let in is off the waiting list a moment before its task is seen. */
+static inline void await_pending(struct job_pool *pool, uint64_t n)
+{
+    struct tp_pool_counts counts;
+    do {
+        sched_yield();
+        job_pool_counts(pool, &counts);
+    } while (counts.pending != n);
 }
 
 /* A ledger of tasks, for "each exactly once". */

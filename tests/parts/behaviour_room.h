@@ -177,18 +177,6 @@ static void await_waiting(struct job_pool *pool, uint32_t n)
     } while (counts.waiting != n);
 }
 
-#if WITH_PRIORITY
-/* Waits until `n` tasks wait: who leaves the waiting list is let in a moment before its task is seen. */
-static void await_pending(struct job_pool *pool, uint64_t n)
-{
-    struct tp_pool_counts counts;
-    do {
-        sched_yield();
-        job_pool_counts(pool, &counts);
-    } while (counts.pending != n);
-}
-#endif
-
 static void *submit_once(void *argument)
 {
     struct trier *trier = argument;

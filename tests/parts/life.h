@@ -252,16 +252,6 @@ static inline void await_blocked(struct job_pool *pool, uint32_t n)
             n_waiting += tp_load_sc(&pool->room[i].n_waiting); /* any order would do */
     } while (n_waiting != n);
 }
-
-/* Waits until so many tasks wait: who is let in sleeps no longer a moment before its task is seen. */
-static inline void await_pending(struct job_pool *pool, uint64_t n)
-{
-    struct tp_pool_counts counts;
-    do {
-        sched_yield();
-        job_pool_counts(pool, &counts);
-    } while (counts.pending != n);
-}
 #endif
 
 /* How often the pool said that it dropped or cancelled a task, of late. */

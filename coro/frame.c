@@ -3,6 +3,7 @@
  * Invariant: only who uses a cache touches its frames; others read how many there are, to count. */
 #include "frame_parts.h"
 
+#include "../runtime/base/at_exit.h"
 #include "../runtime/base/status.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ enum { SLAB_BYTES_MIN = 256 << 10,
 #undef tp_frame_cache_new
 #undef tp_frame_cache_free
 
-#if TP_DEBUG || TP__FRAME_ASAN
+#if TP_DEBUG || TP__CHECK_ADDRESS
 enum { CHECKED = 1 };
 #else
 enum { CHECKED = 0 };
@@ -111,10 +112,6 @@ void tp_frame_cache_fini(struct tp_frame_cache *cache)
 
 /* -- the caches of a thread --------------------------------------------------------------------------- */
 
-/* What the C library offers for the destructors of C++'s thread-locals; another one may not. */
-extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *) __attribute__((weak));
-extern void *__dso_handle __attribute__((visibility("hidden")));
-
 static void on_thread_exit(void *nothing)
 {
     (void)nothing;
@@ -165,8 +162,8 @@ static struct tp_frame_cache *make_mine(struct tp_frames *frames)
     *cache = (struct tp_frame_cache){.next_mine = mine};
     mine = cache;
     join(cache, frames);
-    if (!has_hook && __cxa_thread_atexit_impl)
-        has_hook = __cxa_thread_atexit_impl(on_thread_exit, NULL, &__dso_handle) == 0;
+    if (!has_hook)
+        has_hook = tp__at_thread_exit(on_thread_exit, NULL);
     return cache;
 }
 

@@ -53,18 +53,14 @@ static struct tp_frame_slab *take_record(struct tp_frames *frames)
 /* AddressSanitizer knows the slab: its frames are idle, and what only a live one knows is no leak. */
 static void watch(const struct tp_frames *frames, char *base)
 {
-#if TP__FRAME_ASAN
-    __lsan_register_root_region(base, frames->slab_bytes);
-#endif
-    tp__frame_poison(base + frames->first, frames->slab_bytes - frames->first);
+    tp__check_keep_roots(base, frames->slab_bytes);
+    tp__check_poison(base + frames->first, frames->slab_bytes - frames->first);
 }
 
 static void unwatch(const struct tp_frames *frames, char *base)
 {
-#if TP__FRAME_ASAN
-    __lsan_unregister_root_region(base, frames->slab_bytes);
-#endif
-    tp__frame_unpoison(base, frames->slab_bytes);
+    tp__check_drop_roots(base, frames->slab_bytes);
+    tp__check_unpoison(base, frames->slab_bytes);
 }
 
 /* One slab more; false if the system refuses. */
@@ -139,9 +135,9 @@ static void *take_loose(struct tp_frames *frames)
     void **frame = frames->loose;
     if (!frame)
         return NULL;
-    tp__frame_unpoison(frame, sizeof *frame);
+    tp__check_unpoison(frame, sizeof *frame);
     frames->loose = *frame;
-    tp__frame_poison(frame, sizeof *frame);
+    tp__check_poison(frame, sizeof *frame);
     frames->n_idle--;
     return frame;
 }
@@ -185,9 +181,9 @@ void tp__frames_leave(struct tp_frames *frames, struct tp_frame_magazine *magazi
 
 void tp__frames_leave_one(struct tp_frames *frames, void *frame)
 {
-    tp__frame_unpoison(frame, sizeof(void *));
+    tp__check_unpoison(frame, sizeof(void *));
     *(void **)frame = frames->loose;
-    tp__frame_poison(frame, sizeof(void *));
+    tp__check_poison(frame, sizeof(void *));
     frames->loose = frame;
     frames->n_idle++;
 }
@@ -300,11 +296,11 @@ static void touch(const struct tp_frames *frames, const struct tp_frame_magazine
 {
     for (uint32_t i = 0; i < magazine->n; i++) {
         char *frame = magazine->frames[i];
-        tp__frame_unpoison(magazine->frames[i], frames->stride);
+        tp__check_unpoison(magazine->frames[i], frames->stride);
         for (size_t at = 0; at < frames->stride; at += TP_FRAME_ALIGN_MAX)
             frame[at] = 0;
         frame[frames->stride - 1] = 0;
-        tp__frame_poison(magazine->frames[i], frames->stride);
+        tp__check_poison(magazine->frames[i], frames->stride);
     }
 }
 
@@ -353,9 +349,9 @@ static void count_idle(struct tp_frames *frames)
             slab_of(frames, magazine->frames[i])->n_idle++;
     for (void *frame = frames->loose; frame;) {
         slab_of(frames, frame)->n_idle++;
-        tp__frame_unpoison(frame, sizeof(void *));
+        tp__check_unpoison(frame, sizeof(void *));
         void *next = *(void **)frame;
-        tp__frame_poison(frame, sizeof(void *));
+        tp__check_poison(frame, sizeof(void *));
         frame = next;
     }
 }
@@ -404,9 +400,9 @@ static void sift(struct tp_frames *frames)
         turned = next;
     }
     for (void *frame = frames->loose, *next = (frames->loose = NULL); frame; frame = next) {
-        tp__frame_unpoison(frame, sizeof(void *));
+        tp__check_unpoison(frame, sizeof(void *));
         next = *(void **)frame;
-        tp__frame_poison(frame, sizeof(void *));
+        tp__check_poison(frame, sizeof(void *));
         if (!slab_of(frames, frame)->goes)
             tp__frames_leave_one(frames, frame);
     }

@@ -8,24 +8,7 @@
 #include "../runtime/base/assert.h"
 #include "../runtime/base/atomic.h"
 #include "../runtime/base/spin.h"
-
-/* Idle frames are poison to AddressSanitizer. */
-#if defined(__SANITIZE_ADDRESS__)
-#define TP__FRAME_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TP__FRAME_ASAN 1
-#endif
-#endif
-#if TP__FRAME_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/lsan_interface.h>
-#define tp__frame_poison(from, bytes) __asan_poison_memory_region((from), (bytes))
-#define tp__frame_unpoison(from, bytes) __asan_unpoison_memory_region((from), (bytes))
-#else
-#define tp__frame_poison(from, bytes) ((void)(from), (void)(bytes))
-#define tp__frame_unpoison(from, bytes) ((void)(from), (void)(bytes))
-#endif
+#include "sanitize.h"
 
 /* Idle frames, the last given back at the end. Its owner is one cache, or the depot. */
 struct tp_frame_magazine {
@@ -111,11 +94,11 @@ static inline void tp__frame_mark(const struct tp_frames *frames, const void *fr
 }
 #endif
 
-/* The frame is the caller's. */
+/* The frame is the caller's. To AddressSanitizer, idle ones are poison. */
 static inline void *tp__frame_hand_out(const struct tp_frames *frames, void *frame)
 {
     tp__frame_mark(frames, frame, true);
-    tp__frame_unpoison(frame, frames->bytes);
+    tp__check_unpoison(frame, frames->bytes);
     return frame;
 }
 
@@ -123,7 +106,7 @@ static inline void *tp__frame_hand_out(const struct tp_frames *frames, void *fra
 static inline void tp__frame_take_back(const struct tp_frames *frames, void *frame)
 {
     tp__frame_mark(frames, frame, false);
-    tp__frame_poison(frame, frames->stride);
+    tp__check_poison(frame, frames->stride);
 }
 
 #endif

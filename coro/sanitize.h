@@ -1,4 +1,4 @@
-/* What the checkers are told about coroutines: AddressSanitizer where the stack is, ThreadSanitizer which flow of control it
+/* What the checkers are told about coroutines and their memory: AddressSanitizer where the stack is, ThreadSanitizer which flow of control it
  * sees, Valgrind that another stack is no mistake (a build with TP_VALGRIND=1). Nothing of it is left in other builds.
  *
  * Invariant: AddressSanitizer's own second stack of a coroutine, where locals live that are watched after a return, belongs to
@@ -61,13 +61,51 @@ struct tp__check {
 #endif
 };
 
+/* Memory that nobody may touch, and that somebody may. */
+static inline TP__CHECK void tp__check_poison(const void *from, size_t bytes)
+{
+#if TP__CHECK_ADDRESS
+    __asan_poison_memory_region(from, bytes);
+#endif
+    (void)from;
+    (void)bytes;
+}
+
+/* As above. */
+static inline TP__CHECK void tp__check_unpoison(const void *from, size_t bytes)
+{
+#if TP__CHECK_ADDRESS
+    __asan_unpoison_memory_region(from, bytes);
+#endif
+    (void)from;
+    (void)bytes;
+}
+
+/* Memory in which pointers keep what they point to from being a leak, until tp__check_drop_roots. */
+static inline TP__CHECK void tp__check_keep_roots(const void *from, size_t bytes)
+{
+#if TP__CHECK_ADDRESS
+    __lsan_register_root_region(from, bytes);
+#endif
+    (void)from;
+    (void)bytes;
+}
+
+/* As above. */
+static inline TP__CHECK void tp__check_drop_roots(const void *from, size_t bytes)
+{
+#if TP__CHECK_ADDRESS
+    __lsan_unregister_root_region(from, bytes);
+#endif
+    (void)from;
+    (void)bytes;
+}
+
 /* A stack is used from now on. */
 static inline TP__CHECK void tp__check_init(struct tp__check *check, char *low, char *high)
 {
     *check = (struct tp__check){.low = low, .bytes = (size_t)(high - low)};
-#if TP__CHECK_ADDRESS
-    __lsan_register_root_region(check->low, check->bytes); /* what only a suspended coroutine knows is no leak */
-#endif
+    tp__check_keep_roots(check->low, check->bytes); /* what only a suspended coroutine knows is no leak */
 #if TP_VALGRIND
     check->stack_id = VALGRIND_STACK_REGISTER(low, high);
 #endif
@@ -76,24 +114,18 @@ static inline TP__CHECK void tp__check_init(struct tp__check *check, char *low, 
 /* Nobody runs on the stack until tp__check_begin. */
 static inline TP__CHECK void tp__check_end(struct tp__check *check)
 {
-#if TP__CHECK_ADDRESS
-    __asan_poison_memory_region(check->low, check->bytes);
-#endif
+    tp__check_poison(check->low, check->bytes);
 #if TP__CHECK_THREAD
     if (check->fiber)
         __tsan_destroy_fiber(check->fiber);
     check->fiber = NULL;
 #endif
-    (void)check;
 }
 
 /* A new life; what an earlier one has left poisoned on the stack means nothing any more. */
 static inline TP__CHECK void tp__check_begin(struct tp__check *check)
 {
-#if TP__CHECK_ADDRESS
-    __asan_unpoison_memory_region(check->low, check->bytes);
-#endif
-    (void)check;
+    tp__check_unpoison(check->low, check->bytes);
 }
 
 /* By who resumes, right before the switch. Returns what tp__check_left wants. */
@@ -167,8 +199,8 @@ static inline TP__CHECK void tp__check_free(struct tp__check *check)
 #if TP__CHECK_ADDRESS
     if (check->fake)
         tp__check_drop(check->fake, check->low, check->bytes);
-    __lsan_unregister_root_region(check->low, check->bytes);
 #endif
+    tp__check_drop_roots(check->low, check->bytes);
 #if TP_VALGRIND
     VALGRIND_STACK_DEREGISTER(check->stack_id);
 #endif

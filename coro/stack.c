@@ -3,6 +3,7 @@
  * those of Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), with one magazine of a fixed size. */
 #include "stack_parts.h"
 
+#include "../runtime/base/at_exit.h"
 #include "../runtime/base/status.h"
 
 #include <fcntl.h>
@@ -43,10 +44,6 @@ static void on_thread_exit(void *cache)
     tp_stack_thread_end();
 }
 
-/* What the C library offers for the destructors of C++'s thread-locals; another one may not. */
-extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *) __attribute__((weak));
-extern void *__dso_handle __attribute__((visibility("hidden")));
-
 static struct cache *make_cache(void)
 {
     struct cache *cache = has_ended ? NULL : calloc(1, sizeof *cache);
@@ -59,8 +56,7 @@ static struct cache *make_cache(void)
     caches = cache;
     tp_spin_unlock(&caches_lock);
     mine = cache;
-    if (__cxa_thread_atexit_impl)
-        __cxa_thread_atexit_impl(on_thread_exit, cache, &__dso_handle);
+    tp__at_thread_exit(on_thread_exit, cache);
     return cache;
 }
 
@@ -103,7 +99,7 @@ void tp_stack_thread_end(void)
 static inline struct tp_stack *hand_out(struct tp_stack *stack)
 {
     stack->check = tp__stack_check(stack, TP_STACK_LIVE);
-    tp__stack_unpoison(tp__stack_bottom(stack), stack->top);
+    tp__stack_unpoison(stack);
     return stack;
 }
 
@@ -190,7 +186,7 @@ void tp_stack_release(struct tp_stack *stack)
     if (stack->check != tp__stack_check(stack, TP_STACK_LIVE) || stack->canary != 0)
         examine(stack);
     stack->check = tp__stack_check(stack, TP_STACK_IDLE);
-    tp__stack_poison(tp__stack_bottom(stack), stack->top);
+    tp__stack_poison(stack);
     struct cache *cache = mine;
     unsigned class_index = stack->class_index;
     uint32_t n = cache ? tp_load_rlx(&cache->n[class_index]) : ROOM; /* relaxed: the caller's own */

@@ -171,7 +171,7 @@ static bool warm_one(unsigned class_index)
         if (slab) {
             struct tp_stack *stack = tp__slab_make(slab, index);
             stack->check = tp__stack_check(stack, TP_STACK_IDLE);
-            tp__stack_poison(tp__stack_bottom(stack), stack->top);
+            tp__stack_poison(stack);
             tp__depot_put(class_index, &stack, 1);
             return true;
         }

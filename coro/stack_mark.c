@@ -58,6 +58,6 @@ size_t tp_stack_high_water(const struct tp_stack *stack)
 void tp_stack_wipe(struct tp_stack *stack)
 {
     char *used = stack->top - tp_stack_high_water(stack);
-    tp__stack_unpoison(stack->low, stack->top); /* frames that were left without a return */
+    tp__stack_unpoison(stack); /* frames that were left without a return */
     memset(used, 0, (size_t)(stack->top - used));
 }

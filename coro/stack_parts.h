@@ -7,23 +7,7 @@
 #include "../runtime/base/align.h"
 #include "../runtime/base/atomic.h"
 #include "../runtime/base/spin.h"
-
-/* Idle stacks are poison to AddressSanitizer. */
-#if defined(__SANITIZE_ADDRESS__)
-#define TP__STACK_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TP__STACK_ASAN 1
-#endif
-#endif
-#if TP__STACK_ASAN
-#include <sanitizer/asan_interface.h>
-#define tp__stack_poison(from, to) __asan_poison_memory_region((from), (size_t)((to) - (from)))
-#define tp__stack_unpoison(from, to) __asan_unpoison_memory_region((from), (size_t)((to) - (from)))
-#else
-#define tp__stack_poison(from, to) ((void)(from), (void)(to))
-#define tp__stack_unpoison(from, to) ((void)(from), (void)(to))
-#endif
+#include "sanitize.h"
 
 /* For functions that look at a stack's bytes whosever they are. */
 #define TP__STACK_LOOKS __attribute__((noinline, no_sanitize("address"))) __attribute__((no_sanitize("thread")))
@@ -84,6 +68,18 @@ static inline struct tp_stack *tp__slab_stack(const struct tp_slab *slab, uint32
 static inline char *tp__stack_bottom(const struct tp_stack *stack)
 {
     return stack->low - TP_STACK_CANARY_BYTES;
+}
+
+/* To AddressSanitizer, idle stacks are poison, from the canary up to the header. */
+static inline void tp__stack_poison(const struct tp_stack *stack)
+{
+    tp__check_poison(tp__stack_bottom(stack), (size_t)(stack->top - tp__stack_bottom(stack)));
+}
+
+/* The way back. */
+static inline void tp__stack_unpoison(const struct tp_stack *stack)
+{
+    tp__check_unpoison(tp__stack_bottom(stack), (size_t)(stack->top - tp__stack_bottom(stack)));
 }
 
 /* Numbers of the whole process, for tp_stack_stats. */

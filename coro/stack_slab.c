@@ -145,7 +145,7 @@ void tp__slab_unmap(struct tp_slab *slab)
     uint64_t n_walls = 0;
     for (uint32_t i = 0; i < slab->n_made; i++)
         n_walls += slab->guards[i] == TP_STACK_GUARD_MPROTECT;
-    tp__stack_unpoison((char *)base, (char *)base + slab->bytes);
+    tp__check_unpoison((char *)base, slab->bytes);
     tp_store_rel(&slab->base, 0); /* before the memory goes; pairs with the acquire in tp__slab_find */
     munmap((void *)base, slab->bytes);
     /* Relaxed: numbers for those who count, and a limit. */
@@ -184,7 +184,7 @@ struct tp_stack *tp__slab_make(struct tp_slab *slab, uint32_t index)
 {
     struct tp_stack *stack = tp__slab_stack(slab, index);
     char *bottom = (char *)(stack + 1) - (slab->stride - slab->guard_bytes);
-    tp__stack_unpoison(bottom, (char *)stack);
+    tp__check_unpoison(bottom, (size_t)((char *)stack - bottom));
     if (slab->guards[index] == TP_STACK_GUARD_NONE && slab->guard_bytes > 0)
         slab->guards[index] = (uint8_t)install_guard(bottom - slab->guard_bytes, slab->guard_bytes);
     stack->low = bottom + TP_STACK_CANARY_BYTES;

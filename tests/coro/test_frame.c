@@ -450,7 +450,7 @@ static void test_misuse(void **state)
 }
 #endif
 
-#if TP__FRAME_ASAN
+#if TP__CHECK_ADDRESS
 static void test_idle_is_poison(void **state)
 {
     (void)state;
@@ -485,7 +485,7 @@ int main(void)
 #if TP_DEBUG
         cmocka_unit_test(test_misuse),
 #endif
-#if TP__FRAME_ASAN
+#if TP__CHECK_ADDRESS
         cmocka_unit_test(test_idle_is_poison),
 #endif
     };

@@ -137,7 +137,7 @@ static void test_last_released_first(void **state)
 static void test_idle_is_poison(void **state)
 {
     (void)state;
-#if TP__STACK_ASAN
+#if TP__CHECK_ADDRESS
     struct tp_stack *other = acquire(16 * KIB); /* so that the slab stays */
     for (int i = 0; i < 3; i++) {
         struct tp_stack *stack = acquire(16 * KIB);

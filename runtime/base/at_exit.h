@@ -1,0 +1,13 @@
+/* Something to do when a thread ends, in C. Where the C library does not offer that, nothing is done, and who counts on it has a function
+ * that a thread calls at its end. */
+#ifndef TP_AT_EXIT_H
+#define TP_AT_EXIT_H
+
+#include <stdbool.h>
+
+/* tp__at_thread_exit: run(argument) when the calling thread ends, before its memory goes; the last one that was asked for first.
+ * Returns whether it will.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
+bool tp__at_thread_exit(void (*run)(void *argument), void *argument);
+
+#endif

@@ -45,9 +45,6 @@ struct tp_copool {
     struct tp_copool_settings settings; /* as opened, defaults filled in */
 };
 
-/* The pooled coroutine that runs on this thread, its resumer's below it. Written around each resume. */
-static _Thread_local struct tp_pooled *current;
-
 static void list_push(struct list *list, struct tp_pooled *pooled)
 {
     pooled->prev = NULL;
@@ -328,12 +325,9 @@ static enum tp_cycle_state end_of(struct tp_pooled *pooled)
 /* Runs it until it yields or ends; the caller has made it RUNNING. */
 static void run(struct tp_pooled *pooled, void *in, void **out)
 {
-    struct tp_pooled *resumer = current;
-    current = pooled;
     int status = tp_co_resume(pooled->co, in, out);
     tp_assert(status == 0);
     (void)status;
-    current = resumer; /* on the same thread: tp_co_resume returns on the one that called it */
     if (tp_co_state(pooled->co) == TP_CO_DONE)
         tp_cycle_end(&pooled->cycle, end_of(pooled));
     else
@@ -353,8 +347,8 @@ int tp_pooled_resume(struct tp_co_handle handle, void *in, void **out)
 
 struct tp_co_handle tp_pooled_self(void)
 {
-    struct tp_pooled *pooled = current;
-    if (!pooled || pooled->co != tp_co_self()) /* inside of another kind of coroutine */
+    struct tp_pooled *pooled = tp_co_argument(tp_co_self(), begin); /* not of another kind of coroutine */
+    if (!pooled)
         return (struct tp_co_handle){NULL, 0};
     return (struct tp_co_handle){pooled, tp_cycle_generation(tp_cycle_look(&pooled->cycle))};
 }

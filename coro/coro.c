@@ -6,6 +6,7 @@
 #include "coro.h"
 
 #include "../runtime/base/align.h"
+#include "../runtime/base/apart.h"
 #include "../runtime/base/assert.h"
 #include "../runtime/base/atomic.h"
 #include "sanitize.h"
@@ -56,13 +57,6 @@ struct tp_co {
 #define INITIAL
 #endif
 
-/* Never merged with its callers: a compiler that saw through two calls would look up thread-locals once for both [CORO-2]. */
-#if defined(__clang__)
-#define APART __attribute__((noinline))
-#else
-#define APART __attribute__((noipa))
-#endif
-
 static _Thread_local struct thread {
     struct tp_co *current;
     int *error;                    /* the thread's errno; NULL: not looked up yet */
@@ -103,21 +97,21 @@ static inline struct tp__way refuse(int status)
 }
 
 /* What few need stands at the end of each way, or is done once per thread: the rest calls nobody, and keeps to registers. */
-static APART struct tp__way enter_with_float(struct tp_co *co)
+static TP_APART struct tp__way enter_with_float(struct tp_co *co)
 {
     tp__float_save(&co->resumer_floats);
     tp__float_load(&co->floats);
     return (struct tp__way){co->at, NULL};
 }
 
-static APART struct tp__way leave_with_float(struct tp_co *co)
+static TP_APART struct tp__way leave_with_float(struct tp_co *co)
 {
     tp__float_save(&co->floats);
     tp__float_load(&co->resumer_floats);
     return (struct tp__way){co->resumer_at, &co->state};
 }
 
-static APART struct tp__way enter_first(struct tp_co *co, void *in, void **out, void *at)
+static TP_APART struct tp__way enter_first(struct tp_co *co, void *in, void **out, void *at)
 {
     thread.exceptions = __cxa_get_globals ? __cxa_get_globals() : NULL;
     thread.error = &errno;
@@ -179,7 +173,7 @@ FROM_ASSEMBLY struct tp__way tp__co_leave(void *out, void **in, void *at)
 
 #if !TP__CO_ASSEMBLY
 /* In C, for processors without assembly here and for checkers that must be told on both sides of a switch. */
-APART int tp_co_resume(struct tp_co *co, void *in, void **out)
+TP_APART int tp_co_resume(struct tp_co *co, void *in, void **out)
 {
     struct tp__way way = tp__co_enter(co, in, out, NULL);
     if (!way.to)
@@ -194,7 +188,7 @@ APART int tp_co_resume(struct tp_co *co, void *in, void **out)
     return 0;
 }
 
-APART int tp_co_yield(void *out, void **in)
+TP_APART int tp_co_yield(void *out, void **in)
 {
     struct tp_co *co = thread.current;
     struct tp__way way = tp__co_leave(out, in, NULL);
@@ -331,7 +325,7 @@ enum tp_co_state tp_co_state(const struct tp_co *co)
     return (enum tp_co_state)tp_load_acq(&((struct tp_co *)co)->state);
 }
 
-APART struct tp_co *tp_co_self(void)
+TP_APART struct tp_co *tp_co_self(void)
 {
     __asm__ volatile(""
                      :
@@ -340,7 +334,7 @@ APART struct tp_co *tp_co_self(void)
     return thread.current;
 }
 
-APART void **tp_co_local(void)
+TP_APART void **tp_co_local(void)
 {
     __asm__ volatile(""
                      :
@@ -349,13 +343,18 @@ APART void **tp_co_local(void)
     return thread.current ? &thread.current->local : &thread.local;
 }
 
-APART int *tp_co_errno(void)
+TP_APART int *tp_co_errno(void)
 {
     __asm__ volatile(""
                      :
                      :
                      : "memory"); /* as above */
     return &errno;
+}
+
+void *tp_co_argument(const struct tp_co *co, void *(*entry)(void *argument))
+{
+    return co && co->entry == entry ? co->argument : NULL;
 }
 
 const char *tp_co_name(const struct tp_co *co)

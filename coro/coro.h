@@ -113,6 +113,12 @@ int *tp_co_errno(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void **tp_co_local(void);
 
+/* tp_co_argument: what the coroutine's function was or will be called with, if that function is `entry`; else NULL. So who has made
+ * it finds what it belongs to, from tp_co_self() too.
+ * co: NULL: NULL.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void *tp_co_argument(const struct tp_co *co, void *(*entry)(void *argument));
+
 /* tp_co_name: the name from the options; NULL: none.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 const char *tp_co_name(const struct tp_co *co);

@@ -3,6 +3,7 @@
  * Invariant: only who uses a cache touches its frames; others read how many there are, to count. */
 #include "frame_parts.h"
 
+#include "../runtime/base/apart.h"
 #include "../runtime/base/at_exit.h"
 #include "../runtime/base/status.h"
 
@@ -27,9 +28,10 @@ enum { CHECKED = 0 };
 
 _Static_assert(offsetof(struct tp_frames, id) == 0, "as frame_fast.h has it");
 
-/* In the initial block of thread-locals, so that an access is an instruction and not a call. */
+TP_TLS_DEFINE(struct tp__frames_known, tp__frames_known, {0});
+
+/* In the initial block of thread-locals, so that an access is an instruction and not a call. All that touch them stay apart [CORO-2]. */
 #define MINE static _Thread_local __attribute__((tls_model("initial-exec")))
-_Thread_local struct tp__frames_known tp__frames_known[TP__FRAMES_KNOWN];
 MINE struct tp_frame_cache *mine; /* all */
 MINE bool has_hook, has_ended;
 
@@ -143,11 +145,11 @@ static void drop(bool all)
     }
 }
 
-void tp_frames_thread_end(void)
+TP_APART void tp_frames_thread_end(void)
 {
     has_ended = true;
     for (int i = 0; i < TP__FRAMES_KNOWN; i++)
-        tp__frames_known[i].id = 0;
+        tp_tls_place(tp__frames_known)->slots[i].id = 0;
     drop(true);
 }
 
@@ -178,11 +180,11 @@ static struct tp_frame_cache *look_up(struct tp_frames *frames)
     if (!cache && !(cache = make_mine(frames)))
         return NULL;
     if (!CHECKED)
-        tp__frames_known[frames->id % TP__FRAMES_KNOWN] = (struct tp__frames_known){frames->id, cache};
+        tp_tls_place(tp__frames_known)->slots[frames->id % TP__FRAMES_KNOWN] = (struct tp__frames_slot){frames->id, cache};
     return cache;
 }
 
-void tp_frames_flush(struct tp_frames *frames)
+TP_APART void tp_frames_flush(struct tp_frames *frames)
 {
     struct tp_frame_cache *cache = mine;
     while (cache && cache->id != frames->id)
@@ -295,13 +297,13 @@ void tp_frame_cache_free(struct tp_frame_cache *cache, void *frame)
         free_by(cache, frame);
 }
 
-void *tp_frame_new(struct tp_frames *frames)
+TP_APART void *tp_frame_new(struct tp_frames *frames)
 {
     struct tp_frame_cache *cache = look_up(frames);
     return cache ? new_by(cache) : new_without_cache(frames);
 }
 
-void tp_frame_free(struct tp_frames *frames, void *frame)
+TP_APART void tp_frame_free(struct tp_frames *frames, void *frame)
 {
     struct tp_frame_cache *cache;
     if (!frame)
@@ -312,7 +314,7 @@ void tp_frame_free(struct tp_frames *frames, void *frame)
         free_without_cache(frames, frame);
 }
 
-size_t tp_frame_new_many(struct tp_frames *frames, void *out[], size_t n)
+TP_APART size_t tp_frame_new_many(struct tp_frames *frames, void *out[], size_t n)
 {
     struct tp_frame_cache *cache = look_up(frames);
     for (size_t i = 0; i < n; i++) {
@@ -324,7 +326,7 @@ size_t tp_frame_new_many(struct tp_frames *frames, void *out[], size_t n)
     return n;
 }
 
-void tp_frame_free_many(struct tp_frames *frames, void *const in[], size_t n)
+TP_APART void tp_frame_free_many(struct tp_frames *frames, void *const in[], size_t n)
 {
     struct tp_frame_cache *cache = look_up(frames);
     for (size_t i = 0; i < n; i++)

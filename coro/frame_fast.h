@@ -6,25 +6,30 @@
 
 #include "frame.h"
 
+#include "../runtime/base/tls.h"
+
 enum { TP__FRAMES_KNOWN = 8 };
 
 #define TP__FRAME_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
 /* The thread's caches of the pools used last, but none that looks at each frame. An id is never used again, so an old one does
- * no harm, and 0 is no id.
- * In the initial block of thread-locals, so that an access is an instruction and not a call. */
+ * no harm, and 0 is no id. Looked up anew at each use, as this is inlined into functions that may suspend [CORO-2]. */
 struct tp__frames_known {
-    uint64_t id;
-    struct tp_frame_cache *cache;
+    struct tp__frames_slot {
+        uint64_t id;
+        struct tp_frame_cache *cache;
+    } slots[TP__FRAMES_KNOWN];
 };
-extern _Thread_local struct tp__frames_known tp__frames_known[TP__FRAMES_KNOWN] __attribute__((tls_model("initial-exec")));
+TP_TLS_DECLARE(struct tp__frames_known, tp__frames_known);
 
 /* The caller's cache of the pool, if it is found at once; else NULL. */
 static inline struct tp_frame_cache *tp__frames_find(const struct tp_frames *frames)
 {
     uint64_t id = *(const uint64_t *)(const void *)frames; /* its first field, written once */
-    const struct tp__frames_known *known = &tp__frames_known[id % TP__FRAMES_KNOWN];
-    return TP__FRAME_LIKELY(known->id == id) ? known->cache : NULL;
+    uint64_t at = id % TP__FRAMES_KNOWN * sizeof(struct tp__frames_slot);
+    if (!TP__FRAME_LIKELY(tp_tls_word(tp__frames_known, at) == id))
+        return NULL;
+    return (struct tp_frame_cache *)(uintptr_t)tp_tls_word(tp__frames_known, at + offsetof(struct tp__frames_slot, cache));
 }
 
 /* A frame, if the cache has one; else NULL. */

@@ -3,6 +3,7 @@
  * those of Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), with one magazine of a fixed size. */
 #include "stack_parts.h"
 
+#include "../runtime/base/apart.h"
 #include "../runtime/base/at_exit.h"
 #include "../runtime/base/status.h"
 
@@ -20,7 +21,7 @@ struct cache {
     struct tp_stack *stacks[TP_STACK_CLASSES][ROOM]; /* the last released at the end */
 };
 
-/* In the initial block of thread-locals, so that an access is an instruction and not a call. */
+/* In the initial block of thread-locals, so that an access is an instruction and not a call. All that touch them stay apart [CORO-2]. */
 static _Thread_local struct cache *mine __attribute__((tls_model("initial-exec")));
 static _Thread_local bool has_ended __attribute__((tls_model("initial-exec"))); /* no other cache for this thread */
 
@@ -71,7 +72,7 @@ static void free_cache(struct cache *cache)
     free(cache);
 }
 
-void tp_stack_flush(void)
+TP_APART void tp_stack_flush(void)
 {
     struct cache *cache = mine;
     for (unsigned i = 0; cache && i < TP_STACK_CLASSES; i++) {
@@ -82,7 +83,7 @@ void tp_stack_flush(void)
     }
 }
 
-void tp_stack_thread_end(void)
+TP_APART void tp_stack_thread_end(void)
 {
     struct cache *cache = mine;
     tp_stack_flush();
@@ -133,7 +134,7 @@ static __attribute__((noinline)) int fetch(unsigned class_index, struct tp_stack
     return 0;
 }
 
-int tp_stack_acquire(size_t bytes, struct tp_stack **out)
+TP_APART int tp_stack_acquire(size_t bytes, struct tp_stack **out)
 {
     unsigned class_index = class_of(bytes);
     if (class_index >= TP_STACK_CLASSES)
@@ -180,7 +181,7 @@ static __attribute__((noinline)) void put_away(struct tp_stack *stack)
     }
 }
 
-void tp_stack_release(struct tp_stack *stack)
+TP_APART void tp_stack_release(struct tp_stack *stack)
 {
     /* The canary above a guard is not looked at: its page may never have been touched. */
     if (stack->check != tp__stack_check(stack, TP_STACK_LIVE) || stack->canary != 0)

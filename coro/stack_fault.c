@@ -3,6 +3,7 @@
  * thread's signal stack, since there is no room left on the other. */
 #include "stack_parts.h"
 
+#include "../runtime/base/apart.h"
 #include "../runtime/base/status.h"
 
 #include <signal.h>
@@ -17,7 +18,7 @@ enum { SIGNAL_STACK_BYTES = 32 << 10, /* besides what the processor's registers 
 static tp_atomic(uintptr_t) namer_address; /* of tp_stack_set_namer */
 static struct sigaction previous_segv, previous_bus;
 static tp_atomic(uint32_t) watching;
-static _Thread_local void *signal_stack; /* ours, if the thread had none */
+static _Thread_local void *signal_stack; /* ours, if the thread had none; all that touch it stay apart [CORO-2] */
 
 /* -- the report --------------------------------------------------------------------------------------- */
 
@@ -130,7 +131,7 @@ static size_t signal_stack_bytes(void)
     return SIGNAL_STACK_BYTES + (least > 0 ? (size_t)least : 0);
 }
 
-int tp_stack_watch_faults(void)
+TP_APART int tp_stack_watch_faults(void)
 {
     stack_t present;
     if (sigaltstack(NULL, &present) == 0 && (present.ss_flags & SS_DISABLE)) {
@@ -148,7 +149,7 @@ int tp_stack_watch_faults(void)
     return 0;
 }
 
-void tp__stack_unwatch(void)
+TP_APART void tp__stack_unwatch(void)
 {
     stack_t present, none = {.ss_flags = SS_DISABLE};
     if (!signal_stack)

@@ -9,14 +9,17 @@
  *   TP_TLS_DEFINE(struct thing *, tp__thing, NULL);   in one source file
  *   struct thing **place = tp_tls_place(tp__thing);   the calling thread's; valid until the next call that may suspend
  *   struct thing *thing = tp_tls_value(tp__thing);    what is in it: for pointers
+ *   uint64_t word = tp_tls_word(tp__table, 8 * i);    the word so many bytes into it
  *
- * Invariant: neither form is kept over a call. It is not ordered against plain stores to the variable in the same function: who
+ * Invariant: no form is kept over a call. It is not ordered against plain stores to the variable in the same function: who
  * writes it does so through tp_tls_place, in a function that stays apart from the readers.
  * The variables lie in the initial block of thread-locals, so that shared objects need no call either: keep them small. */
 #ifndef TP_TLS_H
 #define TP_TLS_H
 
 #include "apart.h"
+
+#include <stdint.h>
 
 #if defined(__x86_64__) && defined(__ELF__) && defined(__LP64__)
 
@@ -41,6 +44,17 @@
                          : "=r"(tp__value));                                         \
         tp__value;                                                                   \
     })
+/* Where the variable lies in each thread's block may be kept; the load may not. */
+#define tp_tls_word(name, bytes)                                              \
+    __extension__({                                                           \
+        uint64_t tp__offset, tp__word;                                        \
+        __asm__("movq " #name "@gottpoff(%%rip), %0"                          \
+                : "=r"(tp__offset));                                          \
+        __asm__ volatile("movq %%fs:(%1), %0"                                 \
+                         : "=r"(tp__word)                                     \
+                         : "r"(tp__offset + (bytes)));                        \
+        tp__word;                                                             \
+    })
 
 #else
 
@@ -57,6 +71,7 @@
 
 #define tp_tls_place(name) name##__place()
 #define tp_tls_value(name) (*name##__place())
+#define tp_tls_word(name, bytes) (*(const uint64_t *)(const void *)((const char *)name##__place() + (bytes)))
 
 #endif
 #endif

@@ -37,6 +37,7 @@ static void *look(void *argument)
         expect(tally, tp_tls_value(tls_word) == tally->name);
         expect(tally, tp_tls_place(tls_word) == tls_word_plainly() && *tls_word_plainly() == tally->name);
         expect(tally, tp_tls_place(tls_row) == tls_row_plainly() && tls_row_plainly()->at[4] == i + 1);
+        expect(tally, tp_tls_word(tls_row, 4 * sizeof(long)) == (uint64_t)i + 1 && tp_tls_word(tls_row, 0) == 7);
     }
     tally->word = tp_tls_place(tls_word);
     return NULL;
@@ -58,7 +59,7 @@ int main(void)
         n_right += tallies[i].n_right;
         n_wrong += tallies[i].n_wrong;
     }
-    n_wrong += n_right + n_wrong != THREADS * (3 * LOOKS + 1);
+    n_wrong += n_right + n_wrong != THREADS * (4 * LOOKS + 1);
     printf("%d passed, %d failed\n", n_wrong == 0, n_wrong != 0);
     return n_wrong != 0;
 }

@@ -125,7 +125,7 @@ void tp_frames_flush(struct tp_frames *frames);
 void tp_frames_stats(struct tp_frames *frames, struct tp_frames_stats *out);
 
 /* tp_frames_thread_end: the calling thread gives back its caches of all pools, and gets no others: what it takes and gives
- * back from now on goes by the depot. Where the C library calls destructors of thread-locals this happens by itself, later.
+ * back from now on goes by the depot. This happens by itself at the thread's end, later.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_frames_thread_end(void);
 

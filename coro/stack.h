@@ -124,8 +124,8 @@ size_t tp_stack_tend(uint64_t now_ns);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_stack_flush(void);
 
-/* tp_stack_thread_end: the calling thread gives back its cache and its signal stack, and gets no others. Where the C
- * library calls destructors of thread-locals this happens by itself, later.
+/* tp_stack_thread_end: the calling thread gives back its cache and its signal stack, and gets no others. This
+ * happens by itself at the thread's end, later.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_stack_thread_end(void);
 

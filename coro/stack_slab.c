@@ -7,6 +7,7 @@
 
 #include "../runtime/base/assert.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,6 +23,11 @@ enum { FIRST_SLAB_BYTES = 256 << 10,
 static const uint64_t CANARY = UINT64_C(0x7469646570006f6c); /* no text, no address, no small number */
 
 struct tp_stack_tally tp__stack_tally;
+
+enum obedience { UNTRIED,
+    OBEYS,
+    DEAF };
+static tp_atomic(unsigned) obedience; /* of the system, to MADV_GUARD_INSTALL; written by who makes the first stacks */
 
 static struct tp_spin records_lock;       /* zeroed memory is a free lock */
 static tp_atomic(struct tp_slab *) known; /* all records; written under the lock, read by the handler too */
@@ -167,12 +173,27 @@ static bool protect(char *from, size_t bytes, uint64_t mappings_max)
     return false;
 }
 
+/* A guard by advice, where that is followed. Emulators take advice without following it, so the first guard is tried: the system says
+ * whether it can read there. */
+static bool advise(char *from, size_t bytes)
+{
+    /* Relaxed, here and below: whoever looks again finds the same. */
+    enum obedience before = (enum obedience)tp_load_rlx(&obedience);
+    if (before == DEAF || madvise(from, bytes, MADV_GUARD_INSTALL) != 0)
+        return false;
+    if (before == OBEYS)
+        return true;
+    bool obeys = access(from, F_OK) != 0 && errno == EFAULT;
+    tp_store_rlx(&obedience, obeys ? OBEYS : DEAF); /* relaxed: see above */
+    return obeys;
+}
+
 /* The best guard that can be had, in a slab that has room for one. */
 static enum tp_stack_guard install_guard(char *from, size_t bytes)
 {
     struct tp_stack_settings settings;
     tp_stack_get_settings(&settings);
-    if (settings.guard >= TP_STACK_GUARD_MADVISE && madvise(from, bytes, MADV_GUARD_INSTALL) == 0)
+    if (settings.guard >= TP_STACK_GUARD_MADVISE && advise(from, bytes))
         return TP_STACK_GUARD_MADVISE;
     if (settings.guard >= TP_STACK_GUARD_MPROTECT && protect(from, bytes, settings.mappings_max))
         return TP_STACK_GUARD_MPROTECT;

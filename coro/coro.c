@@ -1,5 +1,5 @@
 /* Coroutines: the states, and what is per coroutine besides registers: errno, exceptions in flight, the floating-point
- * environment if wanted. The proof tags [CORO-1] to [CORO-4] are in docs/coroutines.md.
+ * environment if wanted. The proof tags [CORO-1] to [CORO-5] are in docs/coroutines.md.
  * Invariant: all of it is exchanged before the stack is: by enter() on the way in, by leave() on the way out, which run on the
  * same thread [CORO-1]. After the switch of a yield the thread may be another one, so nothing is left to do there but to
  * return [CORO-2]. */
@@ -26,7 +26,7 @@ struct exceptions {
 struct tp_co {
     tp_atomic(unsigned) state; /* enum tp_co_state. Written by who resumes, one at a time; SUSPENDED and DONE publish all else */
     unsigned next_state;       /* after the next yield or end; right behind the state, where the assembly finds it */
-    void *at;                  /* where it goes on */
+    void *at;                  /* where it goes on; NULL: at the beginning, if that is in assembly */
     void **in;                 /* where its yield wants the value; NULL: nowhere */
     int error;                 /* errno, while it is not running */
     bool has_float;
@@ -96,12 +96,17 @@ static inline struct tp__way refuse(int status)
     return (struct tp__way){NULL, (void *)(intptr_t)status};
 }
 
+static inline struct tp__way way_in(struct tp_co *co)
+{
+    return co->at ? (struct tp__way){co->at, NULL} : (struct tp__way){co, co};
+}
+
 /* What few need stands at the end of each way, or is done once per thread: the rest calls nobody, and keeps to registers. */
 static TP_APART struct tp__way enter_with_float(struct tp_co *co)
 {
     tp__float_save(&co->resumer_floats);
     tp__float_load(&co->floats);
-    return (struct tp__way){co->at, NULL};
+    return way_in(co);
 }
 
 static TP_APART struct tp__way leave_with_float(struct tp_co *co)
@@ -143,7 +148,7 @@ FROM_ASSEMBLY struct tp__way tp__co_enter(struct tp_co *co, void *in, void **out
         *co->in = in;
     if (co->has_float)
         return enter_with_float(co);
-    return (struct tp__way){co->at, NULL};
+    return way_in(co);
 }
 
 FROM_ASSEMBLY struct tp__way tp__co_leave(void *out, void **in, void *at)
@@ -201,7 +206,15 @@ TP_APART int tp_co_yield(void *out, void **in)
 }
 #endif
 
-/* The first and last function on each stack. */
+/* The first function on each stack. No `ret` crosses the switch [CORO-4], but the last one [CORO-5]. */
+#if TP__CO_ASSEMBLY
+FROM_ASSEMBLY struct tp__way tp__co_run(struct tp_co *co)
+{
+    void *value = co->entry(co->argument);
+    co->next_state = TP_CO_DONE;
+    return tp__co_leave(value, NULL, NULL);
+}
+#else
 static void begin(void *value, void *argument)
 {
     struct tp_co *co = argument;
@@ -211,6 +224,7 @@ static void begin(void *value, void *argument)
     co->next_state = TP_CO_DONE;
     tp_co_yield(value, NULL);
 }
+#endif
 
 /* -- making and ending ----------------------------------------------------------------------------- */
 
@@ -219,7 +233,11 @@ static void start(struct tp_co *co, void *(*entry)(void *argument), void *argume
     tp__check_begin(&co->check);
     co->entry = entry;
     co->argument = argument;
+#if TP__CO_ASSEMBLY
+    co->at = NULL;
+#else
     co->at = tp__switch_make(co->check.low, co->check.low + co->check.bytes, begin, co);
+#endif
     co->in = NULL;
     co->next_state = TP_CO_SUSPENDED;
     co->local = NULL;

@@ -51,7 +51,7 @@ TP__HIDDEN void *tp__switch_make(void *low, void *top, void (*begin)(void *value
 
 /* Where to go, and what to publish there. */
 struct tp__way {
-    void *to;   /* as for tp__switch; NULL: refused, and `word` is the status */
+    void *to;   /* as for tp__switch, or its first resume: then `word` is not NULL; NULL: refused, and `word` is the status */
     void *word; /* what becomes the word behind it, once nobody is on the stack that was left; NULL: nothing */
 };
 
@@ -64,6 +64,11 @@ TP__HIDDEN struct tp__way tp__co_enter(struct tp_co *co, void *in, void **out, v
 /* tp__co_leave: all of tp_co_yield but the switch, on the way out. `at` is where the coroutine goes on.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 TP__HIDDEN struct tp__way tp__co_leave(void *out, void **in, void *at);
+
+/* tp__co_run: all of a coroutine, from its function's call to its end. `co` is right above its stack.
+ * Returns the way back.
+ * [thread: any] [suspends: yes] [blocks: no] [allocates: no] */
+TP__HIDDEN struct tp__way tp__co_run(struct tp_co *co);
 
 /* The floating-point environment: rounding, exception masks and flags, of which the switch itself saves nothing, as these
  * are seldom changed and slow to load. */

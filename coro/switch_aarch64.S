@@ -21,6 +21,18 @@
     .size \name, . - \name
     .endm
 
+    .macro saved_here
+    .cfi_def_cfa sp, 160
+    .cfi_rel_offset x29, 0
+    .cfi_rel_offset x30, 8
+    .irp n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
+    .cfi_rel_offset x\n, 16 + 8 * (\n - 19)
+    .endr
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    .cfi_rel_offset d\n, 96 + 8 * (\n - 8)
+    .endr
+    .endm
+
     .macro save
     sub sp, sp, #160
     .cfi_adjust_cfa_offset 160
@@ -34,14 +46,7 @@
     stp d10, d11, [sp, #112]
     stp d12, d13, [sp, #128]
     stp d14, d15, [sp, #144]
-    .cfi_rel_offset x29, 0
-    .cfi_rel_offset x30, 8
-    .irp n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
-    .cfi_rel_offset x\n, 16 + 8 * (\n - 19)
-    .endr
-    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
-    .cfi_rel_offset d\n, 96 + 8 * (\n - 8)
-    .endr
+    saved_here
     .endm
 
     .macro saved_nothing
@@ -54,8 +59,8 @@
     .endr
     .endm
 
-/* After sp has changed. */
-    .macro go_on
+/* After sp has changed; `how` is the instruction that jumps to x30. */
+    .macro go_on how:vararg
     ldp x29, x30, [sp, #0]
     ldp x19, x20, [sp, #16]
     ldp x21, x22, [sp, #32]
@@ -69,7 +74,7 @@
     .cfi_remember_state
     add sp, sp, #160
     saved_nothing
-    br x30
+    \how
     .cfi_restore_state
     .endm
 
@@ -90,7 +95,7 @@
     str x9, [x0]
     mov sp, x1
     mov x0, x2
-    go_on
+    go_on br x30
     end tp__switch
 
 #if TP__CO_ASSEMBLY
@@ -103,13 +108,41 @@
     mov x29, sp
     mov x3, sp
     bl tp__co_enter
-    cbz x0, 1f
+    cbnz x1, 1f
     mov sp, x0
     mov w0, #0
-    go_on
+    go_on br x30
 1:
+    cbz x0, 2f
+    .cfi_remember_state
+    sub sp, x0, #16
+    .cfi_undefined x30
+    b coroutine_entry
+    .cfi_restore_state
+2:
     refuse
     end tp_co_resume
+
+/* Where a coroutine begins: x0 is its control block, right above its stack. The outermost frame, as below. It leaves by `ret` [CORO-5]: if
+ * it was never suspended, each call since the resumer's has been followed by its return. */
+    .hidden tp__co_run
+    .type coroutine_begin, %function
+    .p2align 4
+coroutine_begin:
+    .cfi_startproc
+    .cfi_undefined x30
+    nop
+coroutine_entry:
+    stp xzr, xzr, [sp]
+    mov x29, xzr
+    bl tp__co_run
+    mov sp, x0
+    saved_here
+    ldr w9, [x1, #4]
+    stlr w9, [x1]
+    mov w0, #0
+    go_on ret
+    end coroutine_begin
 
 /* int tp_co_yield(void *out: x0, void **in: x1). The store-release publishes that nobody is on the stack it left. */
     function tp_co_yield
@@ -122,7 +155,7 @@
     ldr w9, [x1, #4]
     stlr w9, [x1]
     mov w0, #0
-    go_on
+    go_on br x30
 1:
     refuse
     end tp_co_yield

@@ -100,14 +100,52 @@
     save
     movq %rsp, %rcx
     call tp__co_enter
-    testq %rax, %rax
-    jz 1f
+    testq %rdx, %rdx
+    jnz 1f
     cross
     xorl %eax, %eax
     go_on
 1:
+    testq %rax, %rax
+    jz 2f
+    .cfi_remember_state
+    leaq -16(%rax), %rsp
+    .cfi_undefined %rip
+    jmp coroutine_entry
+    .cfi_restore_state
+2:
     refuse
     end tp_co_resume
+
+/* Where a coroutine begins: %rax is its control block, right above its stack. The outermost frame, as below. It leaves by `ret` [CORO-5]: if
+ * it was never suspended, each call since the resumer's has been followed by its return. */
+    .hidden tp__co_run
+    .type coroutine_begin, @function
+    .p2align 4
+coroutine_begin:
+    .cfi_startproc
+    .cfi_undefined %rip
+    nop
+coroutine_entry:
+    xorl %ebp, %ebp
+    movq %rbp, 0(%rsp)
+    movq %rbp, 8(%rsp)
+    movq %rax, %rdi
+    call tp__co_run
+    movl 4(%rdx), %r8d
+    movq 0(%rax), %r15
+    movq 8(%rax), %r14
+    movq 16(%rax), %r13
+    movq 24(%rax), %r12
+    movq 32(%rax), %rbx
+    movq 40(%rax), %rbp
+    leaq 56(%rax), %rsp
+    .cfi_def_cfa %rsp, 8
+    .cfi_offset %rip, -8
+    movl %r8d, (%rdx)
+    xorl %eax, %eax
+    ret
+    end coroutine_begin
 
 /* int tp_co_yield(void *out: %rdi, void **in: %rsi). The last store publishes that nobody is on the stack it left; it is a
  * release, as all stores are here. */

@@ -255,7 +255,7 @@ static void test_walk_at_each_instruction(void **state)
     }
     signal(SIGTRAP, SIG_DFL);
     assert_int_equal(tp_load_rlx(&n_broken), 0);
-    assert_true(tp_load_rlx(&n_walks_inside) >= 3 * 15);
+    assert_true(tp_load_rlx(&n_walks_inside) >= 3 * 13);
     assert_true(tp_load_rlx(&n_walks_outside) >= 3 * 15);
 }
 
@@ -267,13 +267,18 @@ static void *yield_forever(void *argument)
     return NULL;
 }
 
-static void test_walk_at_each_instruction_of_a_resume(void **state)
+static void *end_at_once(void *argument)
+{
+    return argument;
+}
+
+/* Of yields, and of ends, after which it is set to the same function again. */
+static void walk_resumes(void *(*entry)(void *argument))
 {
     void *frames[FRAMES], *out = NULL;
     struct tp_co *co;
     int status, refused;
-    (void)state;
-    assert_int_equal(tp_co_new(&co, yield_forever, &out, NULL), 0);
+    assert_int_equal(tp_co_new(&co, entry, &out, NULL), 0);
     n_frames_outside = backtrace(frames, FRAMES) + 3;
     handle_steps();
     forget_walks(tp_co_stack(co)->low, tp_co_stack(co)->top);
@@ -285,12 +290,20 @@ static void test_walk_at_each_instruction_of_a_resume(void **state)
         assert_int_equal(status, 0);
         assert_int_equal(refused, TP_EINVAL);
         assert_ptr_equal(out, &out);
+        assert_int_equal(tp_co_reset(co, entry, &out), entry == end_at_once ? 0 : TP_EBUSY);
     }
     signal(SIGTRAP, SIG_DFL);
     assert_int_equal(tp_load_rlx(&n_broken), 0);
-    assert_true(tp_load_rlx(&n_walks_inside) >= 3 * 15);
+    assert_true(tp_load_rlx(&n_walks_inside) >= 3 * 13);
     assert_true(tp_load_rlx(&n_walks_outside) >= 3 * 15);
     tp_co_free(co);
+}
+
+static void test_walk_at_each_instruction_of_a_resume(void **state)
+{
+    (void)state;
+    walk_resumes(yield_forever);
+    walk_resumes(end_at_once);
 }
 #endif
 #endif

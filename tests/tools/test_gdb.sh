@@ -28,7 +28,7 @@ check_listing() { # WHERE FILE
 
 check_frames() { # WHERE FILE
     check "$1: frames of all" "$2" '^#[1-9] .* descend ' 7 # 2 of the shallow one, 5 of the deep one
-    check "$1: each ends where it begins" "$2" '^#[1-9] .* switch_begin ' 2
+    check "$1: each ends where it begins" "$2" '^#[1-9] .* coroutine_begin ' 2
     check "$1: the one without frames" "$2" '^  \(ready: no frames' 1
     check "$1: no broken backtrace" "$2" 'Backtrace stopped|Python Exception' 0
 }

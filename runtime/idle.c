@@ -177,13 +177,28 @@ void tp_idle_cancel(struct tp_idle *idle, struct tp_worker *worker)
 
 bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker)
 {
+    return tp_idle_sleep_until(idle, worker, TP_FOREVER);
+}
+
+/* Its time has come: it wakes itself, unless somebody did meanwhile, or has retired or dismissed it. */
+static void wake_oneself(struct tp_idle *idle, struct tp_worker *worker)
+{
+    tp_spin_lock(&idle->lock);
+    if (worker->place == TP_WORKER_ASLEEP)
+        take(idle, worker);
+    tp_spin_unlock(&idle->lock);
+}
+
+bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns)
+{
     if (tp_idle_is_leaving(worker)) { /* asked so before it prepared: later, it would have been dismissed */
         tp_spin_lock(&idle->lock);
         if (tp_idle_is_leaving(worker))
             dismiss(idle, worker);
         tp_spin_unlock(&idle->lock);
     }
-    tp__waiter_sleep(&worker->waiter, TP_FOREVER, &idle->patience);
+    if (tp__waiter_sleep(&worker->waiter, deadline_ns, &idle->patience) != 0)
+        wake_oneself(idle, worker);
     tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
     if (!worker->retired)
         return true;

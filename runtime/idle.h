@@ -63,6 +63,11 @@ void tp_idle_cancel(struct tp_idle *idle, struct tp_worker *worker);
  * [thread: owning worker] [suspends: no] [blocks: yes] [allocates: no] */
 bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker);
 
+/* tp_idle_sleep_until: tp_idle_sleep that ends by itself, as if woken, when a time has come.
+ * deadline_ns: on the clock of tp_clock_now_ns(); TP_FOREVER for none.
+ * [thread: owning worker] [suspends: no] [blocks: yes] [allocates: no] */
+bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns);
+
 /* tp_idle_quit: the caller leaves, since its pool is drained: that had been so before it prepared
  * and looked. It is in no count afterwards, and out of the pool until it joins again.
  * [thread: owning worker] [suspends: no] [blocks: no] [allocates: no] */

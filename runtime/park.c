@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/status.h"
 #include "clock.h"
+#include "fibers.h"
 #include "futex.h"
 
 #ifndef TP_WAITER_SPINS /* looks between two of the clock; 0: straight to sleep */
@@ -48,6 +49,8 @@ static void list_unlink(struct tp_waitlist *list, struct tp_waiter *w)
 void tp_waitlist_prepare(struct tp_waitlist *list, struct tp_waiter *w)
 {
     tp_store_rlx(&w->state, TP_WAITER_QUEUED); /* relaxed: published by the lock */
+    w->fiber = tp_fiber_self();
+    w->generation = w->fiber ? tp_fiber_generation(w->fiber) : 0;
     tp_spin_lock(&list->lock);
     w->next = NULL;
     w->prev = list->last;
@@ -151,11 +154,48 @@ int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patien
     return 0;
 }
 
+/* A task in a coroutine sleeps without its worker. It may be woken for other reasons [CYCLE-3], so it looks again. */
+static int sleep_as_task(struct tp_waiter *w, uint64_t deadline_ns)
+{
+    int status = 0;
+    while (tp_load_acq(&w->state) != TP_WAITER_WOKEN) { /* pairs with the release in tp__waiter_wake */
+        if (status != 0)
+            return status;
+        status = tp_fiber_sleep(w->fiber, deadline_ns);
+    }
+    return 0;
+}
+
+/* Whom to call, after the lock. */
+struct call {
+    tp_atomic(uint32_t) *word; /* for tp__waiter_call */
+    struct tp_fiber *fiber;    /* not NULL: for tp__fiber_call */
+    uint64_t generation;
+};
+
+/* Hands a wake-up to w, which was just taken out; the lock is held. From here on w may be gone, but not its pool [PARK-3]. */
+static struct call hand_over(struct tp_waiter *w)
+{
+    struct call call = {.fiber = w->fiber, .generation = w->generation};
+    if (call.fiber)
+        tp__fiber_hold(call.fiber);
+    call.word = tp__waiter_wake(w);
+    return call;
+}
+
+static void call_up(const struct call *call)
+{
+    if (call->fiber)
+        tp__fiber_call(call->fiber, call->generation);
+    else
+        tp__waiter_call(call->word);
+}
+
 /* -- the list --------------------------------------------------------------------------------- */
 
 int tp_waitlist_wait(struct tp_waitlist *list, struct tp_waiter *w, uint64_t deadline_ns)
 {
-    int status = tp__waiter_sleep(w, deadline_ns, &list->patience);
+    int status = w->fiber ? sleep_as_task(w, deadline_ns) : tp__waiter_sleep(w, deadline_ns, &list->patience);
     if (status != 0)
         return tp_waitlist_cancel(list, w) ? 0 : status;
     tp_store_rlx(&w->state, TP_WAITER_OFF); /* relaxed: w is the caller's again */
@@ -166,19 +206,19 @@ unsigned tp_waitlist_wake(struct tp_waitlist *list, unsigned max)
 {
     unsigned n_woken = 0;
     while (n_woken < max) {
-        tp_atomic(uint32_t) *words[WAKE_BATCH];
+        struct call calls[WAKE_BATCH];
         unsigned n = 0;
         tp_spin_lock(&list->lock);
         while (list->first && n < WAKE_BATCH && n_woken + n < max) {
             struct tp_waiter *w = list->first;
             list_unlink(list, w);
-            words[n++] = tp__waiter_wake(w);
+            calls[n++] = hand_over(w);
         }
         tp_spin_unlock(&list->lock);
         if (n == 0)
             break;
         for (unsigned i = 0; i < n; i++)
-            tp__waiter_call(words[i]);
+            call_up(&calls[i]);
         n_woken += n;
     }
     return n_woken;

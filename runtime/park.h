@@ -1,4 +1,4 @@
-/* Parking: threads that wait for a condition which other threads make true.
+/* Parking: threads, and tasks in coroutines, that wait for a condition which others make true.
  *
  * The protocol is prepare, look again, then commit or cancel (docs/parking.md):
  *   waiter                                 waker
@@ -21,9 +21,13 @@ enum tp_waiter_state {
     TP_WAITER_WOKEN   /* a waker took it out of the list and handed it one wake-up */
 };
 
-/* One waiting thread; lives on its stack or in its worker record. */
+struct tp_fiber;
+
+/* One who waits, a thread or a task in a coroutine; lives on its stack or in a worker's record. */
 struct tp_waiter {
     struct tp_waiter *next, *prev; /* guarded by the list's lock */
+    struct tp_fiber *fiber;        /* of the task; NULL: a thread. By who waits; published to wakers by the lock */
+    uint64_t generation;           /* of the task */
     tp_atomic(uint32_t) state;     /* WOKEN: written under the list's lock, publishes the waker's writes */
 };
 
@@ -63,10 +67,10 @@ void tp_waitlist_prepare(struct tp_waitlist *list, struct tp_waiter *w);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 bool tp_waitlist_cancel(struct tp_waitlist *list, struct tp_waiter *w);
 
-/* tp_waitlist_wait: sleep until woken.
+/* tp_waitlist_wait: sleep until woken. A task in a coroutine does so without its worker.
  * deadline_ns: on the clock of tp_clock_now_ns(); TP_FOREVER for none.
- * Returns 0 when woken, TP_ETIMEDOUT when not; in both cases w is in no list.
- * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
+ * Returns 0 when woken; else TP_ETIMEDOUT, or to a coroutine TP_ECANCELED, when it was asked to end. In all cases w is in no list.
+ * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
 int tp_waitlist_wait(struct tp_waitlist *list, struct tp_waiter *w, uint64_t deadline_ns);
 
 /* tp_waitlist_wake: hand a wake-up to each of the first `max` waiters.
@@ -91,7 +95,7 @@ static inline void tp__patience_init(struct tp_patience *patience)
     tp_atomic_init(&patience->is_near, 0);
 }
 
-/* tp__waiter_wake: hand a wake-up to w, which the caller has just taken out, under the list's lock.
+/* tp__waiter_wake: hand a wake-up to w, a thread's, which the caller has just taken out, under the list's lock.
  * From here on w may be gone.
  * Returns the word for tp__waiter_call, which follows outside of the lock; NULL: w is awake.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
@@ -102,7 +106,7 @@ tp_atomic(uint32_t) *tp__waiter_wake(struct tp_waiter *w);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp__waiter_call(tp_atomic(uint32_t) *word);
 
-/* tp__waiter_sleep: look for as long as patience says, then sleep until w is woken; the list is
+/* tp__waiter_sleep: look for as long as patience says, then sleep until w, a thread's, is woken; the list is
  * not touched.
  * Returns 0, or TP_ETIMEDOUT with w possibly still queued.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */

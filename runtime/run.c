@@ -2,9 +2,9 @@
  * Invariant: a panic never returns into the frames it leaves, and takes each defer off before it runs it. */
 #include "run.h"
 
-#include "../coro/coro.h"
 #include "base/assert.h"
 #include "base/status.h"
+#include "fibers.h"
 #include "track.h"
 
 #include <execinfo.h>
@@ -35,6 +35,7 @@ void tp_run_enter(struct tp_run *run)
     run->outer = *innermost;
     run->defers = NULL;
     run->unwind = NULL;
+    run->n_shields = 0;
     *innermost = run;
 }
 
@@ -58,8 +59,7 @@ unsigned tp_run_depth(const void *owner)
     return n;
 }
 
-/* The run of the task: that of the innermost one, behind its protections. A protection without a task around it is its own. */
-static struct tp_run *task_run(void)
+struct tp_run *tp_run_task(void)
 {
     struct tp_run *run = tp_run_self();
     while (run && run->is_protection && run->outer)
@@ -67,8 +67,21 @@ static struct tp_run *task_run(void)
     return run;
 }
 
+/* A panic ended a part of the task that had begun shields: those before it stay. */
+static void restore_shields(uint32_t n_shields)
+{
+    struct tp_run *task = tp_run_task();
+    if (!task || task->n_shields == n_shields)
+        return;
+    task->n_shields = n_shields;
+    if (n_shields == 0 && task->fiber)
+        tp_cycle_unshield(&task->fiber->cycle);
+}
+
 int tp_task_protect(int (*entry)(void *argument), void *argument)
 {
+    const struct tp_run *task = tp_run_task();
+    uint32_t n_shields = task ? task->n_shields : 0;
     struct tp_run run;
     memset(&run, 0, sizeof run);
     run.is_protection = true;
@@ -80,25 +93,30 @@ int tp_task_protect(int (*entry)(void *argument), void *argument)
     else
         code = TP_EPANICKED;
     tp_run_leave(&run);
+    if (code == TP_EPANICKED)
+        restore_shields(n_shields);
     return code;
 }
 
 int tp_task_check(void)
 {
-    const struct tp_run *run = task_run();
-    if (!run)
+    const struct tp_run *run = tp_run_task();
+    if (!run || run->n_shields > 0)
         return 0;
     /* Relaxed: requests, which publish nothing; a later look sees what this one has missed. */
     if (run->stop && tp_load_rlx(run->stop) != 0)
         return TP_ECANCELED;
     if (run->id != 0 && run->track && tp_track_is_asked(run->track, run->id))
         return TP_ECANCELED;
-    return run->serial != 0 && tp_load_rlx(&run->overdue) == run->serial ? TP_ETIMEDOUT : 0;
+    if (run->fiber && tp_cycle_is_asked(&run->fiber->cycle))
+        return TP_ECANCELED;
+    bool is_overdue = run->serial != 0 && tp_load_rlx(&run->overdue) == run->serial; /* relaxed: as above */
+    return is_overdue ? TP_ETIMEDOUT : 0;
 }
 
 uint64_t tp_task_id(void)
 {
-    const struct tp_run *run = task_run();
+    const struct tp_run *run = tp_run_task();
     return run ? run->id : 0;
 }
 
@@ -177,7 +195,7 @@ static void run_defers(struct tp_run *run, struct tp_unwind *unwind)
 
 static void report(struct tp_run *run, struct tp_unwind *unwind, const struct tp_panic_report *panic)
 {
-    const struct tp_run *task = task_run();
+    const struct tp_run *task = tp_run_task();
     if (unwind->in_handler || !task->on_panic) {
         tp_panic_log(panic, NULL);
         return;
@@ -197,7 +215,7 @@ void tp_panic(const char *format, ...)
     vsnprintf(unwind.message, sizeof unwind.message, format, arguments);
     va_end(arguments);
     unwind.n_frames = backtrace(unwind.frames, FRAMES);
-    struct tp_panic_report panic = describe(task_run(), &unwind, __builtin_return_address(0));
+    struct tp_panic_report panic = describe(tp_run_task(), &unwind, __builtin_return_address(0));
     if (!run) {
         tp_panic_log(&panic, NULL);
         abort();
@@ -216,5 +234,6 @@ void tp_panic(const char *format, ...)
     run->unwind = unwind.outer;
     if (unwind.outer)
         longjmp(unwind.outer->point, 1);
+    run->n_shields = 0; /* that of the life cycle ends with the life */
     longjmp(run->point, 1);
 }

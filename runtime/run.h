@@ -19,6 +19,7 @@
 #include <setjmp.h>
 #include <stdbool.h>
 
+struct tp_fiber;
 struct tp_track;
 struct tp_unwind;
 
@@ -28,9 +29,11 @@ struct tp_run {
     struct tp_defer *defers;  /* the last one pushed */
     struct tp_run *outer;     /* the run around this one */
     struct tp_unwind *unwind; /* the panic that is under way */
+    uint32_t n_shields;       /* of the task: tp_shield_begin without tp_shield_end */
 
     /* By the owner, before; id and serial anew for each task. All 0 is valid. */
     bool is_protection;        /* of tp_task_protect: the task is that of the run around it, if there is one */
+    struct tp_fiber *fiber;    /* the coroutine whose task this is; NULL: a plain one, which waits with its thread */
     const void *owner;         /* the pool; compared only */
     const char *pool;          /* its name; lives as long as the run */
     unsigned worker;           /* UINT_MAX: not on a worker */
@@ -60,6 +63,10 @@ void tp_run_leave(struct tp_run *run);
  * thread-local's address must not be kept over anything that may suspend.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 struct tp_run *tp_run_self(void);
+
+/* tp_run_task: the run of the calling task: the innermost one behind its protections. A protection without a task around it is its own.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_run *tp_run_task(void);
 
 /* tp_run_depth: how many runs of this owner the calling thread is inside of.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "clock.h"
 #include "cpu.h"
+#include "fiber.h"
 #include "guard.h"
 #include "handle.h"
 #include "multi.h"

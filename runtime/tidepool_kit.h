@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "base/spin.h"
+#include "fibers.h"
 #include "histogram_live.h"
 #include "idle.h"
 #include "keeper.h"

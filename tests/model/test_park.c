@@ -6,6 +6,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/clock.h"
+#include "runtime/fibers.h"
 #include "runtime/park.h"
 
 enum { PRODUCERS_MAX = 2 };

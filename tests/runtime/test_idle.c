@@ -139,6 +139,25 @@ static void test_wake_all_in_spite_of_searchers(void **state)
     assert_int_equal(idle.n_stacked, 0);
 }
 
+static void test_sleep_until(void **state)
+{
+    (void)state;
+    reset(3);
+    tp_idle_prepare(&idle, &workers[0], false);
+    tp_idle_prepare(&idle, &workers[1], false);
+    assert_true(tp_idle_sleep_until(&idle, &workers[0], 1)); /* by itself, from below another */
+    assert_counts(1, 1);
+    assert_true(tp_idle_end_search(&idle));
+    assert_true(tp_idle_wake(&idle));
+    assert_true(tp_idle_sleep_until(&idle, &workers[1], 1)); /* it was woken before: counted once */
+    assert_counts(1, 0);
+    tp_idle_prepare(&idle, &workers[1], true);
+    assert_int_equal(tp_idle_expire(&idle, TP_FOREVER, 0), 1);
+    assert_false(tp_idle_sleep_until(&idle, &workers[1], 1)); /* retired: it leaves, and stays vacant */
+    assert_int_equal(workers[1].place, TP_WORKER_VACANT);
+    assert_counts(0, 1);
+}
+
 /* -- threads ---------------------------------------------------------------------------------- */
 
 static bool take(void)
@@ -244,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_half_may_search),
         cmocka_unit_test(test_most_workers),
         cmocka_unit_test(test_prepare_and_cancel),
+        cmocka_unit_test(test_sleep_until),
         cmocka_unit_test(test_wake_takes_the_last),
         cmocka_unit_test(test_wake_nobody),
         cmocka_unit_test(test_cancel_after_wake),

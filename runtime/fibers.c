@@ -1,0 +1,308 @@
+/* Fibers: coroutines that tasks run in one after the other. The tags [FIBER-1] to [FIBER-4] are in docs/fibers.md.
+ * Invariant: an idle fiber is suspended at the end of its last task; it begins the next one by returning from there, so its
+ * setjmp is called once in its life, as a worker's is. */
+#include "fibers.h"
+
+#include "base/assert.h"
+#include "base/status.h"
+#include "clock.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+/* Runs one task after the other. Not inlined, since who calls setjmp keeps no variable that changes. */
+static __attribute__((noinline)) void run_tasks(struct tp_fiber *fiber, bool has_panicked)
+{
+    for (;;) {
+        if (has_panicked) {
+            fiber->result = (struct tp_task_result){TP_TASK_PANICKED, TP_EPANICKED};
+        } else {
+            int code = fiber->fibers->body(fiber->argument);
+            fiber->result = (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
+        }
+        has_panicked = false;
+        fiber->stop = TP_FIBER_ENDED;
+        tp_co_yield(NULL, NULL);
+        *tp_co_errno() = 0;
+    }
+}
+
+/* The first function on the coroutine's stack. */
+static void *begin(void *argument)
+{
+    struct tp_fiber *fiber = argument;
+    tp_run_enter(&fiber->run);
+    if (setjmp(fiber->run.point) == 0)
+        run_tasks(fiber, false);
+    else
+        run_tasks(fiber, true);
+    return NULL;
+}
+
+enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber)
+{
+    struct tp_fibers *fibers = fiber->fibers;
+    fiber->stop = TP_FIBER_READY; /* if the task itself calls tp_co_yield */
+    int status = tp_co_resume(fiber->co, NULL, NULL);
+    tp_assert(status == 0);
+    (void)status;
+    switch (fiber->stop) {
+    case TP_FIBER_ENDED:
+        tp_cycle_end(&fiber->cycle, TP_CYCLE_DONE);
+        tp_cycle_free(&fiber->cycle);
+        return TP_FIBER_ENDED;
+    case TP_FIBER_READY:
+        tp_cycle_yield(&fiber->cycle);
+        return TP_FIBER_READY;
+    default:
+        tp_fibers_count(fibers, 1); /* before it sleeps [FIBER-3] */
+        if (tp_cycle_suspend(&fiber->cycle) == TP_CYCLE_MADE)
+            return TP_FIBER_AWAY;
+        tp_fibers_count(fibers, -1);
+        return TP_FIBER_READY;
+    }
+}
+
+/* -- sleep and wake-up ------------------------------------------------------------------------------ */
+
+struct tp_fiber *tp_fiber_self(void)
+{
+    const struct tp_run *run = tp_run_task();
+    return run ? run->fiber : NULL;
+}
+
+/* Up to the suspension. Returns 0, or why there shall be none. */
+static int before_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
+{
+    int status = tp_task_check(); /* after the fence in tp_waitlist_prepare, and that after the beginning of this life [FIBER-4] */
+    if (status != 0)
+        return status;
+    if (deadline_ns != TP_FOREVER) {
+        fiber->alarm.whom = fiber;
+        fiber->alarm.generation = fiber->generation;
+        tp_alarm_set(&fiber->fibers->alarms, &fiber->alarm, deadline_ns);
+    }
+    fiber->stop = TP_FIBER_AWAY;
+    return 0;
+}
+
+static int after_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
+{
+    if (deadline_ns != TP_FOREVER && tp_alarm_clear(&fiber->fibers->alarms, &fiber->alarm))
+        return TP_ETIMEDOUT;
+    return tp_task_check();
+}
+
+int tp_fiber_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
+{
+    int status = before_sleep(fiber, deadline_ns);
+    if (status != 0)
+        return status;
+    tp_co_yield(NULL, NULL);
+    return after_sleep(fiber, deadline_ns);
+}
+
+void tp_fiber_wake(struct tp_fiber *fiber, uint64_t generation)
+{
+    if (tp_cycle_wake(&fiber->cycle, generation) == TP_CYCLE_QUEUE)
+        fiber->fibers->ready(fiber);
+}
+
+void tp__fiber_hold(struct tp_fiber *fiber)
+{
+    tp_add_rlx(&fiber->fibers->n_wakers, 1); /* relaxed: WOKEN publishes it [FIBER-2] */
+}
+
+void tp__fiber_call(struct tp_fiber *fiber, uint64_t generation)
+{
+    struct tp_fibers *fibers = fiber->fibers; /* the fiber is another task's soon */
+    tp_fiber_wake(fiber, generation);
+    tp_add_sc(&fibers->n_wakers, (uint32_t)-1); /* its release half pairs with the acquire in tp_fibers_free [FIBER-2] */
+}
+
+void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns)
+{
+    struct tp_alarm rung;
+    while (tp_alarms_ring(&fibers->alarms, now_ns, &rung))
+        tp_fiber_wake(rung.whom, rung.generation);
+}
+
+/* Is a task in this fiber? Then it is told to end, unless it does meanwhile. id: 0: any. */
+static void ask(struct tp_fiber *fiber, uint64_t id)
+{
+    uint64_t word = tp_cycle_look(&fiber->cycle);
+    if (tp_cycle_state(word) == TP_CYCLE_FREE || (id != 0 && tp_load_rlx(&fiber->id) != id)) /* relaxed: the look has acquired it */
+        return;
+    if (tp_cycle_ask(&fiber->cycle, tp_cycle_generation(word)) == TP_CYCLE_QUEUE)
+        fiber->fibers->ready(fiber);
+}
+
+static void ask_those(struct tp_fibers *fibers, uint64_t id)
+{
+    tp_fence_sc(); /* [FIBER-4] pairs with the fence in tp_waitlist_prepare */
+    /* Acquire: pairs with the release in add_chunk. */
+    for (struct tp_fiber_chunk *chunk = tp_load_acq(&fibers->chunks); chunk; chunk = chunk->next)
+        for (int i = 0; i < TP_FIBER_CHUNK; i++)
+            ask(&chunk->records[i], id);
+}
+
+void tp_fibers_ask_all(struct tp_fibers *fibers)
+{
+    ask_those(fibers, 0);
+}
+
+void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id)
+{
+    ask_those(fibers, id);
+}
+
+/* -- the list of those that are ready ---------------------------------------------------------------- */
+
+void tp_fibers_queue(struct tp_fibers *fibers, struct tp_fiber *fiber)
+{
+    fiber->next = NULL;
+    tp_spin_lock(&fibers->ready_lock);
+    if (fibers->first)
+        fibers->last->next = fiber;
+    else
+        fibers->first = fiber;
+    fibers->last = fiber;
+    tp_add_sc(&fibers->n_ready, 1); /* before the caller looks for sleepers [IDLE-2] */
+    tp_spin_unlock(&fibers->ready_lock);
+}
+
+struct tp_fiber *tp_fibers_take(struct tp_fibers *fibers)
+{
+    if (tp_fibers_n_ready(fibers) == 0)
+        return NULL;
+    tp_spin_lock(&fibers->ready_lock);
+    struct tp_fiber *fiber = fibers->first;
+    if (fiber) {
+        fibers->first = fiber->next;
+        tp_add_sc(&fibers->n_ready, (uint32_t)-1); /* one order with the additions */
+    }
+    tp_spin_unlock(&fibers->ready_lock);
+    return fiber;
+}
+
+/* -- memory ------------------------------------------------------------------------------------------ */
+
+void tp_fibers_init(struct tp_fibers *fibers)
+{
+    tp_atomic_init(&fibers->n_asleep, 0);
+    tp_atomic_init(&fibers->n_wakers, 0);
+    tp_atomic_init(&fibers->n_ready, 0);
+    tp_atomic_init(&fibers->chunks, NULL);
+    tp_spin_init(&fibers->lock);
+    tp_spin_init(&fibers->ready_lock);
+    fibers->idle = fibers->bare = fibers->first = fibers->last = NULL;
+    tp_alarms_init(&fibers->alarms);
+}
+
+void tp_fibers_free(struct tp_fibers *fibers, bool is_forked)
+{
+    while (!is_forked && tp_load_acq(&fibers->n_wakers) != 0) /* pairs with the subtraction in tp__fiber_call [FIBER-2] */
+        sched_yield();
+    struct tp_fiber_chunk *chunk = tp_load_rlx(&fibers->chunks); /* relaxed: nobody else is there */
+    while (chunk) {
+        struct tp_fiber_chunk *next = chunk->next;
+        for (int i = 0; i < TP_FIBER_CHUNK; i++) {
+            int status = tp_co_free(chunk->records[i].co);
+            tp_assert(status == 0 || is_forked);
+            (void)status;
+        }
+        free(chunk);
+        chunk = next;
+    }
+}
+
+/* More bare records. Returns false for want of memory. */
+static bool add_chunk(struct tp_fibers *fibers)
+{
+    struct tp_fiber_chunk *chunk = calloc(1, sizeof *chunk);
+    if (!chunk)
+        return false;
+    for (int i = 0; i < TP_FIBER_CHUNK; i++)
+        chunk->records[i].fibers = fibers;
+    tp_spin_lock(&fibers->lock);
+    for (int i = 0; i < TP_FIBER_CHUNK; i++) {
+        chunk->records[i].next = fibers->bare;
+        fibers->bare = &chunk->records[i];
+    }
+    chunk->next = tp_load_rlx(&fibers->chunks); /* relaxed: written under the lock */
+    tp_store_rel(&fibers->chunks, chunk);       /* pairs with the acquire in ask_those */
+    tp_spin_unlock(&fibers->lock);
+    return true;
+}
+
+/* Gives a bare record its coroutine. Returns false for want of memory. */
+static bool dress(struct tp_fiber *fiber)
+{
+    struct tp_fibers *fibers = fiber->fibers;
+    struct tp_co_options options = {.stack_bytes = fibers->stack_bytes, .name = fibers->run.pool};
+    fiber->run = fibers->run;
+    fiber->run.fiber = fiber;
+    return tp_co_new(&fiber->co, begin, fiber, &options) == 0;
+}
+
+/* A bare record, or NULL for want of memory. */
+static struct tp_fiber *take_bare(struct tp_fibers *fibers)
+{
+    for (;;) {
+        tp_spin_lock(&fibers->lock);
+        struct tp_fiber *fiber = fibers->bare;
+        if (fiber)
+            fibers->bare = fiber->next;
+        tp_spin_unlock(&fibers->lock);
+        if (fiber || !add_chunk(fibers))
+            return fiber;
+    }
+}
+
+/* Moves up to half a cache of idle ones into the cache. */
+static void take_idle(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
+{
+    tp_spin_lock(&fibers->lock);
+    while (fibers->idle && cache->n < TP_FIBER_CACHE / 2) {
+        struct tp_fiber *fiber = fibers->idle;
+        fibers->idle = fiber->next;
+        fiber->next = cache->first;
+        cache->first = fiber;
+        cache->n++;
+    }
+    tp_spin_unlock(&fibers->lock);
+}
+
+bool tp__fiber_fetch(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
+{
+    take_idle(fibers, cache);
+    if (cache->first)
+        return true;
+    struct tp_fiber *fiber = take_bare(fibers);
+    if (!fiber)
+        return false;
+    if (!dress(fiber)) {
+        tp_spin_lock(&fibers->lock);
+        fiber->next = fibers->bare;
+        fibers->bare = fiber;
+        tp_spin_unlock(&fibers->lock);
+        return false;
+    }
+    fiber->next = NULL;
+    cache->first = fiber;
+    cache->n = 1;
+    return true;
+}
+
+void tp__fiber_shed(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
+{
+    tp_spin_lock(&fibers->lock);
+    while (cache->n > TP_FIBER_CACHE / 2) {
+        struct tp_fiber *fiber = cache->first;
+        cache->first = fiber->next;
+        cache->n--;
+        fiber->next = fibers->idle;
+        fibers->idle = fiber;
+    }
+    tp_spin_unlock(&fibers->lock);
+}

@@ -1,0 +1,216 @@
+/* Fibers: the coroutines that a pool's tasks run in, from the scheduler's side. A pool embeds a tp_fibers, which keeps the
+ * coroutines from one task to the next, and tells the pool by `ready` whom others have woken.
+ * Invariant: whoever is told that a fiber is ready, by a result or by the call of `ready`, queues it once (docs/fibers.md).
+ *
+ *   worker                                          anybody else
+ *   fiber = tp_fiber_get(...)                       tp_fiber_wake(fiber, generation), _ask:
+ *   tp_fiber_begin(fiber, task, id)                     ready(fiber) if that ended its sleep
+ *   switch (tp_fiber_run(fiber))
+ *   ENDED: look at fiber->result, tp_fiber_put
+ *   READY: queue it; who takes it calls tp_fiber_continue
+ *   AWAY: it may be running elsewhere by now */
+#ifndef TP_FIBERS_H
+#define TP_FIBERS_H
+
+#include "../coro/coro.h"
+#include "../coro/cycle.h"
+#include "alarms.h"
+#include "base/align.h"
+#include "run.h"
+
+/* How a fiber came back to its worker. */
+enum tp_fiber_stop {
+    TP_FIBER_ENDED,
+    TP_FIBER_READY, /* it yielded, or was woken while it fell asleep */
+    TP_FIBER_AWAY   /* it sleeps, or did a moment ago */
+};
+
+/* One fiber. Its record stays where it is as long as its pool is there, so a late waker finds its word [CYCLE-5]. */
+struct tp_fiber {
+    struct tp_cycle cycle;
+    struct tp_fibers *fibers;
+    struct tp_co *co;
+    struct tp_fiber *next; /* in a cache, the depot, or the ready list */
+
+    /* Of the task in it; written by who runs it, and published by what hands the fiber on. */
+    uint64_t generation;
+    void *argument;          /* for `body`, until its first suspension */
+    enum tp_fiber_stop stop; /* what it wants of its worker; AWAY: to sleep */
+    struct tp_task_result result;
+    struct tp_run run; /* run.id and run.worker are set by the pool */
+    struct tp_alarm alarm;
+    tp_atomic(uint64_t) id; /* of the task, for who looks for it; 0: none */
+};
+
+#ifndef TP_FIBER_CHUNK /* records allocated at once */
+#define TP_FIBER_CHUNK 16
+#endif
+enum { TP_FIBER_CACHE = 64 }; /* fibers a worker keeps at most */
+
+/* Records; never given back while the pool is there. */
+struct tp_fiber_chunk {
+    struct tp_fiber_chunk *next;
+    struct tp_fiber records[TP_FIBER_CHUNK];
+};
+
+/* Idle fibers of one worker, which alone touches it. All 0 is empty. */
+struct tp_fiber_cache {
+    struct tp_fiber *first;
+    uint32_t n;
+};
+
+struct tp_fibers {
+    /* By the pool, before tp_fibers_init. */
+    void *owner;
+    int (*body)(void *argument);           /* the task; what it returns is its result's code */
+    void (*ready)(struct tp_fiber *fiber); /* put it where a worker finds it, then tp_fibers_count(-1), then wake a worker */
+    struct tp_run run;                     /* what each fiber's begins with */
+    size_t stack_bytes;
+
+    /* Fibers asleep, counted before they sleep and until they are queued again; a pool with some is not drained [FIBER-3]. */
+    tp_line_aligned tp_atomic(uint32_t) n_asleep;
+    tp_atomic(uint32_t) n_wakers;              /* threads between tp__fiber_hold and the end of tp__fiber_call [FIBER-2] */
+    tp_line_aligned struct tp_spin lock;       /* guards idle and bare */
+    struct tp_fiber *idle, *bare;              /* with a coroutine, and without */
+    tp_atomic(struct tp_fiber_chunk *) chunks; /* written under the lock; publishes the records */
+    tp_line_aligned struct tp_spin ready_lock; /* guards the list of those that wait for any worker */
+    struct tp_fiber *first, *last;
+    tp_atomic(uint32_t) n_ready; /* written under the lock, read by workers that look for tasks */
+    struct tp_alarms alarms;
+};
+
+/* -- for the pool ------------------------------------------------------------------------------- */
+
+/* tp_fibers_init: no fibers yet.
+ * fibers: what the pool sets is set.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fibers_init(struct tp_fibers *fibers);
+
+/* tp_fibers_free: the memory, when no task is left. Waits for wakers that are about to return.
+ * is_forked: this is a copy in a child process: no waker comes, and fibers that ran in the parent are left as they are.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fibers_free(struct tp_fibers *fibers, bool is_forked);
+
+/* tp_fibers_ask_all: ask each task to end. After what makes tp_task_check of tasks that begin now say so [FIBER-4].
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fibers_ask_all(struct tp_fibers *fibers);
+
+/* tp_fibers_ask: the same for the task of that id, if it is there. After its record says so.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id);
+
+/* tp_fibers_ring: wake whom it is time for.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns);
+
+/* tp_fibers_queue: append a ready fiber to the list of those that wait for any worker.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fibers_queue(struct tp_fibers *fibers, struct tp_fiber *fiber);
+
+/* tp_fibers_take: the first of that list, NULL if it is empty.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_fiber *tp_fibers_take(struct tp_fibers *fibers);
+
+/* How many wait in that list. Sequentially consistent: one side of "publish, then look for sleepers" [IDLE-2]. */
+static inline uint32_t tp_fibers_n_ready(struct tp_fibers *fibers)
+{
+    return tp_load_sc(&fibers->n_ready);
+}
+
+/* How many sleep. Sequentially consistent: before the look at the queues [FIBER-3]. */
+static inline uint32_t tp_fibers_n_asleep(struct tp_fibers *fibers)
+{
+    return tp_load_sc(&fibers->n_asleep);
+}
+
+/* By who falls asleep (1), and by `ready` when the fiber is queued (-1). One order with the looks at it [FIBER-3]. */
+static inline void tp_fibers_count(struct tp_fibers *fibers, int delta)
+{
+    tp_add_sc(&fibers->n_asleep, (uint32_t)delta);
+}
+
+/* -- for its workers ---------------------------------------------------------------------------- */
+
+/* tp__fiber_fetch: fill an empty cache. Returns false for want of memory.
+ * [thread: owner of the cache] [suspends: no] [blocks: no] [allocates: yes] */
+bool tp__fiber_fetch(struct tp_fibers *fibers, struct tp_fiber_cache *cache);
+
+/* tp__fiber_shed: give half of a full cache to the others.
+ * [thread: owner of the cache] [suspends: no] [blocks: no] [allocates: no] */
+void tp__fiber_shed(struct tp_fibers *fibers, struct tp_fiber_cache *cache);
+
+/* An idle fiber, or NULL for want of memory. */
+static inline struct tp_fiber *tp_fiber_get(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
+{
+    if (!cache->first && !tp__fiber_fetch(fibers, cache))
+        return NULL;
+    struct tp_fiber *fiber = cache->first;
+    cache->first = fiber->next;
+    cache->n--;
+    return fiber;
+}
+
+/* Gives one that has ended back. */
+static inline void tp_fiber_put(struct tp_fibers *fibers, struct tp_fiber_cache *cache, struct tp_fiber *fiber)
+{
+    fiber->next = cache->first;
+    cache->first = fiber;
+    if (++cache->n >= TP_FIBER_CACHE)
+        tp__fiber_shed(fibers, cache);
+}
+
+/* A new task in an idle fiber, which the caller runs at once. id: 0: none. */
+static inline void tp_fiber_begin(struct tp_fiber *fiber, void *argument, uint64_t id)
+{
+    fiber->argument = argument;
+    fiber->run.id = id;
+    tp_store_rlx(&fiber->id, id); /* relaxed: the beginning of the life publishes it */
+    fiber->generation = tp_cycle_begin(&fiber->cycle, TP_CYCLE_RUNNING);
+}
+
+/* A ready fiber, taken from a queue, is about to be run by the caller. */
+static inline void tp_fiber_continue(struct tp_fiber *fiber)
+{
+    tp_cycle_run(&fiber->cycle);
+}
+
+/* tp_fiber_run: run it until it ends, yields or sleeps.
+ * fiber: begun or continued by the caller.
+ * Returns what the caller is to do; see above.
+ * [thread: any, in no coroutine] [suspends: no] [blocks: no] [allocates: no] */
+enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber);
+
+/* -- for who wakes ------------------------------------------------------------------------------ */
+
+/* tp_fiber_wake: end the fiber's sleep, or its next one. The caller made true before what it waits for, and knows that its
+ * pool is there.
+ * generation: of the task; another one is left alone.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fiber_wake(struct tp_fiber *fiber, uint64_t generation);
+
+/* -- for the library's waits -------------------------------------------------------------------- */
+
+/* tp_fiber_self: the fiber whose task calls; NULL on a thread, and inside of a plain call of a task in a task.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_fiber *tp_fiber_self(void);
+
+/* Of the calling task. */
+static inline uint64_t tp_fiber_generation(const struct tp_fiber *fiber)
+{
+    return fiber->generation;
+}
+
+/* tp_fiber_sleep: the calling task, which has prepared to wait in a list, sleeps once, until somebody wakes it for whatever reason.
+ * Returns 0; TP_ETIMEDOUT when the deadline has passed; TP_ECANCELED when the task was asked to end.
+ * [thread: its own] [suspends: yes] [blocks: no] [allocates: no] */
+int tp_fiber_sleep(struct tp_fiber *fiber, uint64_t deadline_ns);
+
+/* tp__fiber_hold: its pool stays until tp__fiber_call. By a waker, before the fiber can know that it was woken [FIBER-2].
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__fiber_hold(struct tp_fiber *fiber);
+
+/* tp__fiber_call: tp_fiber_wake by who holds its pool, which it no longer does afterwards.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__fiber_call(struct tp_fiber *fiber, uint64_t generation);
+
+#endif

@@ -64,6 +64,7 @@ local switches = {
   end },
 
   { name = "WITH_TRACKING", on = function(v) return v.tracking.word == "on" end, absent = "tracking" },
+  { name = "WITH_COROUTINE", on = function(v) return v.tasks.word == "coroutine" end },
   { name = "WITH_TIMEOUT", on = function(v) return v.timeout ~= nil end, absent = "time limit" },
   { name = "WITH_EXPIRE", on = function(v) return v.expire.number ~= nil end, absent = "expiry of workers" },
   { name = "WITH_TUNE", on = function(v) return v.tune.word ~= "off" end, absent = "tuning" },
@@ -114,6 +115,7 @@ local function fill(pool, is)
     VALUE_QUEUE = is.WITH_RING and (is.WITH_STEALING and v.stealing.block.queue.text or QUEUE) or nil,
     VALUE_NEWEST = is.WITH_NEWEST and v.stealing.block.newest.text or nil,
     VALUE_DROPPED = is.WITH_DROPPED and v.overload.block.dropped.name or nil,
+    VALUE_STACK = is.WITH_COROUTINE and ("%d"):format(v.tasks.block.stack.number) or nil,
     VALUE_TIMEOUT_NS = is.WITH_TIMEOUT and ns(v.timeout) or nil,
     VALUE_EXPIRE_NS = is.WITH_EXPIRE and ns(v.expire) or nil,
     VALUE_PERIOD_NS = is.WITH_AUTO and ns(v.tune.block.period) or nil,

@@ -80,6 +80,24 @@ local rules = {
     end,
   },
   {
+    why = "coroutines go on from the queues of workers; such a pool keeps its tasks in one queue, in their order",
+    find = function(v)
+      local cause, option = one_queue(v)
+      if v.policy.word == "adaptive" then
+        cause, option = v.policy, "policy"
+      end
+      local stray = v.tasks.word == "coroutine" and cause
+      return stray and v.tasks.node, stray and ("`tasks = coroutine` is not possible with `%s = %s`"):format(option, cause.word)
+    end,
+  },
+  {
+    why = "the limit is watched per worker, and a coroutine changes workers",
+    find = function(v)
+      local stray = v.tasks.word == "coroutine" and v.timeout
+      return stray and v.timeout.key, "`timeout` is not possible with `tasks = coroutine`"
+    end,
+  },
+  {
     why = "the number of workers moves within this range, such as `workers = 1..cores`",
     find = function(v)
       local fixed = v.tune.word == "auto" and not v.workers.low

@@ -183,13 +183,13 @@ schema.pool = {
     doc = "What a task is: a function that runs to its end, or a coroutine that can wait.",
     forms = {
       word("function"),
-      word("coroutine", nil, {
-        show = "coroutine { stack = SIZE  migrate = on | off }", later = true,
+      word("coroutine", "with a stack of its own: what it waits for keeps no worker; with `fifo` and `lifo`", {
+        show = "coroutine { stack = SIZE  migrate = on | off }",
         block = {
           { name = "stack", default = "64KiB", doc = "Bytes of stack of one coroutine.",
-            forms = { { is = "size", min = 4096, max = 1 << 30, range = "4KiB to 1GiB", show = "SIZE (4KiB to 1GiB)" } } },
-          { name = "migrate", default = "on", doc = "Whether it may go on in another thread.",
-            forms = { word("on"), word("off") } },
+            forms = { { is = "size", min = 4096, max = 8 << 20, range = "4KiB to 8MiB", show = "SIZE (4KiB to 8MiB)" } } },
+          { name = "migrate", default = "on", doc = "Whether it may go on in another thread; `off` is for a later version.",
+            forms = { word("on"), word("off", nil, later) } },
         },
       }),
     },

@@ -190,6 +190,7 @@ struct tp_fiber *tp_fibers_take(struct tp_fibers *fibers)
 void tp_fibers_init(struct tp_fibers *fibers)
 {
     tp_atomic_init(&fibers->n_asleep, 0);
+    tp_atomic_init(&fibers->n_held, 0);
     tp_atomic_init(&fibers->n_wakers, 0);
     tp_atomic_init(&fibers->n_ready, 0);
     tp_atomic_init(&fibers->chunks, NULL);

@@ -69,6 +69,7 @@ struct tp_fibers {
 
     /* Fibers asleep, counted before they sleep and until they are queued again; a pool with some is not drained [FIBER-3]. */
     tp_line_aligned tp_atomic(uint32_t) n_asleep;
+    tp_atomic(uint32_t) n_held;                /* threads that may have a ready one out of sight, to queue it again */
     tp_atomic(uint32_t) n_wakers;              /* threads between tp__fiber_hold and the end of tp__fiber_call [FIBER-2] */
     tp_line_aligned struct tp_spin lock;       /* guards idle and bare */
     struct tp_fiber *idle, *bare;              /* with a coroutine, and without */
@@ -117,10 +118,22 @@ static inline uint32_t tp_fibers_n_ready(struct tp_fibers *fibers)
     return tp_load_sc(&fibers->n_ready);
 }
 
-/* How many sleep. Sequentially consistent: before the look at the queues [FIBER-3]. */
+/* How many sleep. Relaxed: a number for those who count. */
 static inline uint32_t tp_fibers_n_asleep(struct tp_fibers *fibers)
 {
-    return tp_load_sc(&fibers->n_asleep);
+    return tp_load_rlx(&fibers->n_asleep);
+}
+
+/* Is every fiber running, or in a queue? Sequentially consistent: before the look at the queues [FIBER-3]. */
+static inline bool tp_fibers_are_queued(struct tp_fibers *fibers)
+{
+    return tp_load_sc(&fibers->n_asleep) == 0 && tp_load_sc(&fibers->n_held) == 0;
+}
+
+/* By who takes fibers from where workers look: 1 before, -1 when they are queued again. In one order, as above. */
+static inline void tp_fibers_hold(struct tp_fibers *fibers, int delta)
+{
+    tp_add_sc(&fibers->n_held, (uint32_t)delta);
 }
 
 /* By who falls asleep (1), and by `ready` when the fiber is queued (-1). One order with the looks at it [FIBER-3]. */

@@ -223,6 +223,7 @@ static void counts_add(struct tp_pool_counts *sum, const struct tp_pool_counts *
     sum->pending += counts->pending;
     sum->running += counts->running;
     sum->waiting += counts->waiting;
+    sum->suspended += counts->suspended;
 }
 
 void tp_multi_counts(struct tp_multi *multi, struct tp_pool_counts *out)

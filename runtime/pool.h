@@ -80,15 +80,16 @@ int tp_pool_settings_fit(const struct tp_pool_settings *asked, const struct tp_p
 /* The five numbers that are always kept. Each is exact at a moment of the call and never negative;
  * running + pending is what is in flight, and running never exceeds the threads. */
 struct tp_pool_counts {
-    uint64_t capacity; /* tasks in flight at most; UINT64_MAX if unlimited */
-    uint64_t pending;  /* accepted, not started */
-    uint64_t running;  /* started, not finished */
-    uint64_t free;     /* capacity left; 0 when more than the capacity is in flight */
-    uint64_t waiting;  /* submitters that wait for room */
+    uint64_t capacity;  /* tasks in flight at most; UINT64_MAX if unlimited */
+    uint64_t pending;   /* accepted, not started */
+    uint64_t running;   /* started, not finished */
+    uint64_t free;      /* capacity left; 0 when more than the capacity is in flight */
+    uint64_t waiting;   /* submitters that wait for room */
+    uint64_t suspended; /* tasks in coroutines that sleep: neither pending nor running */
 };
 
 /* A look at the counters of a pool generated with `stats = on`. The snapshot is consistent: always
- * submitted = completed + cancelled + dropped + pending + running. What a variant cannot have is 0. */
+ * submitted = completed + cancelled + dropped + pending + running + suspended. What a variant cannot have is 0. */
 struct tp_pool_stats {
     uint64_t submitted;          /* tasks accepted */
     uint64_t completed;          /* tasks run to an end of any kind */

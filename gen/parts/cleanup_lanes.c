@@ -28,11 +28,24 @@ size_t job_pool_cleanup(struct job_pool *pool)
     struct job_slot task;
     if (job_is_forked(pool))
         return 0;
+#if WITH_COROUTINE
+    tp_fibers_hold(&pool->fibers, 1); /* a task that has begun is put back: nobody leaves meanwhile [FIBER-3] */
+#endif
     while (job_cleanup_take(pool, &task)) {
+#if WITH_COROUTINE
+        if (task.fiber) {
+            tp_fibers_queue(&pool->fibers, task.fiber);
+            continue;
+        }
+#endif
         job_discard(pool, &task, TP_TASK_CANCELLED);
         job_gone(pool, 1);
         n++;
     }
+#if WITH_COROUTINE
+    tp_fibers_hold(&pool->fibers, -1);
+    tp_idle_notify(&pool->idle);
+#endif
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
         tp_spin_lock(&pool->lanes[i].lock);
         struct job_segment *spares = pool->lanes[i].spares;

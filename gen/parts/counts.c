@@ -78,6 +78,10 @@ static bool job_is_work_visible(struct job_pool *pool)
 {
     if (job_shared_pending(pool) > 0)
         return true;
+#if WITH_COROUTINE
+    if (tp_fibers_n_ready(&pool->fibers) > 0)
+        return true;
+#endif
 #if WITH_RING && WITH_STEALING
     uint32_t n_workers = job_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)

@@ -96,6 +96,15 @@ static inline void job_time_end(struct job_worker *self)
     self->stride = ns < JOB_SHORT_NS ? JOB_SAMPLE : 1;
 }
 #endif
+#if WITH_STATS && WITH_COROUTINE
+
+/* As job_time_begin, for a task that goes on: only its time counts. */
+static inline void job_time_again(struct job_worker *self)
+{
+    self->is_timed = self->stride == 1 || tp_load_rlx(&self->n_finished) % JOB_SAMPLE == 0; /* relaxed: our own */
+    self->started_ns = self->is_timed ? tp_clock_now_ns() : 0;
+}
+#endif
 
 /* The worker's task is over, in whatever way. */
 static inline void job_over(struct job_worker *self)
@@ -169,6 +178,7 @@ static inline void job_end(struct job_worker *self, struct tp_task_result result
     (void)result;
     job_over(self);
 }
+#if !WITH_COROUTINE
 
 /* Runs the worker's task. */
 static inline void job_execute(struct job_worker *self)
@@ -176,3 +186,4 @@ static inline void job_execute(struct job_worker *self)
     if (job_begin(self))
         job_end(self, job_returned(VALUE_RUN(self->task.payload)));
 }
+#endif

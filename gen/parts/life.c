@@ -128,6 +128,9 @@ static void job_destroy(void *context)
     struct job_pool *pool = context;
     if (!job_is_forked(pool))
         tp_crew_free(&pool->crew);
+#if WITH_COROUTINE
+    tp_fibers_free(&pool->fibers, job_is_forked(pool));
+#endif
     tp_life_free(&pool->life);
     job_tasks_free(pool);
     free(pool->sleepers);
@@ -200,6 +203,9 @@ int job_pool_open(struct job_pool **out, const struct tp_pool_settings *settings
     if (status != 0)
         goto fail_tasks;
     tp_waitlist_init(&pool->quiet);
+#if WITH_COROUTINE
+    job_fibers_open(pool);
+#endif
     pthread_mutex_init(&pool->control, NULL);
 #if WITH_BOUNDED || WITH_BOARD
     tp_spin_init(&pool->room_lock);
@@ -279,8 +285,15 @@ static void job_pass_locks(struct job_pool *pool)
 static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *generation)
 {
     enum tp_life_outcome outcome = tp_life_close(&pool->life, cancel, generation);
+#if WITH_COROUTINE
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED)) {
+        tp_store_sc(&pool->stop, 1); /* before the requests, and the wake-ups that send workers to look at it */
+        tp_fibers_ask_all(&pool->fibers);
+    }
+#else
     if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
         tp_store_sc(&pool->stop, 1); /* before the wake-ups that send workers to look at it */
+#endif
     if (outcome == TP_LIFE_FIRST) {
         job_pass_locks(pool);
 #if WITH_BOUNDED && WITH_BLOCK

@@ -86,6 +86,9 @@
 #ifndef WITH_TRACKING /* tasks have ids and handles */
 #define WITH_TRACKING 0
 #endif
+#ifndef WITH_COROUTINE /* a task runs in a coroutine, and waits without its worker */
+#define WITH_COROUTINE 0
+#endif
 #ifndef WITH_TIMEOUT /* a limit on how long a task runs */
 #define WITH_TIMEOUT 0
 #endif
@@ -175,6 +178,9 @@
 #endif
 #ifndef VALUE_NEWEST /* newest children run in a row at most */
 #define VALUE_NEWEST 3
+#endif
+#ifndef VALUE_STACK /* bytes of a coroutine's stack */
+#define VALUE_STACK 65536
 #endif
 #ifndef VALUE_TIMEOUT_NS /* how long a task may run */
 #define VALUE_TIMEOUT_NS 30000000000

@@ -58,6 +58,9 @@
 #include "room_wait.c"
 #endif
 #include "execute.c"
+#if WITH_COROUTINE
+#include "coroutine.c"
+#endif
 #if WITH_BOARD || WITH_BOUNDED && WITH_BLOCK || WITH_BOUNDED && WITH_CALLER_RUNS
 #include "run_here.c"
 #endif

@@ -11,7 +11,12 @@
 
 #if WITH_BOUNDED && WITH_BLOCK || WITH_BOUNDED && WITH_CALLER_RUNS
 /* How deep a task of a full pool may run the tasks it submits. */
+#endif
+#if WITH_BOUNDED && WITH_BLOCK && !WITH_COROUTINE || WITH_BOUNDED && WITH_CALLER_RUNS && !WITH_COROUTINE
 #define JOB_NESTED_MAX 32
+#endif
+#if WITH_BOUNDED && WITH_BLOCK && WITH_COROUTINE || WITH_BOUNDED && WITH_CALLER_RUNS && WITH_COROUTINE
+#define JOB_NESTED_MAX 4 /* on one stack */
 #endif
 #if WITH_BOUNDED && WITH_BLOCK && WITH_WAITING
 /* How many submitters may wait for room, unless the settings say. */
@@ -31,6 +36,12 @@
 extern "C" {
 #endif
 
+#if WITH_COROUTINE
+/* A task runs in a coroutine: tp_yield, and each wait for something of this library, lets others run
+ * on its worker, and may return on another thread; see docs/fibers.md. It is a plain call where
+ * there is no memory for a stack, and where a submitter runs it because the pool is full. */
+
+#endif
 /* Runs one task on a worker; written by the host. payload: the task's own copy.
  * Returns 0, or a negative value if the task failed: it is counted, nothing else stops. May call
  * tp_panic instead; tp_task_check says whether it was asked to stop. */
@@ -216,7 +227,18 @@ int job_spawn_class(struct job_pool *pool, enum job_class class_, VALUE_PAYLOAD 
  */
 int job_spawn_batch_class(struct job_pool *pool, const enum job_class *classes, VALUE_PAYLOAD const *payloads, size_t n, uint64_t *ids, size_t *n_accepted);
 #endif
-#if WITH_TRACKING
+#if WITH_TRACKING && WITH_COROUTINE
+
+/* job_wait: wait for one task by its id. Any number of threads may.
+ * id:     from job_spawn, or tp_task_id of a running task.
+ * result: receives how the task ended; may be NULL; untouched on error.
+ * Returns 0, TP_ETIMEDOUT, TP_EDEADLK when called by a task of this pool about itself, or
+ * TP_ESTALE: no such task, or it is over and no handle keeps its result; or TP_EFORKED.
+ * A task that waits leaves its worker to others; TP_ECANCELED when it was asked to end.
+ * [thread: any] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
+int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
+#endif
+#if WITH_TRACKING && !WITH_COROUTINE
 
 /* job_wait: wait for one task by its id. Any number of threads may.
  * id:     from job_spawn, or tp_task_id of a running task.
@@ -226,10 +248,20 @@ int job_spawn_batch_class(struct job_pool *pool, const enum job_class *classes, 
  * A task that waits holds its worker.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
+#endif
+#if WITH_TRACKING && WITH_COROUTINE
+
+/* job_join: job_wait by a handle, which ends if the wait returned 0.
+ * [thread: any] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
+int job_join(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
+#endif
+#if WITH_TRACKING && !WITH_COROUTINE
 
 /* job_join: job_wait by a handle, which ends unless the wait timed out.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int job_join(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
+#endif
+#if WITH_TRACKING
 
 /* job_detach: end a handle; the task itself goes on.
  * Returns 0, TP_ESTALE the second time, or TP_EFORKED.

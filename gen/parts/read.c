@@ -39,6 +39,9 @@ static uint64_t job_sum_pending(struct job_pool *pool)
 struct job_look {
     uint64_t n_gone, n_run, n_accepted; /* ever */
     uint64_t pending, running;
+#if WITH_COROUTINE
+    uint64_t suspended;
+#endif
 };
 
 /* Reads what is over first and what is accepted last, so nothing is negative; and again if tasks came
@@ -62,6 +65,12 @@ static struct job_look job_look(struct job_pool *pool)
     }
 #endif
     uint32_t n_workers = job_n_workers(pool);
+#if WITH_COROUTINE
+    uint64_t begun = in_flight > pending ? in_flight - pending : 0;
+    uint64_t n_asleep = tp_fibers_n_asleep(&pool->fibers);
+    look.suspended = n_asleep < begun ? n_asleep : begun;
+    in_flight -= look.suspended;
+#endif
     look.running = in_flight > pending ? in_flight - pending : 0;
     look.running = look.running < n_workers ? look.running : n_workers;
     look.pending = in_flight - look.running;
@@ -73,12 +82,20 @@ static void job_counts_fill(struct job_pool *pool, const struct job_look *look, 
     struct tp_pool_counts now = {.capacity = UINT64_MAX, .free = UINT64_MAX, .pending = look->pending, .running = look->running};
 #if WITH_BOUNDED
     uint64_t in_flight = look->pending + look->running;
+#endif
+#if WITH_BOUNDED && WITH_COROUTINE
+    in_flight += look->suspended;
+#endif
+#if WITH_BOUNDED
     now.capacity = tp_load_rlx(&pool->capacity); /* relaxed: a number on its own */
     now.free = now.capacity > in_flight ? now.capacity - in_flight : 0;
 #endif
 #if WITH_BOUNDED && WITH_BLOCK
     for (unsigned i = 0; i < sizeof pool->room / sizeof *pool->room; i++)
         now.waiting += tp_load_rlx(&pool->room[i].n_waiting); /* relaxed: as above */
+#endif
+#if WITH_COROUTINE
+    now.suspended = look->suspended;
 #endif
     (void)pool;
     *out = now;

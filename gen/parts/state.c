@@ -18,6 +18,10 @@ struct job_worker {
     struct job_pool *pool;
     struct job_slot task; /* the task it runs, or ran last */
     uint32_t tick;        /* tasks looked for */
+#if WITH_COROUTINE
+    uint32_t n_looks;             /* into the lanes, and to the clock */
+    struct tp_fiber_cache fibers; /* that its tasks have left */
+#endif
 #if !WITH_BOARD
     uint32_t next_lane;    /* where the next look at the lanes begins */
     struct job_lane *lane; /* for what does not fit into `queue` */
@@ -87,6 +91,9 @@ struct job_pool {
 #endif
 #if WITH_TRACKING
     struct tp_track track;
+#endif
+#if WITH_COROUTINE
+    struct tp_fibers fibers;
 #endif
     struct tp_crew crew;
     struct tp_idle idle;

@@ -40,6 +40,9 @@ void job_pool_stats(struct job_pool *pool, struct tp_pool_stats *out)
     uint64_t n_run = look.n_run - run_before;
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
+#if WITH_COROUTINE
+    sum.submitted += look.suspended;
+#endif
     uint32_t n_workers = job_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)
         job_stats_add(&pool->workers[i], &sum);

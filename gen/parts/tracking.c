@@ -30,7 +30,16 @@ int job_detach(struct job_pool *pool, uint64_t id)
 
 int job_cancel_task(struct job_pool *pool, uint64_t id)
 {
+#if WITH_COROUTINE
+    if (job_is_forked(pool))
+        return TP_EFORKED;
+    int status = tp_track_cancel(&pool->track, id);
+    if (status == 0)
+        tp_fibers_ask(&pool->fibers, id); /* it may sleep */
+    return status;
+#else
     return job_is_forked(pool) ? TP_EFORKED : tp_track_cancel(&pool->track, id);
+#endif
 }
 
 size_t job_tasks(struct job_pool *pool, struct tp_task_info *infos, size_t n)

@@ -28,6 +28,9 @@ enum {
 #if WITH_NEWEST
     JOB_NEWEST = VALUE_NEWEST, /* newest children run in a row at most */
 #endif
+#if WITH_COROUTINE
+    JOB_RING = 16, /* after so many tasks a worker looks at the clock, if a task waits for it */
+#endif
 #if WITH_TUNE
     JOB_WORKERS_ROOM = 64, /* threads that tuning may ask for, unless the settings say */
 #endif
@@ -50,6 +53,9 @@ _Static_assert((JOB_QUEUE & (JOB_QUEUE - 1)) == 0 && JOB_QUEUE >= 2 && JOB_QUEUE
 
 struct job_slot {
     VALUE_PAYLOAD payload;
+#if WITH_COROUTINE
+    struct tp_fiber *fiber; /* a task that has begun; then the rest is not used. NULL: a new one */
+#endif
 #if WITH_TRACKING
     uint64_t id;
 #endif
@@ -106,6 +112,9 @@ static inline void job_count(tp_atomic(uint64_t) *counter, uint64_t n)
 static inline void job_load_fill(const struct job_load *load, size_t ahead, uint64_t serial, struct job_slot *slot)
 {
     slot->payload = load->payloads[load->i + ahead];
+#if WITH_COROUTINE
+    slot->fiber = NULL;
+#endif
 #if WITH_TRACKING
     slot->id = load->ids[load->i + ahead];
 #endif

@@ -46,6 +46,14 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
     searching = searching || tp_idle_begin_search(&pool->idle);
     for (;;) {
         job_tell_quiet(pool);
+#if WITH_COROUTINE
+        job_ring(pool);
+        if (job_queue_pop(&self->queue, task)) { /* it has woken one */
+            if (searching)
+                job_end_search(pool);
+            return true;
+        }
+#endif
         if (searching && job_search(self, task)) {
             job_end_search(pool);
             return true;
@@ -55,17 +63,29 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
         /* Before the look at the queues: what was accepted until the pool is draining is seen by a
          * look that comes after [LIFE-2]. */
         bool is_draining = tp_life_is_draining(tp_life_look(&pool->life));
+#if WITH_COROUTINE
+        tp_fence_sc(); /* [FIBER-3] whether the pool is draining, who sleeps, the queues: in this order */
+        is_draining = is_draining && tp_fibers_are_queued(&pool->fibers);
+#endif
         if (job_is_work_visible(pool)) {
             tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
             tp_idle_quit(&pool->idle, &self->base);
+#if WITH_COROUTINE
+            tp_idle_wake_all(&pool->idle); /* those that slept while a task did [FIBER-3] */
+#endif
             return false;
         } else {
 #if WITH_STATS
             job_count(&self->n_parks, 1);
 #endif
+#if WITH_COROUTINE
+            if (!tp_idle_sleep_until(&pool->idle, &self->base, tp_alarms_next_ns(&pool->fibers.alarms)))
+                return false;
+#else
             if (!tp_idle_sleep(&pool->idle, &self->base))
                 return false;
+#endif
         }
     }
 }
@@ -113,6 +133,10 @@ static bool job_leave(struct job_worker *self)
  * and is used up before that (JOB_BATCH < JOB_FAIRNESS), so the order of a lane holds. */
 static inline bool job_next(struct job_worker *self, struct job_slot *task)
 {
+#if WITH_COROUTINE
+    if (++self->n_looks % JOB_RING == 0)
+        job_ring(self->pool);
+#endif
 #if WITH_TUNE && WITH_RING
     if (tp_idle_is_leaving(&self->base)) {
         if (job_own(self, task))

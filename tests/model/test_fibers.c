@@ -236,10 +236,10 @@ static void worker(struct tp_worker *self)
         }
         bool is_draining = tp_load_acq(&pool->draining) != 0;
         tp_fence_sc(); /* [FIBER-3] */
-        bool is_drained = is_draining && (habit == LOOKS_LATE || tp_fibers_n_asleep(&pool->fibers) == 0);
+        bool is_drained = is_draining && (habit == LOOKS_LATE || tp_fibers_are_queued(&pool->fibers));
         if (is_work_visible()) {
             tp_idle_cancel(&pool->idle, self);
-        } else if (is_drained && (habit != LOOKS_LATE || tp_fibers_n_asleep(&pool->fibers) == 0)) {
+        } else if (is_drained && (habit != LOOKS_LATE || tp_fibers_are_queued(&pool->fibers))) {
             tp_idle_quit(&pool->idle, self);
             if (habit != LEAVES_QUIETLY)
                 tp_idle_wake_all(&pool->idle);

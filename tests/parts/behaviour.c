@@ -11,6 +11,32 @@
 #include "behaviour_panic.h"
 #include "behaviour_life.h"
 #include "behaviour_stats.h"
+#if WITH_COROUTINE
+#include "behaviour_coroutine.h"
+
+static int run_coroutine(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_yield_in_turn),
+        cmocka_unit_test(test_errno_is_the_tasks),
+        cmocka_unit_test(test_cleanup_leaves_the_begun),
+        cmocka_unit_test(test_many_sleep),
+        cmocka_unit_test(test_wake_storm),
+        cmocka_unit_test(test_deadline_of_a_sleeper),
+        cmocka_unit_test(test_deadline_wakes_a_worker),
+        cmocka_unit_test(test_close_waits_for_sleepers),
+        cmocka_unit_test(test_cancel_wakes_sleepers),
+        cmocka_unit_test(test_shield_outlasts_cancel),
+        cmocka_unit_test(test_abandon_sleepers),
+        cmocka_unit_test(test_panic_after_sleep),
+#if WITH_TRACKING
+        cmocka_unit_test(test_join_children),
+        cmocka_unit_test(test_cancel_a_sleeper),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
 
 #if WITH_BOARD || WITH_NEWEST
 static int run_policy(void)
@@ -267,6 +293,9 @@ static int run_overload(enum tp_overload which)
 int main(void)
 {
     int n_failed = run_always();
+#if WITH_COROUTINE
+    n_failed += run_coroutine();
+#endif
 #if WITH_TRACKING
     n_failed += run_tracking();
 #endif

@@ -1,0 +1,115 @@
+
+/* -- 9 Running a task, in a coroutine -----------------------------------------------------------
+ * A task that waits or yields leaves its worker; who has ended its wait queues it again, by job_ready. A slot
+ * with a fiber holds such a task, one without a new one. A fiber that sleeps is in no queue, but in flight, and
+ * counted by the library, so that the pool is not left meanwhile [FIBER-3] (docs/fibers.md). */
+
+/* The task, on a stack of its own; `argument` is its worker's, and copied before it can be suspended. */
+static int job_body(void *argument)
+{
+    const struct job_slot *task = argument;
+    return VALUE_RUN(task->payload);
+}
+
+/* Queues a fiber that is ready: behind the tasks of a worker of this pool, or for any worker. */
+static void job_requeue(struct job_pool *pool, struct job_worker *self, struct tp_fiber *fiber)
+{
+#if WITH_STEALING && !WITH_LIFO
+    if (self && job_queue_room(&self->queue) > 0) {
+        job_queue_ahead(&self->queue, 0)->fiber = fiber;
+        job_queue_publish(&self->queue, 1);
+        return;
+    }
+#endif
+    (void)self;
+    tp_fibers_queue(&pool->fibers, fiber);
+}
+
+/* Called by whoever ends the sleep of a task. */
+static void job_ready(struct tp_fiber *fiber)
+{
+    struct job_pool *pool = fiber->fibers->owner;
+    job_requeue(pool, job_self(pool), fiber);
+    tp_fibers_count(&pool->fibers, -1);
+    tp_idle_notify(&pool->idle); /* last: also a worker that would leave looks again [FIBER-3] */
+}
+
+static void job_fibers_open(struct job_pool *pool)
+{
+    pool->fibers.owner = pool;
+    pool->fibers.body = job_body;
+    pool->fibers.ready = job_ready;
+    pool->fibers.stack_bytes = VALUE_STACK;
+    job_run_init(pool, &pool->fibers.run, UINT_MAX);
+    tp_fibers_init(&pool->fibers);
+}
+
+/* Runs a task until it ends or leaves the worker. */
+static void job_go(struct job_worker *self, struct tp_fiber *fiber)
+{
+    struct job_pool *pool = self->pool;
+    fiber->run.worker = self->base.index;
+    switch (tp_fiber_run(fiber)) {
+    case TP_FIBER_ENDED: {
+        struct tp_task_result result = fiber->result;
+#if WITH_TRACKING
+        self->task.id = fiber->run.id;
+#endif
+        tp_fiber_put(&pool->fibers, &self->fibers, fiber);
+        job_end(self, result);
+        return;
+    }
+    case TP_FIBER_READY:
+        job_requeue(pool, self, fiber);
+        if (job_worker_pending(self) + tp_fibers_n_ready(&pool->fibers) > 1) /* else this worker takes it next */
+            tp_idle_notify(&pool->idle);
+        break;
+    case TP_FIBER_AWAY:
+        break;
+    }
+#if WITH_STATS
+    job_time_end(self);
+#endif
+}
+
+/* Runs the worker's task, a new one or one that goes on. */
+static inline void job_execute(struct job_worker *self)
+{
+    struct tp_fiber *fiber = self->task.fiber;
+    if (fiber) {
+#if WITH_STATS
+        job_set_busy(self, true);
+        job_time_again(self);
+#endif
+        tp_fiber_continue(fiber);
+        job_go(self, fiber);
+        return;
+    }
+    if (!job_begin(self))
+        return;
+    fiber = tp_fiber_get(&self->pool->fibers, &self->fibers);
+    if (!fiber) { /* no memory for a stack: the task is on the worker's, and waits with it */
+        job_end(self, job_returned(job_body(&self->task)));
+        return;
+    }
+#if WITH_TRACKING
+    tp_fiber_begin(fiber, &self->task, self->task.id);
+#else
+    tp_fiber_begin(fiber, &self->task, 0);
+#endif
+    job_go(self, fiber);
+}
+
+/* Takes a task that waits for any worker. */
+static bool job_take_ready(struct job_worker *self, struct job_slot *task)
+{
+    task->fiber = tp_fibers_take(&self->pool->fibers);
+    return task->fiber != NULL;
+}
+
+/* Wakes the tasks whose time has come. */
+static inline void job_ring(struct job_pool *pool)
+{
+    if (tp_alarms_next_ns(&pool->fibers.alarms) != TP_FOREVER)
+        tp_fibers_ring(&pool->fibers, tp_clock_now_ns());
+}

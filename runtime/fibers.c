@@ -21,6 +21,7 @@ static __attribute__((noinline)) void run_tasks(struct tp_fiber *fiber, bool has
             fiber->result = (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
         }
         has_panicked = false;
+        fiber->run.n_shields = 0; /* those it forgot; that of the life cycle ends with the life */
         fiber->stop = TP_FIBER_ENDED;
         tp_co_yield(NULL, NULL);
         *tp_co_errno() = 0;

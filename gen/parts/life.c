@@ -304,6 +304,10 @@ static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *genera
         if (job_is_work_visible(pool)) /* there may be no thread, nor one that was told [CREW-1] */
             tp_idle_insist(&pool->idle);
 #endif
+#if WITH_EXPIRE && WITH_COROUTINE
+        if (!tp_fibers_are_queued(&pool->fibers)) /* likewise; who sleeps is waited for by a worker */
+            tp_idle_notify(&pool->idle);
+#endif
     }
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;
 }

@@ -49,7 +49,7 @@ int VALUE_RUN(VALUE_PAYLOAD payload);
 #if WITH_BOUNDED && WITH_DROPPED
 
 /* Told of each task that is dropped, or cancelled before it starts, once; written by the host. By
- * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool, nor panic. */
+ * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool, nor wait, nor panic. */
 void VALUE_DROPPED(VALUE_PAYLOAD payload);
 #endif
 

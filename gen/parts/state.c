@@ -19,7 +19,7 @@ struct job_worker {
     struct job_slot task; /* the task it runs, or ran last */
     uint32_t tick;        /* tasks looked for */
 #if WITH_COROUTINE
-    uint32_t n_looks;             /* into the lanes, and to the clock */
+    uint32_t n_takes;             /* looks at what is there for any worker */
     struct tp_fiber_cache fibers; /* that its tasks have left */
 #endif
 #if !WITH_BOARD

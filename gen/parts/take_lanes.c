@@ -5,7 +5,7 @@ static bool job_take(struct job_worker *self, struct job_slot *task, uint32_t mo
 {
     struct job_pool *pool = self->pool;
 #if WITH_COROUTINE
-    bool ready_first = ++self->n_looks % 2 == 0; /* in turn, so that neither starves the other */
+    bool ready_first = ++self->n_takes % 2 == 0; /* in turn, so that neither starves the other */
     if (ready_first && job_take_ready(self, task))
         return true;
 #endif

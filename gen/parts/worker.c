@@ -134,7 +134,7 @@ static bool job_leave(struct job_worker *self)
 static inline bool job_next(struct job_worker *self, struct job_slot *task)
 {
 #if WITH_COROUTINE
-    if (++self->n_looks % JOB_RING == 0)
+    if (self->tick % JOB_RING == 0)
         job_ring(self->pool);
 #endif
 #if WITH_TUNE && WITH_RING

@@ -138,6 +138,49 @@ static void test_close_without_threads(void **state)
     job_pool_free(pool);
 }
 
+#if WITH_COROUTINE
+static struct tp_waitlist bed;
+static tp_atomic(uint32_t) is_morning;
+
+static int sleeper_run(void *argument)
+{
+    struct tp_waiter w;
+    (void)argument;
+    while (tp_load_acq(&is_morning) == 0) {
+        tp_waitlist_prepare(&bed, &w);
+        if (tp_load_acq(&is_morning) != 0)
+            tp_waitlist_cancel(&bed, &w);
+        else if (tp_waitlist_wait(&bed, &w, TP_FOREVER) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A task sleeps, and no worker has a thread when the pool closes: one comes, and waits for the task. */
+static void test_close_without_threads_but_a_sleeper(void **state)
+{
+    (void)state;
+    unsigned n_threads = count_threads();
+    struct call call = {sleeper_run, NULL};
+    struct job_pool *pool = open_range(1, 2, 100);
+    struct tp_pool_counts counts;
+    tp_waitlist_init(&bed);
+    tp_store_sc(&is_morning, 0);
+    submit(pool, &call);
+    do
+        job_pool_counts(pool, &counts);
+    while (counts.suspended == 0);
+    await_parked(pool, tp_idle_live(&pool->idle));
+    tp_idle_expire(&pool->idle, UINT64_MAX, 0);
+    await_threads(n_threads + WITH_KEEPER);
+    assert_int_equal(job_pool_close(pool, 0), TP_ETIMEDOUT);
+    tp_store_sc(&is_morning, 1);
+    tp_waitlist_notify(&bed, 1);
+    assert_int_equal(job_pool_close(pool, TP_FOREVER), 0);
+    job_pool_free(pool);
+}
+#endif
+
 #if WITH_TUNE
 /* The one worker that has a thread is surplus: another one gets its thread before it goes. */
 static void test_expire_then_shrink(void **state)

@@ -92,6 +92,9 @@ int main(void)
         cmocka_unit_test(test_expire_under_load),
         cmocka_unit_test(test_close_without_threads),
 #endif
+#if WITH_EXPIRE && WITH_COROUTINE
+        cmocka_unit_test(test_close_without_threads_but_a_sleeper),
+#endif
 #if WITH_EXPIRE && WITH_TUNE
         cmocka_unit_test(test_expire_then_shrink),
 #endif

@@ -82,7 +82,12 @@ local rotated = {
   { name = "ops", { "ops = on", "-DWITH_OPS=1" }, { "ops = off", "-DWITH_OPS=0" } },
   { name = "tracking", { "tracking = on", "-DWITH_TRACKING=1" }, { "tracking = off", "-DWITH_TRACKING=0" } },
   { name = "expire", { "expire = off", "-DWITH_EXPIRE=0" }, { "expire = 2s", "-DWITH_EXPIRE=1 -DVALUE_EXPIRE_NS=2000000000" } },
-  { name = "timeout", { "", "-DWITH_TIMEOUT=0" }, { "timeout = 3s", "-DWITH_TIMEOUT=1 -DVALUE_TIMEOUT_NS=3000000000" } },
+  { name = "timeout", { "", "-DWITH_TIMEOUT=0" }, { "timeout = 3s", "-DWITH_TIMEOUT=1 -DVALUE_TIMEOUT_NS=3000000000", limited = true } },
+  { name = "tasks",
+    { "", "-DWITH_COROUTINE=0" },
+    { "tasks = coroutine", "-DWITH_COROUTINE=1", coroutine = true },
+    { "tasks = coroutine { stack = 256KiB }", "-DWITH_COROUTINE=1 -DVALUE_STACK=262144", coroutine = true },
+  },
 }
 
 -- Can these choices stand in one config? gen/rules.lua says why not.
@@ -94,7 +99,8 @@ local function possible(choices)
     end
   end
   return not (has.ring and has.board and not has.adaptive or has.newest and not has.fifo
-    or has.bounded and has.unlimited or has.auto and has.fixed)
+    or has.bounded and has.unlimited or has.auto and has.fixed
+    or has.coroutine and (has.board or has.adaptive or has.limited))
 end
 
 -- -- variants ----------------------------------------------------------------------------------

@@ -127,10 +127,38 @@ static int grow(struct round *round, size_t n, unsigned depth, uint32_t *random)
     return status;
 }
 
+#if WITH_COROUTINE
+static struct tp_waitlist door;
+
+/* Sleeps, yields, wakes who sleeps. What is asked to end goes on all the same. */
+static void idle_about(uint32_t *random)
+{
+    struct tp_waiter w;
+    switch (draw(random, 8)) {
+    case 0:
+        tp_waitlist_prepare(&door, &w);
+        tp_waitlist_wait(&door, &w, tp_deadline_in_ns(draw(random, 50) * TP_MICROSECOND));
+        break;
+    case 1:
+        for (uint32_t n = draw(random, 4); n > 0; n--)
+            tp_yield();
+        break;
+    case 2:
+        tp_waitlist_notify(&door, 1 + draw(random, 3));
+        break;
+    default:
+        break;
+    }
+}
+#endif
+
 int job_run(uintptr_t payload)
 {
     struct line *line = (struct line *)payload;
     check(tp_add_rlx(&line->n_run, 1) == 0); /* relaxed: numbers on their own */
+#if WITH_COROUTINE
+    idle_about(&line->random);
+#endif
     if (line->depth > 0 && draw(&line->random, 4) == 0)
         grow(line->round, 1 + draw(&line->random, 8), line->depth - 1, &line->random);
     return 0;
@@ -221,7 +249,7 @@ static void check_counts(struct job_pool *pool)
 {
     struct tp_pool_stats stats;
     job_pool_stats(pool, &stats);
-    check(stats.submitted == stats.completed + stats.cancelled + stats.dropped + stats.now.pending + stats.now.running);
+    check(stats.submitted == stats.completed + stats.cancelled + stats.dropped + stats.now.pending + stats.now.running + stats.now.suspended);
 }
 
 /* Adds up what this generation gave up, when nothing is in flight. */
@@ -229,7 +257,7 @@ static void settle(struct round *round)
 {
     struct tp_pool_stats stats;
     job_pool_stats(round->pool, &stats);
-    check(stats.now.pending == 0 && stats.now.running == 0);
+    check(stats.now.pending == 0 && stats.now.running == 0 && stats.now.suspended == 0);
     round->n_given_up += stats.cancelled + stats.dropped;
 }
 
@@ -378,6 +406,9 @@ static void test_random_rounds(void **state)
     struct line *lines = calloc(LINES, sizeof *lines);
     uint64_t n_accepted = 0;
     uint32_t n_rounds = 0;
+#if WITH_COROUTINE
+    tp_waitlist_init(&door);
+#endif
     for (; n_accepted < n_tasks; n_rounds++)
         n_accepted += run_round(first_seed + n_rounds, lines);
     printf("seeds %u to %u: %" PRIu64 " tasks\n", first_seed, first_seed + n_rounds - 1, n_accepted);

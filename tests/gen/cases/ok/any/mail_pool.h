@@ -46,7 +46,7 @@ extern "C" {
 int send_mail(struct mail *payload);
 
 /* Told of each task that is dropped, or cancelled before it starts, once; written by the host. By
- * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool, nor panic. */
+ * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool, nor wait, nor panic. */
 void return_mail(struct mail *payload);
 
 /* A pool of threads that run send_mail. Opaque; any thread may use it. */

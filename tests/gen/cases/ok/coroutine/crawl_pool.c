@@ -355,7 +355,7 @@ struct crawl_worker {
     struct crawl_pool *pool;
     struct crawl_slot task;       /* the task it runs, or ran last */
     uint32_t tick;                /* tasks looked for */
-    uint32_t n_looks;             /* into the lanes, and to the clock */
+    uint32_t n_takes;             /* looks at what is there for any worker */
     struct tp_fiber_cache fibers; /* that its tasks have left */
     uint32_t next_lane;           /* where the next look at the lanes begins */
     struct crawl_lane *lane;      /* for what does not fit into `queue` */
@@ -1009,7 +1009,7 @@ static bool crawl_steal(struct crawl_worker *self, struct crawl_slot *task, uint
 static bool crawl_take(struct crawl_worker *self, struct crawl_slot *task, uint32_t most)
 {
     struct crawl_pool *pool = self->pool;
-    bool ready_first = ++self->n_looks % 2 == 0; /* in turn, so that neither starves the other */
+    bool ready_first = ++self->n_takes % 2 == 0; /* in turn, so that neither starves the other */
     if (ready_first && crawl_take_ready(self, task))
         return true;
     for (uint32_t i = 0; i < pool->n_lanes; i++) {
@@ -1104,7 +1104,7 @@ static inline bool crawl_own(struct crawl_worker *self, struct crawl_slot *task)
  * and is used up before that (CRAWL_BATCH < CRAWL_FAIRNESS), so the order of a lane holds. */
 static inline bool crawl_next(struct crawl_worker *self, struct crawl_slot *task)
 {
-    if (++self->n_looks % CRAWL_RING == 0)
+    if (self->tick % CRAWL_RING == 0)
         crawl_ring(self->pool);
     if (++self->tick % CRAWL_FAIRNESS == 0 && crawl_take(self, task, 1))
         return true;
@@ -1920,6 +1920,9 @@ static int crawl_close(struct crawl_pool *pool, bool cancel, uint64_t deadline_n
         if (status == 0) {
             for (uint32_t i = 0; i < pool->n_records; i++)
                 tp_crew_reap(&pool->workers[i].base);
+            if (crawl_is_work_visible(pool)) /* the system refused the thread that would have run it */
+                crawl_pool_cleanup(pool);
+            status = crawl_await_quiet(pool, deadline_ns); /* some may be on their way out by crawl_pool_cleanup and the like */
         }
         if (status == 0)
             tp_life_end(&pool->life, generation);

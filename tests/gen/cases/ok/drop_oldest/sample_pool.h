@@ -38,7 +38,7 @@ extern "C" {
 int show_sample(struct sample payload);
 
 /* Told of each task that is dropped, or cancelled before it starts, once; written by the host. By
- * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool, nor panic. */
+ * whichever thread takes it out of the pool. payload: the task's own copy. Must not call this pool, nor wait, nor panic. */
 void forget_sample(struct sample payload);
 
 /* A pool of threads that run show_sample. Opaque; any thread may use it. */

@@ -285,14 +285,11 @@ static void job_pass_locks(struct job_pool *pool)
 static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *generation)
 {
     enum tp_life_outcome outcome = tp_life_close(&pool->life, cancel, generation);
-#if WITH_COROUTINE
-    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED)) {
-        tp_store_sc(&pool->stop, 1); /* before the requests, and the wake-ups that send workers to look at it */
-        tp_fibers_ask_all(&pool->fibers);
-    }
-#else
     if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
         tp_store_sc(&pool->stop, 1); /* before the wake-ups that send workers to look at it */
+#if WITH_COROUTINE
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
+        tp_fibers_ask_all(&pool->fibers); /* after `stop`, which those see that begin meanwhile [FIBER-4] */
 #endif
     if (outcome == TP_LIFE_FIRST) {
         job_pass_locks(pool);
@@ -306,7 +303,7 @@ static bool job_begin_close(struct job_pool *pool, bool cancel, uint32_t *genera
 #endif
 #if WITH_EXPIRE && WITH_COROUTINE
         if (!tp_fibers_are_queued(&pool->fibers)) /* likewise; who sleeps is waited for by a worker */
-            tp_idle_notify(&pool->idle);
+            tp_idle_insist(&pool->idle);
 #endif
     }
     return outcome != TP_LIFE_OVER && outcome != TP_LIFE_DEAD;

@@ -27,6 +27,7 @@ static int run_coroutine(void)
         cmocka_unit_test(test_close_waits_for_sleepers),
         cmocka_unit_test(test_cancel_wakes_sleepers),
         cmocka_unit_test(test_shield_outlasts_cancel),
+        cmocka_unit_test(test_protected_part_sleeps),
         cmocka_unit_test(test_abandon_sleepers),
         cmocka_unit_test(test_panic_after_sleep),
 #if WITH_TRACKING

@@ -93,6 +93,15 @@ static inline struct job_pool *pool_asleep(uint32_t workers, uint32_t n, struct 
     return pool;
 }
 
+static tp_atomic(uint32_t) n_reported;
+
+static void count_report(const struct tp_panic_report *panic, void *context)
+{
+    (void)context;
+    (void)panic;
+    tp_add_sc(&n_reported, 1);
+}
+
 /* -- yields ------------------------------------------------------------------------------------- */
 
 static tp_atomic(uint32_t) trace_at, trace[TURNS * STEPS];
@@ -426,6 +435,44 @@ static int shielded_run(void *argument)
     return door_pass(TP_FOREVER) == TP_ECANCELED && tp_yield() == TP_ECANCELED ? 0 : -1;
 }
 
+/* Sleeps in a shield, and leaves it by a panic. */
+static int shielded_part(void *argument)
+{
+    (void)argument;
+    tp_shield_begin();
+    if (door_pass(TP_FOREVER) != 0 || tp_task_check() != 0)
+        abort();
+    tp_panic("in a part of a task");
+}
+
+static int protected_run(void *argument)
+{
+    return tp_task_protect(shielded_part, argument) == TP_EPANICKED && tp_yield() == TP_ECANCELED && tp_task_check() == TP_ECANCELED ? 0 : -1;
+}
+
+/* The part waits as the task does, and its shields end with it. */
+static void test_protected_part_sleeps(void **state)
+{
+    (void)state;
+    struct job_pool *pool = pool_open_as((struct tp_pool_settings){.on_panic = count_report}, 1, 10);
+    struct call call = {protected_run, NULL};
+    door_close();
+    tp_store_sc(&n_reported, 0);
+    submit(pool, &call);
+    await_suspended(pool, 1);
+    assert_int_equal(job_pool_cancel(pool, 1), TP_ETIMEDOUT);
+    door_open();
+    assert_int_equal(job_pool_cancel(pool, TP_FOREVER), 0);
+    assert_int_equal(tp_load_sc(&n_through), 1);
+    assert_int_equal(tp_load_sc(&n_reported), 1);
+#if WITH_STATS
+    struct tp_pool_stats stats;
+    job_pool_stats(pool, &stats);
+    assert_int_equal(stats.failed + stats.panicked, 0);
+#endif
+    job_pool_free(pool);
+}
+
 static void test_shield_outlasts_cancel(void **state)
 {
     (void)state;
@@ -452,15 +499,6 @@ static void test_abandon_sleepers(void **state)
     job_pool_abandon(pool);
     while (tp_load_sc(&n_cut) < 50)
         sched_yield();
-}
-
-static tp_atomic(uint32_t) n_reported;
-
-static void count_report(const struct tp_panic_report *panic, void *context)
-{
-    (void)context;
-    (void)panic;
-    tp_add_sc(&n_reported, 1);
 }
 
 static void count_cut(void *argument)

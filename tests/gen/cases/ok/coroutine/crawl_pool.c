@@ -1881,10 +1881,10 @@ static void crawl_pass_locks(struct crawl_pool *pool)
 static bool crawl_begin_close(struct crawl_pool *pool, bool cancel, uint32_t *generation)
 {
     enum tp_life_outcome outcome = tp_life_close(&pool->life, cancel, generation);
-    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED)) {
-        tp_store_sc(&pool->stop, 1); /* before the requests, and the wake-ups that send workers to look at it */
-        tp_fibers_ask_all(&pool->fibers);
-    }
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
+        tp_store_sc(&pool->stop, 1); /* before the wake-ups that send workers to look at it */
+    if (cancel && (outcome == TP_LIFE_FIRST || outcome == TP_LIFE_UPGRADED))
+        tp_fibers_ask_all(&pool->fibers); /* after `stop`, which those see that begin meanwhile [FIBER-4] */
     if (outcome == TP_LIFE_FIRST) {
         crawl_pass_locks(pool);
         crawl_tell_room(pool, UINT32_MAX); /* waiting submitters learn of the close */

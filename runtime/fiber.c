@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "fibers.h"
+#include "fork.h"
 
 int tp_yield(void)
 {
@@ -11,6 +12,7 @@ int tp_yield(void)
     int status = tp_task_check();
     if (!fiber || status != 0)
         return status;
+    tp_forks_publish(); /* the next task of this worker has nothing to do with them [FORK-2] */
     fiber->stop = TP_FIBER_READY;
     tp_co_yield(NULL, NULL);
     return tp_task_check();

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/status.h"
 #include "clock.h"
+#include "fork.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ static int before_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
         fiber->alarm.generation = fiber->generation;
         tp_alarm_set(&fiber->fibers->alarms, &fiber->alarm, deadline_ns);
     }
+    tp_forks_publish(); /* the next task of this worker has nothing to do with them [FORK-2] */
     fiber->stop = TP_FIBER_AWAY;
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/status.h"
 #include "fibers.h"
+#include "forks.h"
 #include "track.h"
 
 #include <execinfo.h>
@@ -31,18 +32,20 @@ struct tp_unwind {
 
 void tp_run_enter(struct tp_run *run)
 {
+    tp_forks_publish();               /* as of the run around it [FORK-2] */
     void **innermost = tp_co_local(); /* of the coroutine, or of the thread outside of any */
     run->outer = *innermost;
     run->defers = NULL;
     run->unwind = NULL;
     run->n_shields = 0;
+    run->branches = NULL;
     *innermost = run;
 }
 
 void tp_run_leave(struct tp_run *run)
 {
     void **innermost = tp_co_local();
-    tp_assert(*innermost == run && !run->defers && !run->unwind);
+    tp_assert(*innermost == run && !run->defers && !run->unwind && !run->branches);
     *innermost = run->outer;
 }
 
@@ -59,12 +62,17 @@ unsigned tp_run_depth(const void *owner)
     return n;
 }
 
-struct tp_run *tp_run_task(void)
+/* The run of the task: behind the protections. */
+static struct tp_run *behind_protections(struct tp_run *run)
 {
-    struct tp_run *run = tp_run_self();
     while (run && run->is_protection && run->outer)
         run = run->outer;
     return run;
+}
+
+struct tp_run *tp_run_task(void)
+{
+    return behind_protections(tp_run_self());
 }
 
 /* A panic ended a part of the task that had begun shields: those before it stay. */
@@ -76,6 +84,22 @@ static void restore_shields(uint32_t n_shields)
     task->n_shields = n_shields;
     if (n_shields == 0 && task->fiber)
         tp_cycle_unshield(&task->fiber->cycle);
+}
+
+void tp__run_part(struct tp_run *run, struct tp_run *parent, unsigned worker)
+{
+    struct tp_run *task = behind_protections(parent);
+    memset(run, 0, sizeof *run);
+    run->worker = worker;
+    if (!task)
+        return;
+    run->lead = task->lead ? task->lead : task;
+    run->owner = task->owner;
+    run->pool = task->pool;
+    run->id = task->id;
+    run->track = task->track;
+    run->on_panic = task->on_panic;
+    run->context = task->context;
 }
 
 int tp_task_protect(int (*entry)(void *argument), void *argument)
@@ -103,6 +127,8 @@ int tp_task_check(void)
     const struct tp_run *run = tp_run_task();
     if (!run || run->n_shields > 0)
         return 0;
+    if (run->lead)
+        run = run->lead;
     /* Relaxed: requests, which publish nothing; a later look sees what this one has missed. */
     if (run->stop && tp_load_rlx(run->stop) != 0)
         return TP_ECANCELED;
@@ -206,6 +232,29 @@ static void report(struct tp_run *run, struct tp_unwind *unwind, const struct tp
     run->unwind = unwind;
 }
 
+/* Leaves the run, or the call that the panic under way has made: what that has forked is over, its defers run, it is reported. */
+static _Noreturn void unwind_run(struct tp_run *run, struct tp_unwind *unwind, const struct tp_panic_report *panic)
+{
+    tp__forks_settle(run); /* before the defers, which may free what branches use [FORK-5] */
+    unwind->outer = run->unwind;
+    unwind->in_handler = is_in_handler(run);
+    if (unwind->outer) {
+        unwind->floor = unwind->outer->rest;
+        unwind->level = unwind->outer->level + 1;
+    } else {
+        snprintf(run->message, sizeof run->message, "%s", unwind->message);
+    }
+    run->unwind = unwind;
+    run_defers(run, unwind);
+    if (panic)
+        report(run, unwind, panic);
+    run->unwind = unwind->outer;
+    if (unwind->outer)
+        longjmp(unwind->outer->point, 1);
+    run->n_shields = 0; /* that of the life cycle ends with the life */
+    longjmp(run->point, 1);
+}
+
 void tp_panic(const char *format, ...)
 {
     struct tp_run *run = tp_run_self();
@@ -220,20 +269,15 @@ void tp_panic(const char *format, ...)
         tp_panic_log(&panic, NULL);
         abort();
     }
-    unwind.outer = run->unwind;
-    unwind.in_handler = is_in_handler(run);
-    if (unwind.outer) {
-        unwind.floor = unwind.outer->rest;
-        unwind.level = unwind.outer->level + 1;
-    } else {
-        snprintf(run->message, sizeof run->message, "%s", unwind.message);
-    }
-    run->unwind = &unwind;
-    run_defers(run, &unwind);
-    report(run, &unwind, &panic);
-    run->unwind = unwind.outer;
-    if (unwind.outer)
-        longjmp(unwind.outer->point, 1);
-    run->n_shields = 0; /* that of the life cycle ends with the life */
-    longjmp(run->point, 1);
+    unwind_run(run, &unwind, &panic);
+}
+
+void tp__panic_again(const char *message)
+{
+    struct tp_run *run = tp_run_self();
+    struct tp_unwind unwind = {.n_frames = 0};
+    if (!run)
+        abort(); /* it was reported */
+    snprintf(unwind.message, sizeof unwind.message, "%s", message);
+    unwind_run(run, &unwind, NULL);
 }

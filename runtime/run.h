@@ -19,6 +19,7 @@
 #include <setjmp.h>
 #include <stdbool.h>
 
+struct tp_branch;
 struct tp_fiber;
 struct tp_track;
 struct tp_unwind;
@@ -26,13 +27,15 @@ struct tp_unwind;
 /* Touched by the running thread alone, but for `overdue` and what `stop` points to. */
 struct tp_run {
     /* Set by tp_run_enter. */
-    struct tp_defer *defers;  /* the last one pushed */
-    struct tp_run *outer;     /* the run around this one */
-    struct tp_unwind *unwind; /* the panic that is under way */
-    uint32_t n_shields;       /* of the task: tp_shield_begin without tp_shield_end */
+    struct tp_defer *defers;    /* the last one pushed */
+    struct tp_run *outer;       /* the run around this one */
+    struct tp_unwind *unwind;   /* the panic that is under way */
+    struct tp_branch *branches; /* forked, offered to others, and not joined yet; the last one offered */
+    uint32_t n_shields;         /* of the task: tp_shield_begin without tp_shield_end */
 
     /* By the owner, before; id and serial anew for each task. All 0 is valid. */
     bool is_protection;        /* of tp_task_protect: the task is that of the run around it, if there is one */
+    struct tp_run *lead;       /* of a branch that another thread forked: the run of its task; else NULL */
     struct tp_fiber *fiber;    /* the coroutine whose task this is; NULL: a plain one, which waits with its thread */
     const void *owner;         /* the pool; compared only */
     const char *pool;          /* its name; lives as long as the run */
@@ -71,5 +74,15 @@ struct tp_run *tp_run_task(void);
 /* tp_run_depth: how many runs of this owner the calling thread is inside of.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 unsigned tp_run_depth(const void *owner);
+
+/* tp__run_part: fill a run for a branch of `parent` that the caller has taken.
+ * parent: stays where it is until the branch is done; NULL: outside of tasks.
+ * worker: the caller's index.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__run_part(struct tp_run *run, struct tp_run *parent, unsigned worker);
+
+/* tp__panic_again: tp_panic in who joins a branch that panicked, which was reported there.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+_Noreturn void tp__panic_again(const char *message);
 
 #endif

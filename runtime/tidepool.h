@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "cpu.h"
 #include "fiber.h"
+#include "fork.h"
 #include "guard.h"
 #include "handle.h"
 #include "multi.h"

@@ -7,6 +7,7 @@
 #include "base/atomic.h"
 #include "base/spin.h"
 #include "fibers.h"
+#include "forks.h"
 #include "histogram_live.h"
 #include "idle.h"
 #include "keeper.h"

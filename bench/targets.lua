@@ -92,6 +92,21 @@ return {
       { "Boost.Fiber", 305 },
     },
   },
+  pingpong = {
+    { row = "1 worker", contender = "tidepool", at_most = 60 },
+    { row = "1 worker", contender = "tidepool", not_above = "Go" },
+    { row = "2 workers", contender = "tidepool", at_most = 250 },
+    { row = "2 workers", contender = "tidepool", not_above = "Go" },
+    recorded = {
+      { "libdill, 1 worker", 141 },
+      { "Tokio, 1 worker", 249 },
+      { "Go, 1 worker", 367 },
+      { "Go, 2 workers", 340 },
+      { "Tokio, 2 workers", 430 },
+      { "Argobots, 2 workers", 479 },
+      { "Boost.Fiber, 2 workers", 8000 },
+    },
+  },
   frame = {
     { row = "alternate", contender = "tidepool", at_most = 3 },
     { row = "alternate", contender = "tidepool", times = 20, of = "malloc" },

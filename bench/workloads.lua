@@ -201,6 +201,22 @@ return {
     },
   },
   {
+    name = "pingpong",
+    what = "two tasks send a number back and forth through two channels without room",
+    unit = "ns/message",
+    tasks = 2000000,
+    things = "messages",
+    rows = {
+      { name = "1 worker", workers = 1, producers = 1 },
+      { name = "2 workers", workers = 2, producers = 1 },
+    },
+    contenders = {
+      { name = "tidepool", program = "pingpong_tidepool" },
+      peer("Go", "pingpong_go", "golang-go"),
+      few(peer("Boost.Fiber", "pingpong_boost", "libboost-fiber-dev")),
+    },
+  },
+  {
     name = "create",
     what = "a coroutine with a stack of 64 KiB is had, runs to its end, and goes back",
     unit = "ns",

@@ -48,9 +48,7 @@ static void list_unlink(struct tp_waitlist *list, struct tp_waiter *w)
 
 void tp_waitlist_prepare(struct tp_waitlist *list, struct tp_waiter *w)
 {
-    tp_store_rlx(&w->state, TP_WAITER_QUEUED); /* relaxed: published by the lock */
-    w->fiber = tp_fiber_self();
-    w->generation = w->fiber ? tp_fiber_generation(w->fiber) : 0;
+    tp_waiter_begin(w);
     tp_spin_lock(&list->lock);
     w->next = NULL;
     w->prev = list->last;
@@ -67,8 +65,7 @@ void tp_waitlist_prepare(struct tp_waitlist *list, struct tp_waiter *w)
 bool tp_waitlist_cancel(struct tp_waitlist *list, struct tp_waiter *w)
 {
     tp_spin_lock(&list->lock);
-    /* Relaxed: WOKEN is written only under this lock. */
-    bool woken = tp_load_rlx(&w->state) == TP_WAITER_WOKEN;
+    bool woken = tp_waiter_is_woken(w);
     if (!woken)
         list_unlink(list, w);
     tp_spin_unlock(&list->lock);
@@ -166,24 +163,28 @@ static int sleep_as_task(struct tp_waiter *w, uint64_t deadline_ns)
     return 0;
 }
 
-/* Whom to call, after the lock. */
-struct call {
-    tp_atomic(uint32_t) *word; /* for tp__waiter_call */
-    struct tp_fiber *fiber;    /* not NULL: for tp__fiber_call */
-    uint64_t generation;
-};
-
-/* Hands a wake-up to w, which was just taken out; the lock is held. From here on w may be gone, but not its pool [PARK-3]. */
-static struct call hand_over(struct tp_waiter *w)
+void tp_waiter_begin(struct tp_waiter *w)
 {
-    struct call call = {.fiber = w->fiber, .generation = w->generation};
+    tp_store_rlx(&w->state, TP_WAITER_QUEUED); /* relaxed: published by the list's lock */
+    w->fiber = tp_fiber_self();
+    w->generation = w->fiber ? tp_fiber_generation(w->fiber) : 0;
+}
+
+int tp_waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience)
+{
+    return w->fiber ? sleep_as_task(w, deadline_ns) : tp__waiter_sleep(w, deadline_ns, patience);
+}
+
+struct tp_wakeup tp_waiter_hand_over(struct tp_waiter *w)
+{
+    struct tp_wakeup call = {.fiber = w->fiber, .generation = w->generation};
     if (call.fiber)
-        tp__fiber_hold(call.fiber);
+        tp__fiber_hold(call.fiber); /* it may be gone from here on, but not its pool [PARK-3] */
     call.word = tp__waiter_wake(w);
     return call;
 }
 
-static void call_up(const struct call *call)
+void tp_wakeup_call(const struct tp_wakeup *call)
 {
     if (call->fiber)
         tp__fiber_call(call->fiber, call->generation);
@@ -195,7 +196,7 @@ static void call_up(const struct call *call)
 
 int tp_waitlist_wait(struct tp_waitlist *list, struct tp_waiter *w, uint64_t deadline_ns)
 {
-    int status = w->fiber ? sleep_as_task(w, deadline_ns) : tp__waiter_sleep(w, deadline_ns, &list->patience);
+    int status = tp_waiter_sleep(w, deadline_ns, &list->patience);
     if (status != 0)
         return tp_waitlist_cancel(list, w) ? 0 : status;
     tp_store_rlx(&w->state, TP_WAITER_OFF); /* relaxed: w is the caller's again */
@@ -206,19 +207,19 @@ unsigned tp_waitlist_wake(struct tp_waitlist *list, unsigned max)
 {
     unsigned n_woken = 0;
     while (n_woken < max) {
-        struct call calls[WAKE_BATCH];
+        struct tp_wakeup calls[WAKE_BATCH];
         unsigned n = 0;
         tp_spin_lock(&list->lock);
         while (list->first && n < WAKE_BATCH && n_woken + n < max) {
             struct tp_waiter *w = list->first;
             list_unlink(list, w);
-            calls[n++] = hand_over(w);
+            calls[n++] = tp_waiter_hand_over(w);
         }
         tp_spin_unlock(&list->lock);
         if (n == 0)
             break;
         for (unsigned i = 0; i < n; i++)
-            call_up(&calls[i]);
+            tp_wakeup_call(&calls[i]);
         n_woken += n;
     }
     return n_woken;

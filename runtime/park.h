@@ -95,6 +95,41 @@ static inline void tp__patience_init(struct tp_patience *patience)
     tp_atomic_init(&patience->is_near, 0);
 }
 
+/* -- one waiter, for those who keep lists of their own ------------------------------------------------ */
+
+/* Whom to call after the lock under which a wake-up was handed over. */
+struct tp_wakeup {
+    tp_atomic(uint32_t) *word; /* a thread's; only its address is used. NULL: it is awake */
+    struct tp_fiber *fiber;    /* not NULL: a task's */
+    uint64_t generation;
+};
+
+/* tp_waiter_begin: the caller is about to wait.
+ * w: the caller's; put into a list next, whose lock publishes it.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_waiter_begin(struct tp_waiter *w);
+
+/* tp_waiter_sleep: sleep until w is woken. Before, it was put into the list and the caller has passed a full fence.
+ * Returns 0 when woken; else as tp_waitlist_wait, with w possibly still in the list.
+ * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
+int tp_waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience);
+
+/* tp_waiter_hand_over: hand a wake-up to w, which was just taken out of its list; the list's lock is held. From here on w may
+ * be gone.
+ * Returns what tp_wakeup_call needs, after the lock [PARK-3].
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_wakeup tp_waiter_hand_over(struct tp_waiter *w);
+
+/* tp_wakeup_call: end the sleep of who was handed a wake-up.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_wakeup_call(const struct tp_wakeup *call);
+
+/* Was w handed a wake-up? Under the list's lock. */
+static inline bool tp_waiter_is_woken(struct tp_waiter *w)
+{
+    return tp_load_rlx(&w->state) == TP_WAITER_WOKEN; /* relaxed: written under that lock only */
+}
+
 /* tp__waiter_wake: hand a wake-up to w, a thread's, which the caller has just taken out, under the list's lock.
  * From here on w may be gone.
  * Returns the word for tp__waiter_call, which follows outside of the lock; NULL: w is awake.

@@ -13,6 +13,7 @@
 
 #include "../coro/coro.h"
 #include "base/status.h"
+#include "chan.h"
 #include "clock.h"
 #include "cpu.h"
 #include "fiber.h"

@@ -28,6 +28,7 @@ libtbb-dev      file    /usr/include/tbb/tbb.h  peer: oneTBB
 libuv1-dev      file    /usr/include/uv.h       peer: libuv
 libglib2.0-dev  file    /usr/include/glib-2.0/glib.h  peer: GLib
 libboost-context-dev  file  /usr/include/boost/context/fiber.hpp  peer: Boost.Context
+libboost-fiber-dev  file    /usr/include/boost/fiber/all.hpp  peer: Boost.Fiber
 golang-go       command go                      peer: Go"
 
 need() { # TABLE...: install what is missing of it

@@ -375,6 +375,11 @@ void *tp_co_argument(const struct tp_co *co, void *(*entry)(void *argument))
     return co && co->entry == entry ? co->argument : NULL;
 }
 
+TP__CHECK_NOTHING uintptr_t tp__co_left_at(const struct tp_co *co)
+{
+    return tp_load_rlx((const tp_atomic(uintptr_t) *)(const void *)&co->at); /* relaxed: who asks looks at the state again */
+}
+
 const char *tp_co_name(const struct tp_co *co)
 {
     return co->name;

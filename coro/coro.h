@@ -119,6 +119,14 @@ void **tp_co_local(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void *tp_co_argument(const struct tp_co *co, void *(*entry)(void *argument));
 
+/* tp_co_backtrace: where a suspended coroutine will return to, the innermost first, by the chain of frame pointers: of a function
+ * compiled without them, and of those around it, nothing is shown. Memory is only read, on the coroutine's own stack; if
+ * it goes on meanwhile, what was found is nonsense.
+ * frames: receives up to n_max return addresses.
+ * Returns how many; 0 for one that is not suspended, and where the switch is the system's.
+ * [thread: any, while it exists] [suspends: no] [blocks: no] [allocates: no] */
+size_t tp_co_backtrace(const struct tp_co *co, void **frames, size_t n_max);
+
 /* tp_co_name: the name from the options; NULL: none.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 const char *tp_co_name(const struct tp_co *co);

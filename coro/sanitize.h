@@ -45,6 +45,9 @@
  * must be the one that switches. */
 #define TP__CHECK __attribute__((always_inline))
 
+/* For a function that reads what is another's, on purpose. */
+#define TP__CHECK_NOTHING __attribute__((noinline, no_sanitize("address"))) __attribute__((no_sanitize("thread")))
+
 struct tp__check {
     char *low; /* the stack, up to the control block */
     size_t bytes;

@@ -9,7 +9,7 @@
 
 enum { PAGES = 256 }; /* asked about in one system call */
 
-TP__STACK_LOOKS bool tp_stack_is_whole(const struct tp_stack *stack)
+TP__CHECK_NOTHING bool tp_stack_is_whole(const struct tp_stack *stack)
 {
     const uint64_t *words = (const uint64_t *)(const void *)tp__stack_bottom(stack);
     for (size_t i = 0; i < TP_STACK_CANARY_BYTES / sizeof *words; i++)
@@ -19,7 +19,7 @@ TP__STACK_LOOKS bool tp_stack_is_whole(const struct tp_stack *stack)
 }
 
 /* The first byte from `from` on that is not zero, by words; `to` if there is none. */
-static TP__STACK_LOOKS const char *first_used(const char *from, const char *to)
+static TP__CHECK_NOTHING const char *first_used(const char *from, const char *to)
 {
     while (from < to && *(const uint64_t *)(const void *)from == 0)
         from += sizeof(uint64_t);

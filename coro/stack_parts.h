@@ -9,9 +9,6 @@
 #include "../runtime/base/spin.h"
 #include "sanitize.h"
 
-/* For functions that look at a stack's bytes whosever they are. */
-#define TP__STACK_LOOKS __attribute__((noinline, no_sanitize("address"))) __attribute__((no_sanitize("thread")))
-
 /* One mapping with room for n stacks: the front, with the two arrays, then guard and stack, n times.
  * The record is never freed, so that a signal handler may walk through all of them; all but `base` in the first part
  * stays as it is once the record is known, and a record is used again for a slab of the same shape. */

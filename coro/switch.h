@@ -55,7 +55,20 @@ struct tp__way {
     void *word; /* what becomes the word behind it, once nobody is on the stack that was left; NULL: nothing */
 };
 
+/* What lies where a flow was left, in bytes from there: the frame pointer of who called the switch, and where it returns to. */
+#if TP__SWITCH_X86_64
+enum { TP__SAVED_FRAME = 40,
+    TP__SAVED_RETURN = 56 };
+#elif TP__SWITCH_AARCH64
+enum { TP__SAVED_FRAME = 0,
+    TP__SAVED_RETURN = 8 };
+#endif
+
 struct tp_co;
+
+/* tp__co_left_at: where a coroutine was left, by the switch of tp_co_yield. Not to be relied on: it may go on meanwhile.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+TP__HIDDEN uintptr_t tp__co_left_at(const struct tp_co *co);
 
 /* tp__co_enter: all of tp_co_resume but the switch, on the way in. `at` is where the resumer goes on.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -360,6 +360,67 @@ static void *second_thread(void *argument)
     return NULL;
 }
 
+enum { FRAMES = 16,
+    DEPTH = 4 };
+
+static __attribute__((noinline)) int yield_deep(int n)
+{
+    int sum = n == 0 ? tp_co_yield(NULL, NULL) : yield_deep(n - 1);
+    __asm__ volatile("" ::
+                         : "memory"); /* not a tail call */
+    return sum + n;
+}
+
+static __attribute__((noinline)) void *yield_twice(void *argument)
+{
+    yield_deep(DEPTH);
+    yield_deep(0);
+    return argument;
+}
+
+/* Addresses in the first 300 bytes of the function, and not behind the beginning of the other. */
+static unsigned count_within(void *const *frames, size_t n, uintptr_t function, uintptr_t other)
+{
+    unsigned n_within = 0;
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t at = (uintptr_t)frames[i];
+        n_within += at - function < 300 && (other < function || at < other);
+    }
+    return n_within;
+}
+
+#if TP__SWITCH_PORTABLE /* whose saved registers are the system's */
+enum { SEES = 0 };
+#else
+enum { SEES = 1 };
+#endif
+
+static void expect_frames(const struct tp_co *co, unsigned depth)
+{
+    void *frames[FRAMES];
+    size_t n = tp_co_backtrace(co, frames, FRAMES);
+    uintptr_t deep = (uintptr_t)yield_deep, twice = (uintptr_t)yield_twice;
+    assert_int_equal(count_within(frames, n, deep, twice), SEES ? depth + 1 : 0);
+    assert_int_equal(count_within(frames, n, twice, deep), SEES);
+    assert_int_equal(tp_co_backtrace(co, frames, 1), SEES);
+    assert_int_equal(tp_co_backtrace(co, frames, 0), 0);
+}
+
+static void test_backtrace(void **state)
+{
+    (void)state;
+    void *frames[FRAMES];
+    struct tp_co *co = new_co(yield_twice, NULL);
+    assert_int_equal(tp_co_backtrace(co, frames, FRAMES), 0);
+    resume(co, NULL);
+    expect_frames(co, DEPTH);
+    resume(co, NULL);
+    expect_frames(co, 0);
+    resume(co, NULL);
+    assert_int_equal(tp_co_backtrace(co, frames, FRAMES), 0); /* it has ended */
+    assert_int_equal(tp_co_free(co), 0);
+}
+
 static void test_two_threads_in_turn(void **state)
 {
     struct turns turns = {.n_wrong = 0};
@@ -484,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_errno_is_its_own),
         cmocka_unit_test(test_float_environment_is_its_own),
         cmocka_unit_test(test_each_strand_has_a_place),
+        cmocka_unit_test(test_backtrace),
         cmocka_unit_test(test_two_threads_in_turn),
         cmocka_unit_test(test_suspended_means_it_is_off_its_thread),
         cmocka_unit_test(test_running_elsewhere_is_busy),

@@ -62,8 +62,8 @@ struct tp_copool_stats {
     uint64_t n_freed;     /* coroutines whose stacks went back, by tp_copool_tend or for want of memory */
     uint64_t saved_bytes; /* stacks that did not have to be made: hits times their size */
     uint32_t n_live;      /* acquired now */
-    uint32_t n_idle;      /* with a coroutine, waiting to be acquired */
-    uint32_t most_live;   /* at once, ever */
+    uint32_t n_idle;      /* with a coroutine, waiting to be acquired; those at hand as well */
+    uint32_t most_live;   /* at once, ever, each thread counting with one that it keeps at hand */
     uint32_t n_idle_aim;  /* as many idle ones would be kept now */
 };
 

@@ -3,52 +3,16 @@
  * Invariant: all of it is exchanged before the stack is: by enter() on the way in, by leave() on the way out, which run on the
  * same thread [CORO-1]. After the switch of a yield the thread may be another one, so nothing is left to do there but to
  * return [CORO-2]. */
-#include "coro.h"
+#include "coro_parts.h"
 
 #include "../runtime/base/align.h"
 #include "../runtime/base/apart.h"
 #include "../runtime/base/assert.h"
-#include "../runtime/base/atomic.h"
-#include "sanitize.h"
 #include "stack.h"
-#include "switch.h"
 
 #include <errno.h>
 
 enum { LEAST_BYTES = 2048 };
-
-/* What the C++ ABI keeps per thread: caught exceptions, and the number of those thrown and not caught yet. */
-struct exceptions {
-    void *caught;
-    unsigned n_uncaught;
-};
-
-struct tp_co {
-    tp_atomic(unsigned) state; /* enum tp_co_state. Written by who resumes, one at a time; SUSPENDED and DONE publish all else */
-    unsigned next_state;       /* after the next yield or end; right behind the state, where the assembly finds it */
-    void *at;                  /* where it goes on; NULL: at the beginning, if that is in assembly */
-    void **in;                 /* where its yield wants the value; NULL: nowhere */
-    int error;                 /* errno, while it is not running */
-    bool has_float;
-    bool owns_stack;
-    struct exceptions exceptions; /* while it is not running */
-
-    /* Of who has resumed it; while it is running. */
-    void *resumer_at;
-    void **resumer_out;
-    struct tp_co *resumer; /* NULL: not a coroutine */
-    int resumer_error;
-    struct exceptions resumer_exceptions;
-
-    void *local; /* see tp_co_local */
-    void *(*entry)(void *argument);
-    void *argument;
-    struct tp_stack *stack;
-    const char *name;
-    const void *mark; /* tells the namer that this is a coroutine */
-    struct tp__float floats, resumer_floats;
-    struct tp__check check;
-};
 
 /* In the initial block of thread-locals, so that an access is one instruction rather than a call. */
 #if defined(__GNUC__) && !defined(__clang_analyzer__)
@@ -59,9 +23,9 @@ struct tp_co {
 
 static _Thread_local struct thread {
     struct tp_co *current;
-    int *error;                    /* the thread's errno; NULL: not looked up yet */
-    struct exceptions *exceptions; /* NULL: there is no C++ */
-    void *local;                   /* of the thread outside of coroutines */
+    int *error;                        /* the thread's errno; NULL: not looked up yet */
+    struct tp__exceptions *exceptions; /* NULL: there is no C++ */
+    void *local;                       /* of the thread outside of coroutines */
 } thread INITIAL;
 
 /* The C++ runtime's, if the program has one; this library does not need it. */
@@ -151,16 +115,23 @@ FROM_ASSEMBLY struct tp__way tp__co_enter(struct tp_co *co, void *in, void **out
     return way_in(co);
 }
 
+/* The resumer goes on, and gets `out`. */
+static inline void go_back(struct thread *own, struct tp_co *co, void *out)
+{
+    struct tp_co *resumer = co->resumer;
+    own->current = resumer;
+    if (resumer)
+        tp_store_rlx(&resumer->state, TP_CO_RUNNING); /* relaxed: as in tp__co_enter */
+    if (co->resumer_out)
+        *co->resumer_out = out;
+}
+
 FROM_ASSEMBLY struct tp__way tp__co_leave(void *out, void **in, void *at)
 {
     struct thread *own = &thread;
     struct tp_co *co = own->current;
     if (!co)
         return refuse(TP_EOUTSIDE);
-    struct tp_co *resumer = co->resumer;
-    own->current = resumer;
-    if (resumer)
-        tp_store_rlx(&resumer->state, TP_CO_RUNNING); /* relaxed: as in tp__co_enter */
     co->error = *own->error;
     *own->error = co->resumer_error;
     if (own->exceptions) {
@@ -169,8 +140,7 @@ FROM_ASSEMBLY struct tp__way tp__co_leave(void *out, void **in, void *at)
     }
     co->at = at;
     co->in = in;
-    if (co->resumer_out)
-        *co->resumer_out = out;
+    go_back(own, co, out);
     if (co->has_float)
         return leave_with_float(co);
     return (struct tp__way){co->resumer_at, &co->state};
@@ -206,13 +176,36 @@ TP_APART int tp_co_yield(void *out, void **in)
 }
 #endif
 
+/* What it keeps while it is suspended is as before the first resume. */
+static inline void forget(struct tp_co *co)
+{
+    co->at = NULL;
+    co->in = NULL;
+    co->local = NULL;
+    co->error = 0;
+    co->exceptions = (struct tp__exceptions){NULL, 0};
+}
+
 /* The first function on each stack. No `ret` crosses the switch [CORO-4], but the last one [CORO-5]. */
 #if TP__CO_ASSEMBLY
+/* Apart from what ran before, perhaps on another thread [CORO-2]. */
+static TP_APART struct tp__way end(struct tp_co *co, void *value)
+{
+    struct thread *own = &thread;
+    *own->error = co->resumer_error;
+    if (own->exceptions)
+        *own->exceptions = co->resumer_exceptions;
+    forget(co);
+    co->next_state = TP_CO_DONE;
+    go_back(own, co, value);
+    if (co->has_float)
+        return leave_with_float(co);
+    return (struct tp__way){co->resumer_at, &co->state};
+}
+
 FROM_ASSEMBLY struct tp__way tp__co_run(struct tp_co *co)
 {
-    void *value = co->entry(co->argument);
-    co->next_state = TP_CO_DONE;
-    return tp__co_leave(value, NULL, NULL);
+    return end(co, co->entry(co->argument));
 }
 #else
 static void begin(void *value, void *argument)
@@ -224,28 +217,15 @@ static void begin(void *value, void *argument)
     co->next_state = TP_CO_DONE;
     tp_co_yield(value, NULL);
 }
+
+void tp__co_prepare(struct tp_co *co)
+{
+    forget(co);
+    co->at = tp__switch_make(co->check.low, co->check.low + co->check.bytes, begin, co);
+}
 #endif
 
 /* -- making and ending ----------------------------------------------------------------------------- */
-
-static void start(struct tp_co *co, void *(*entry)(void *argument), void *argument)
-{
-    tp__check_begin(&co->check);
-    co->entry = entry;
-    co->argument = argument;
-#if TP__CO_ASSEMBLY
-    co->at = NULL;
-#else
-    co->at = tp__switch_make(co->check.low, co->check.low + co->check.bytes, begin, co);
-#endif
-    co->in = NULL;
-    co->next_state = TP_CO_SUSPENDED;
-    co->local = NULL;
-    co->error = 0;
-    co->exceptions = (struct exceptions){NULL, 0};
-    if (co->has_float)
-        tp__float_save(&co->floats);
-}
 
 /* The control block, at the high end of the stack. */
 static struct tp_co *block_of(const struct tp_stack *stack)
@@ -277,7 +257,9 @@ int tp_co_new_on(struct tp_co **out, struct tp_stack *stack, void *(*entry)(void
     };
     tp__check_init(&co->check, stack->low, (char *)co);
     tp_atomic_init(&co->state, TP_CO_READY);
-    start(co, entry, argument);
+    co->entry = entry;
+    co->argument = argument;
+    tp__co_again(co);
     *out = co;
     return 0;
 }
@@ -313,9 +295,9 @@ int tp_co_reset(struct tp_co *co, void *(*entry)(void *argument), void *argument
     enum tp_co_state state = tp_co_state(co);
     if (state != TP_CO_DONE && state != TP_CO_READY)
         return TP_EBUSY;
-    start(co, entry, argument);
-    /* Relaxed: whoever makes it known to another thread orders it, as with a new one. */
-    tp_store_rlx(&co->state, TP_CO_READY);
+    co->entry = entry;
+    co->argument = argument;
+    tp__co_again(co);
     return 0;
 }
 
@@ -339,8 +321,7 @@ int tp_co_free(struct tp_co *co)
 
 enum tp_co_state tp_co_state(const struct tp_co *co)
 {
-    /* Acquire: pairs with the release in tp_co_resume. */
-    return (enum tp_co_state)tp_load_acq(&((struct tp_co *)co)->state);
+    return tp__co_state(co);
 }
 
 TP_APART struct tp_co *tp_co_self(void)

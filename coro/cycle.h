@@ -65,6 +65,12 @@ static inline uint64_t tp_cycle_generation(uint64_t word)
     return word >> TP__CYCLE_GENERATION_SHIFT;
 }
 
+/* Is that life over, or yet to come? */
+static inline bool tp_cycle_is_stale(uint64_t word, uint64_t generation)
+{
+    return tp_cycle_generation(word) != generation || tp_cycle_state(word) == TP_CYCLE_FREE;
+}
+
 /* The word as it is. Acquire: pairs with the transitions; who sees a state sees what led to it. */
 static inline uint64_t tp_cycle_look(const struct tp_cycle *cycle)
 {
@@ -81,7 +87,7 @@ static inline bool tp_cycle_is_asked(const struct tp_cycle *cycle)
 /* -- by who has the coroutine alone: plain stores, since nobody else changes the word then --------- */
 
 /* FREE -> `state`: READY (the caller queues it), RUNNING (the caller runs it) or SUSPENDED (it waits
- * for tp_cycle_wake or _resume). Returns the generation, with which others may name this life. */
+ * for tp_cycle_wake). Returns the generation, with which others may name this life. */
 static inline uint64_t tp_cycle_begin(struct tp_cycle *cycle, enum tp_cycle_state state)
 {
     uint64_t word = tp_load_rlx(&cycle->word); /* relaxed: only the caller has it [CYCLE-2] */
@@ -135,15 +141,6 @@ static inline enum tp_cycle_outcome tp_cycle_suspend(struct tp_cycle *cycle)
     }
 }
 
-/* RUNNING -> SUSPENDED, of one that is driven: only tp_cycle_resume ends that, whatever was asked. */
-static inline void tp_cycle_pause(struct tp_cycle *cycle)
-{
-    /* One exchange, in one order as above; its release half publishes the context to who resumes. */
-    uint64_t before = tp_add_sc(&cycle->word, TP_CYCLE_SUSPENDED - TP_CYCLE_RUNNING);
-    tp_assert(tp_cycle_state(before) == TP_CYCLE_RUNNING);
-    (void)before;
-}
-
 /* RUNNING -> `state`, one of the ends. */
 static inline void tp_cycle_end(struct tp_cycle *cycle, enum tp_cycle_state state)
 {
@@ -169,17 +166,6 @@ static inline void tp_cycle_unshield(struct tp_cycle *cycle)
 
 /* -- by anybody, at any time, also after the end -------------------------------------------------- */
 
-/* tp_cycle_resume: SUSPENDED -> RUNNING, for who drives the coroutine by itself instead of queues.
- * Returns TP_CYCLE_MADE, TP_CYCLE_BUSY (it runs, is queued, or has ended) or TP_CYCLE_STALE.
- * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-enum tp_cycle_outcome tp_cycle_resume(struct tp_cycle *cycle, uint64_t generation);
-
-/* tp_cycle_retire: DONE, FAILED or CANCELLED -> FREE, for one of several who may: as tp_cycle_free.
- * end: which of them it was; untouched unless made.
- * Returns TP_CYCLE_MADE: the caller has the coroutine alone; TP_CYCLE_BUSY (it has not ended) or TP_CYCLE_STALE.
- * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-enum tp_cycle_outcome tp_cycle_retire(struct tp_cycle *cycle, uint64_t generation, enum tp_cycle_state *end);
-
 /* tp_cycle_wake: hand the coroutine a wake-up: SUSPENDED -> READY, else it ends the next suspension.
  * Several that come before that count as one. The caller made true before what is waited for.
  * Returns TP_CYCLE_QUEUE, TP_CYCLE_NOTED, or TP_CYCLE_STALE (that life has ended).
@@ -190,11 +176,5 @@ enum tp_cycle_outcome tp_cycle_wake(struct tp_cycle *cycle, uint64_t generation)
  * Returns TP_CYCLE_QUEUE, TP_CYCLE_NOTED, or TP_CYCLE_STALE (that life has ended).
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 enum tp_cycle_outcome tp_cycle_ask(struct tp_cycle *cycle, uint64_t generation);
-
-/* tp_cycle_mark: as tp_cycle_ask, of one that is driven: the request is noted, and whoever drives it sees
- * to it that it ends.
- * Returns TP_CYCLE_NOTED, or TP_CYCLE_STALE (that life has ended).
- * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-enum tp_cycle_outcome tp_cycle_mark(struct tp_cycle *cycle, uint64_t generation);
 
 #endif

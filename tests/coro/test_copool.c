@@ -317,6 +317,63 @@ static void test_many_threads(void **state)
     assert_int_equal(stats_now().n_live, 0);
 }
 
+/* What a thread has at hand when it ends is had by the next one in its seat, and is closed with the pool. */
+enum { CROWD = 100 };
+static pthread_barrier_t all_there;
+
+static void *live_once(void *is_crowd)
+{
+    struct tp_co_handle handle;
+    if (tp_copool_acquire(pool, fails, NULL, &handle) != 0)
+        abort();
+    if (is_crowd)
+        pthread_barrier_wait(&all_there);
+    if (tp_pooled_resume(handle, NULL, NULL) != 0 || tp_pooled_release(handle) != 0)
+        abort();
+    if (is_crowd)
+        pthread_barrier_wait(&all_there);
+    return NULL;
+}
+
+static void test_hand_is_handed_on(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, live_once, NULL), 0);
+        pthread_join(thread, NULL);
+        struct tp_copool_stats stats = stats_now();
+        assert_int_equal(stats.n_acquired, i + 1);
+        assert_int_equal(stats.n_hits, i);
+        assert_int_equal(stats.n_failed, i + 1);
+        assert_int_equal(stats.n_idle, 1);
+        assert_int_equal(stats.n_live, 0);
+    }
+    assert_int_equal(tp_copool_tend(pool), 0); /* of another hand */
+}
+
+/* More threads than seats, all with a coroutine at once. */
+static void test_crowd(void **state)
+{
+    (void)state;
+    pthread_t threads[CROWD];
+    assert_int_equal(pthread_barrier_init(&all_there, NULL, CROWD), 0);
+    for (unsigned round = 1; round <= 2; round++) {
+        for (int i = 0; i < CROWD; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, live_once, &all_there), 0);
+        for (int i = 0; i < CROWD; i++)
+            pthread_join(threads[i], NULL);
+        struct tp_copool_stats stats = stats_now();
+        assert_int_equal(stats.n_acquired, round * CROWD);
+        assert_int_equal(stats.n_released, round * CROWD);
+        assert_int_equal(stats.n_failed, round * CROWD);
+        assert_int_equal(stats.n_live, 0);
+        assert_true(stats.most_live >= CROWD);
+        assert_int_equal(stats.n_idle, stats.n_acquired - stats.n_hits);
+    }
+    pthread_barrier_destroy(&all_there);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +386,8 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test_setup_teardown(test_own_size, open_pool, close_pool),
         cmocka_unit_test_setup_teardown(test_many_threads, open_pool, close_pool),
+        cmocka_unit_test_setup_teardown(test_hand_is_handed_on, open_pool, close_pool),
+        cmocka_unit_test_setup_teardown(test_crowd, open_pool, close_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

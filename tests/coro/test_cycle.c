@@ -1,5 +1,5 @@
 /* The life cycle of a coroutine, transition by transition, on one thread; tests/model/test_cycle.c has the rest. */
-#include "coro/cycle.h"
+#include "coro/drive.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,13 +92,11 @@ static void test_stale(void **state)
     tp_cycle_end(&cycle, TP_CYCLE_DONE);
     assert_int_equal(tp_cycle_wake(&cycle, generation), TP_CYCLE_STALE);
     assert_int_equal(tp_cycle_ask(&cycle, generation), TP_CYCLE_STALE);
-    assert_int_equal(tp_cycle_resume(&cycle, generation), TP_CYCLE_BUSY); /* over, but not given back */
     tp_cycle_free(&cycle);
     for (int i = 0; i < 2; i++) {
         uint64_t before = tp_cycle_look(&cycle);
         assert_int_equal(tp_cycle_wake(&cycle, generation), TP_CYCLE_STALE);
         assert_int_equal(tp_cycle_ask(&cycle, generation), TP_CYCLE_STALE);
-        assert_int_equal(tp_cycle_resume(&cycle, generation), TP_CYCLE_STALE);
         assert_int_equal(tp_cycle_wake(&cycle, generation + 1 - (uint64_t)i), TP_CYCLE_STALE); /* yet to come; over */
         assert_true(tp_cycle_look(&cycle) == before);
         if (i == 0)
@@ -106,29 +104,68 @@ static void test_stale(void **state)
     }
 }
 
+/* -- driven by hand: tp_drive ------------------------------------------------------------------------ */
+
+static struct tp_drive drive;
+
+static int begin_drive(void **state)
+{
+    (void)state;
+    tp_atomic_init(&drive.word, (uint64_t)41 << TP__CYCLE_GENERATION_SHIFT);
+    tp_atomic_init(&drive.asked, 0);
+    generation = tp_drive_begin(&drive);
+    return generation != 41;
+}
+
 static void test_driven(void **state)
 {
     (void)state;
-    generation = tp_cycle_begin(&cycle, TP_CYCLE_SUSPENDED);
-    assert_int_equal(tp_cycle_resume(&cycle, generation), TP_CYCLE_MADE);
-    assert_int_equal(tp_cycle_resume(&cycle, generation), TP_CYCLE_BUSY);
-    tp_cycle_yield(&cycle);
-    assert_int_equal(tp_cycle_resume(&cycle, generation), TP_CYCLE_BUSY); /* a queue has it */
+    assert_int_equal(tp_drive_resume(&drive, generation), TP_CYCLE_MADE);
+    assert_int_equal(tp_drive_resume(&drive, generation), TP_CYCLE_BUSY);
+    tp_drive_stop(&drive, TP_CYCLE_SUSPENDED);
+    assert_int_equal(tp_drive_resume(&drive, generation), TP_CYCLE_MADE);
+    tp_drive_stop(&drive, TP_CYCLE_DONE);
+    assert_int_equal(tp_drive_resume(&drive, generation), TP_CYCLE_BUSY); /* over, but not given back */
+    assert_int_equal(tp_drive_resume(&drive, generation + 1), TP_CYCLE_STALE);
+    assert_int_equal(tp_cycle_state(tp_drive_look(&drive)), TP_CYCLE_DONE);
+}
+
+static void test_drive_asked(void **state)
+{
+    (void)state;
+    assert_false(tp_drive_is_asked(&drive));
+    assert_int_equal(tp_drive_ask(&drive, generation - 1), TP_CYCLE_STALE);
+    assert_int_equal(tp_drive_ask(&drive, generation + 1), TP_CYCLE_STALE);
+    assert_false(tp_drive_is_asked(&drive));
+    assert_int_equal(tp_drive_resume(&drive, generation), TP_CYCLE_MADE);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tp_drive_ask(&drive, generation), TP_CYCLE_NOTED);
+        assert_true(tp_drive_is_asked(&drive));
+    }
+    tp_drive_stop(&drive, TP_CYCLE_CANCELLED);
+    assert_int_equal(tp_drive_ask(&drive, generation), TP_CYCLE_STALE);
+    enum tp_cycle_state end;
+    assert_int_equal(tp_drive_retire(&drive, generation, &end), TP_CYCLE_MADE);
+    assert_int_equal(tp_drive_ask(&drive, generation + 1), TP_CYCLE_STALE); /* it has not begun */
+    assert_int_equal(tp_drive_begin(&drive), generation + 1);
+    assert_false(tp_drive_is_asked(&drive)); /* another life */
 }
 
 /* Whoever retires it is told how it ended. */
 static void test_retired(void **state)
 {
     (void)state;
-    enum tp_cycle_state ends[] = {TP_CYCLE_DONE, TP_CYCLE_FAILED, TP_CYCLE_CANCELLED}, end = TP_CYCLE_FREE;
+    const enum tp_cycle_state ends[] = {TP_CYCLE_DONE, TP_CYCLE_FAILED, TP_CYCLE_CANCELLED};
+    enum tp_cycle_state end = TP_CYCLE_FREE;
     for (int i = 0; i < 3; i++) {
-        generation = tp_cycle_begin(&cycle, TP_CYCLE_RUNNING);
-        assert_int_equal(tp_cycle_retire(&cycle, generation, &end), TP_CYCLE_BUSY);
+        assert_int_equal(tp_drive_resume(&drive, generation), TP_CYCLE_MADE);
+        assert_int_equal(tp_drive_retire(&drive, generation, &end), TP_CYCLE_BUSY);
         assert_int_equal(end, i == 0 ? TP_CYCLE_FREE : ends[i - 1]);
-        tp_cycle_end(&cycle, ends[i]);
-        assert_int_equal(tp_cycle_retire(&cycle, generation, &end), TP_CYCLE_MADE);
+        tp_drive_stop(&drive, ends[i]);
+        assert_int_equal(tp_drive_retire(&drive, generation, &end), TP_CYCLE_MADE);
         assert_int_equal(end, ends[i]);
-        assert_int_equal(tp_cycle_retire(&cycle, generation, &end), TP_CYCLE_STALE);
+        assert_int_equal(tp_drive_retire(&drive, generation, &end), TP_CYCLE_STALE);
+        generation = tp_drive_begin(&drive);
     }
 }
 
@@ -139,8 +176,9 @@ int main(void)
         cmocka_unit_test_setup(test_wake_before_sleep, begin_life),
         cmocka_unit_test_setup(test_asked, begin_life),
         cmocka_unit_test_setup(test_stale, begin_life),
-        cmocka_unit_test_setup(test_driven, begin_life),
-        cmocka_unit_test_setup(test_retired, begin_life),
+        cmocka_unit_test_setup(test_driven, begin_drive),
+        cmocka_unit_test_setup(test_drive_asked, begin_drive),
+        cmocka_unit_test_setup(test_retired, begin_drive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

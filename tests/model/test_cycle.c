@@ -9,8 +9,7 @@
 /* Seeded bugs, in the code under test. */
 enum habit { GOOD,
     FORGETS_WOKEN, /* a suspension does not look for the wake-up that came before it */
-    IGNORES_LIVES, /* a wake-up does not look at the generation */
-    LOOKS_BEFORE   /* who retires a coroutine looks beforehand how it ended */
+    IGNORES_LIVES  /* a wake-up does not look at the generation */
 };
 static enum habit habit;
 
@@ -119,46 +118,6 @@ static void canceller(void *argument)
         put();
 }
 
-/* Drives the coroutine without a queue, as do others. */
-static void driver(void *argument)
-{
-    (void)argument;
-    enum tp_cycle_outcome outcome;
-    while ((outcome = tp_cycle_resume(&cycle, generation)) != TP_CYCLE_STALE)
-        if (outcome == TP_CYCLE_MADE) {
-            context++;
-            tp_cycle_end(&cycle, TP_CYCLE_DONE);
-            n_ends++;
-            tp_cycle_free(&cycle);
-        } else {
-            model_yield();
-        }
-}
-
-/* Ends the life that it runs. */
-static void ender(void *argument)
-{
-    (void)argument;
-    n_ends++;
-    tp_cycle_end(&cycle, TP_CYCLE_CANCELLED);
-}
-
-/* One of those who retire it, and count its end. */
-static void retirer(void *argument)
-{
-    (void)argument;
-    enum tp_cycle_state end, before;
-    enum tp_cycle_outcome outcome;
-    do {
-        before = tp_cycle_state(tp_cycle_look(&cycle));
-        outcome = tp_cycle_retire(&cycle, generation, &end);
-        if (outcome == TP_CYCLE_BUSY)
-            model_yield();
-    } while (outcome == TP_CYCLE_BUSY);
-    if (outcome == TP_CYCLE_MADE)
-        n_asked_out += (habit == LOOKS_BEFORE ? before : end) == TP_CYCLE_CANCELLED;
-}
-
 /* -- scenarios -------------------------------------------------------------------------------------- */
 
 static void begin(unsigned variant, enum tp_cycle_state state)
@@ -212,22 +171,6 @@ static void ask_shielded(unsigned variant)
     tp_cycle_shield(&cycle);
 }
 
-static void drive(unsigned variant)
-{
-    begin(variant, TP_CYCLE_SUSPENDED);
-    for (int i = 0; i < 2; i++)
-        model_thread(driver, NULL);
-}
-
-static void retire(unsigned variant)
-{
-    begin(variant, TP_CYCLE_RUNNING);
-    may_be_asked = true;
-    model_thread(ender, NULL);
-    for (int i = 0; i < 2; i++)
-        model_thread(retirer, NULL);
-}
-
 static void end(void)
 {
     model_check(n_ends == n_lives);
@@ -245,13 +188,10 @@ static const struct model_scenario scenarios[] = {
     {"cycle: a request to end against the suspension", ask, end, .variant = 11, .preemptions = 3},
     {"cycle: two workers, a wake-up and a request to end", wake_and_ask, end, .variant = 21, .preemptions = 2, .max_executions = 60000},
     {"cycle: a request to end against a shield", ask_shielded, end, .variant = 11, .preemptions = 2},
-    {"cycle: two drive it", drive, end, .variant = 1, .preemptions = 3},
-    {"cycle: two retire it while it ends", retire, end, .variant = 1, .preemptions = 3},
 
     {"cycle: a suspension that forgets the wake-up", wake, end, .variant = 111, .preemptions = 2, .must_fail = true},
     {"cycle: a suspension that forgets the request", ask, end, .variant = 111, .preemptions = 2, .must_fail = true},
     {"cycle: a wake-up for any life", wake_twice, end, .variant = 212, .preemptions = 2, .must_fail = true},
-    {"cycle: a retirement that looks for the end beforehand", retire, end, .variant = 301, .preemptions = 2, .must_fail = true},
     {"cycle: a suspension without release", wake, end, .variant = 21, .preemptions = 2, .must_fail = true,
         .without = {"suspend_as_written", MODEL_RELEASE}},
 };

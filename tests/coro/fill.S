@@ -1,12 +1,12 @@
-/* For test_switch.c: a switch with every register filled that a called function must preserve.
- * void *fill_switch(void **from, void *to, void *value, const uint64_t *filled, uint64_t *found)
- * Without a frame pointer, so that a walk from below must know exactly where this frame is.
- * Loads the registers from `filled`, switches, stores them to `found` when it is back, and preserves its caller's. */
+/* For test_switch.c: a call of a function that switches, with every register filled that a called function must preserve.
+ * void *fill_call(void *, void *, void *, const uint64_t *filled, uint64_t *found, void (*function)(void))
+ * The function gets the first three arguments. Without a frame pointer, so that a walk from below must know exactly where this frame is.
+ * Loads the registers from `filled`, calls, stores them to `found` when it is back, and preserves its caller's. */
 #if defined(__x86_64__)
     .text
-    .globl fill_switch
-    .type fill_switch, @function
-fill_switch:
+    .globl fill_call
+    .type fill_call, @function
+fill_call:
     .cfi_startproc
     pushq %rbx
     .cfi_adjust_cfa_offset 8
@@ -34,7 +34,7 @@ fill_switch:
     movq 24(%rcx), %r13
     movq 32(%rcx), %r14
     movq 40(%rcx), %r15
-    call tp__switch
+    call *%r9
     popq %r8
     .cfi_adjust_cfa_offset -8
     movq %rbx, 0(%r8)
@@ -63,12 +63,12 @@ fill_switch:
     .cfi_restore %rbx
     ret
     .cfi_endproc
-    .size fill_switch, . - fill_switch
+    .size fill_call, . - fill_call
 #elif defined(__aarch64__)
     .text
-    .globl fill_switch
-    .type fill_switch, %function
-fill_switch:
+    .globl fill_call
+    .type fill_call, %function
+fill_call:
     sub sp, sp, #176
     stp x19, x20, [sp, #0]
     stp x21, x22, [sp, #16]
@@ -91,7 +91,7 @@ fill_switch:
     ldp d10, d11, [x3, #104]
     ldp d12, d13, [x3, #120]
     ldp d14, d15, [x3, #136]
-    bl tp__switch
+    blr x5
     ldr x4, [sp, #160]
     stp x19, x20, [x4, #0]
     stp x21, x22, [x4, #16]
@@ -115,7 +115,7 @@ fill_switch:
     ldp d14, d15, [sp, #144]
     add sp, sp, #176
     ret
-    .size fill_switch, . - fill_switch
+    .size fill_call, . - fill_call
 #endif
 
     .section .note.GNU-stack, "", %progbits

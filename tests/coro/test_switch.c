@@ -83,7 +83,12 @@ static void test_stack_is_aligned(void **state)
 /* -- registers ------------------------------------------------------------------------------------- */
 
 #if defined(__x86_64__) || defined(__aarch64__)
-void *fill_switch(void **from, void *to, void *value, const uint64_t *filled, uint64_t *found);
+void *fill_call(void *first, void *second, void *third, const uint64_t *filled, uint64_t *found, void (*function)(void));
+
+static void *fill_switch(void **from, void *to, void *value, const uint64_t *filled, uint64_t *found)
+{
+    return fill_call(from, to, value, filled, found, (void (*)(void))tp__switch);
+}
 
 static int n_wrong; /* on the coroutine's side, where no assertion may jump away */
 
@@ -125,6 +130,38 @@ static void test_registers_are_preserved(void **state)
         assert_int_equal(compare(filled, found), 0);
     }
     assert_int_equal(n_wrong, 0);
+}
+
+/* Yields so many times as it gets, with its registers filled; then it ends, with what it happens to have in them. */
+static void *yield_filled(void *n_yields)
+{
+    uint64_t filled[REGISTERS], found[REGISTERS];
+    for (uintptr_t i = 0; i < (uintptr_t)n_yields; i++) {
+        fill(filled, i + 2000);
+        n_wrong += fill_call(&filled, NULL, NULL, filled, found, (void (*)(void))tp_co_yield) != NULL; /* the status */
+        n_wrong += compare(filled, found) != 0;
+    }
+    return NULL;
+}
+
+static void test_registers_over_lives(void **state)
+{
+    uint64_t filled[REGISTERS], found[REGISTERS];
+    struct tp_co *co;
+    (void)state;
+    n_wrong = 0;
+    assert_int_equal(tp_co_new(&co, yield_filled, NULL, NULL), 0);
+    for (uintptr_t n = 0; n < 4; n++) {
+        assert_int_equal(tp_co_reset(co, yield_filled, (void *)n), 0);
+        for (uintptr_t i = 0; i <= n; i++) { /* the last one sees the end */
+            fill(filled, i);
+            assert_null(fill_call(co, NULL, NULL, filled, found, (void (*)(void))tp_co_resume));
+            assert_int_equal(compare(filled, found), 0);
+        }
+        assert_int_equal(tp_co_state(co), TP_CO_DONE);
+    }
+    assert_int_equal(n_wrong, 0);
+    tp_co_free(co);
 }
 
 /* Rounding up in one flow and to the nearest in the other: tp__float holds all there is. */
@@ -333,6 +370,38 @@ static void test_walk_in_a_storm_of_signals(void **state)
     signal(SIGPROF, SIG_IGN);
     assert_int_equal(tp_load_rlx(&n_broken), 0);
 }
+
+#if TP__CO_ASSEMBLY
+static void *yield_some(void *argument)
+{
+    for (int i = 0; i < 5; i++)
+        tp_co_yield(argument, NULL);
+    return argument;
+}
+
+/* The same over lives of a coroutine: beginnings, yields and ends. */
+static void test_walk_lives_in_a_storm_of_signals(void **state)
+{
+    void *frames[FRAMES];
+    struct tp_co *co;
+    const struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+    (void)state;
+    backtrace(frames, FRAMES);
+    assert_int_equal(tp_co_new(&co, yield_some, NULL, NULL), 0);
+    forget_walks(tp_co_stack(co)->low, tp_co_stack(co)->top);
+    signal(SIGPROF, on_profile);
+    setitimer(ITIMER_PROF, &often, NULL);
+    while (tp_load_rlx(&n_walks_inside) + tp_load_rlx(&n_walks_outside) < 200) {
+        for (int i = 0; i < 10000; i++)
+            if (tp_co_resume(co, NULL, NULL) != 0)
+                tp_co_reset(co, yield_some, NULL);
+    }
+    setitimer(ITIMER_PROF, &never, NULL);
+    signal(SIGPROF, SIG_IGN);
+    assert_int_equal(tp_load_rlx(&n_broken), 0);
+    tp_co_free(co);
+}
+#endif
 #endif
 
 int main(void)
@@ -342,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_stack_is_aligned),
 #if defined(__x86_64__) || defined(__aarch64__)
         cmocka_unit_test(test_registers_are_preserved),
+        cmocka_unit_test(test_registers_over_lives),
         cmocka_unit_test(test_float_environment),
 #endif
 #if !TP__SWITCH_PORTABLE
@@ -352,6 +422,9 @@ int main(void)
 #endif
 #endif
         cmocka_unit_test(test_walk_in_a_storm_of_signals),
+#if TP__CO_ASSEMBLY
+        cmocka_unit_test(test_walk_lives_in_a_storm_of_signals),
+#endif
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

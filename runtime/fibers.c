@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/status.h"
 #include "clock.h"
+#include "known.h"
 #include "fork.h"
 
 #include <sched.h>
@@ -201,10 +202,12 @@ void tp_fibers_init(struct tp_fibers *fibers)
     tp_spin_init(&fibers->ready_lock);
     fibers->idle = fibers->bare = fibers->first = fibers->last = NULL;
     tp_alarms_init(&fibers->alarms);
+    tp__known_add(fibers);
 }
 
 void tp_fibers_free(struct tp_fibers *fibers, bool is_forked)
 {
+    tp__known_remove(fibers);
     while (!is_forked && tp_load_acq(&fibers->n_wakers) != 0) /* pairs with the subtraction in tp__fiber_call [FIBER-2] */
         sched_yield();
     struct tp_fiber_chunk *chunk = tp_load_rlx(&fibers->chunks); /* relaxed: nobody else is there */

@@ -78,6 +78,7 @@ struct tp_fibers {
     struct tp_fiber *first, *last;
     tp_atomic(uint32_t) n_ready; /* written under the lock, read by workers that look for tasks */
     struct tp_alarms alarms;
+    struct tp_fibers *next_known, *prev_known; /* guarded by the lock of known.c */
 };
 
 /* -- for the pool ------------------------------------------------------------------------------- */

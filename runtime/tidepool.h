@@ -16,6 +16,7 @@
 #include "chan.h"
 #include "clock.h"
 #include "cpu.h"
+#include "dump.h"
 #include "fiber.h"
 #include "fork.h"
 #include "guard.h"

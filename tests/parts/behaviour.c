@@ -12,6 +12,7 @@
 #include "behaviour_life.h"
 #include "behaviour_stats.h"
 #if WITH_COROUTINE
+#include "behaviour_channel.h"
 #include "behaviour_coroutine.h"
 
 static int run_coroutine(void)
@@ -30,6 +31,9 @@ static int run_coroutine(void)
         cmocka_unit_test(test_protected_part_sleeps),
         cmocka_unit_test(test_abandon_sleepers),
         cmocka_unit_test(test_panic_after_sleep),
+        cmocka_unit_test(test_channels_between_tasks),
+        cmocka_unit_test(test_cancel_at_a_channel),
+        cmocka_unit_test(test_deadline_at_a_channel),
 #if WITH_TRACKING
         cmocka_unit_test(test_join_children),
         cmocka_unit_test(test_cancel_a_sleeper),

@@ -107,6 +107,18 @@ return {
       { "Boost.Fiber, 2 workers", 8000 },
     },
   },
+  parked = {
+    { row = "all at once", contender = "tidepool", at_most = 4400 },
+    recorded = {
+      { "libaco, stacks copied", 328 },
+      { "Tokio, stackless", 448 },
+      { "Go", 2659 },
+      { "Argobots", 4615 },
+      { "minicoro", 8200 },
+      { "libdill", 8200 },
+      { "Photon", 8600 },
+    },
+  },
   frame = {
     { row = "alternate", contender = "tidepool", at_most = 3 },
     { row = "alternate", contender = "tidepool", times = 20, of = "malloc" },

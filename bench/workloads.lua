@@ -21,6 +21,12 @@ local function few(contender)
   return contender
 end
 
+-- With a mapping and a guard for each there can be no more.
+local function within_mappings(contender)
+  contender.tasks = 30000
+  return contender
+end
+
 return {
   {
     name = "submit",
@@ -229,6 +235,22 @@ return {
       few { name = "tidepool, fresh stacks", program = "create_tidepool", variant = "fresh" },
       peer("Boost.Context, pooled stacks", "create_boost", "libboost-context-dev"),
       few(peer("Boost.Context, fresh stacks", "create_boost", "libboost-context-dev", "fresh")),
+    },
+  },
+  {
+    name = "parked",
+    what = "coroutines with guarded stacks are suspended, all at once: memory of each, page tables included",
+    unit = "bytes",
+    tasks = 1000000,
+    things = "coroutines",
+    views = { { field = "bytes" } },
+    rows = { { name = "all at once", workers = 1, producers = 1 } },
+    contenders = {
+      { name = "tidepool", program = "parked_tidepool" },
+      { name = "tidepool, stacks of 64 KiB", program = "parked_tidepool", variant = "64k" },
+      within_mappings(peer("Boost.Context", "parked_boost", "libboost-context-dev")),
+      within_mappings(peer("ucontext", "parked_ucontext", "libc6-dev")),
+      peer("Go, a goroutine each", "parked_go", "golang-go"),
     },
   },
   {

@@ -35,12 +35,12 @@ static uint64_t pattern(uint64_t index, uint64_t round, unsigned word)
 static void *park(void *argument)
 {
     uint64_t index = (uintptr_t)argument;
-    volatile uint64_t words[WORDS];
+    uint64_t words[WORDS];
     for (uint64_t round = 0; round < ROUNDS; round++) {
         void *in = NULL;
         for (unsigned i = 0; i < WORDS; i++)
             words[i] = pattern(index, round, i);
-        bool is_right = tp_co_yield((void *)words, &in) == 0 && in == &all[index];
+        bool is_right = tp_co_yield(words, &in) == 0 && in == &all[index];
         for (unsigned i = 0; i < WORDS; i++)
             is_right = is_right && words[i] == pattern(index, round, i);
         *(is_right ? &n_right : &n_wrong) += 1;

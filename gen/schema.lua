@@ -195,6 +195,11 @@ schema.pool = {
     },
   },
   {
+    name = "forks", default = "off",
+    doc = "Whether idle workers take a part of a running task, where it offers one by `tp_fork`.",
+    forms = { word("on"), word("off", "`tp_fork` and `tp_join` work, in the task's own worker") },
+  },
+  {
     name = "expire", default = "off",
     doc = "How long a worker is idle before it ends. The lower bound of a range stays, else one worker.",
     forms = { duration(), word("off", "workers stay") },

@@ -163,7 +163,7 @@ static bool take_back(struct tp_branch *branch)
 
 static bool is_done(struct tp_branch *branch)
 {
-    return tp_load_acq(&branch->state) == BRANCH_DONE; /* pairs with the release in tp__branch_run */
+    return tp_load_acq(&branch->state) == BRANCH_DONE; /* pairs with the release in tp_branch_run */
 }
 
 /* What the thief has offered since it took the branch is a part of it. */
@@ -200,7 +200,7 @@ static void await(struct tp_branch *branch)
                 sleep_shielded(&thief->awaited, &waiter);
         }
         if (part)
-            tp__branch_run(part);
+            tp_branch_run(part);
     }
 }
 
@@ -275,7 +275,7 @@ static __attribute__((noinline)) void attempt(struct tp_branch *branch, struct t
         branch->panic = unsaid;
 }
 
-void tp__branch_run(struct tp_branch *branch)
+void tp_branch_run(struct tp_branch *branch)
 {
     struct tp_deque *thief = branch->thief;
     struct tp_run run;

@@ -95,22 +95,18 @@ static uint32_t next_random(struct tp_deque *self)
     return self->random;
 }
 
-bool tp_forks_help(struct tp_forks *forks, void (*found)(void *context), void *context)
+struct tp_branch *tp_forks_take(struct tp_forks *forks)
 {
     struct tp_deque *self = tp__deque_self();
     uint32_t n = n_used(forks), start = next_random(self);
     for (uint32_t i = 0; i < n; i++) {
         struct tp_deque *victim = &forks->deques[(start + i) % n];
         struct tp_branch *branch = victim == self ? NULL : tp__branch_take(victim, self, 0);
-        if (branch) {
-            if (found)
-                found(context);
-            tp__branch_run(branch);
-            return true;
-        }
+        if (branch)
+            return branch;
     }
     tp_forks_want(forks);
-    return false;
+    return NULL;
 }
 
 void tp_forks_want(struct tp_forks *forks)

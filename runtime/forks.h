@@ -37,11 +37,15 @@ void tp_forks_enter(struct tp_forks *forks, uint32_t index);
  * [thread: one that entered, outside of forks] [suspends: no] [blocks: no] [allocates: no] */
 void tp_forks_leave(void);
 
-/* tp_forks_help: run one branch of another worker, if some is offered; if not, all workers are told that one is out of work.
- * found: called before it runs, with the context; may be NULL.
- * Returns whether one was run.
- * [thread: one that entered] [suspends: no] [blocks: yes] [allocates: no] */
-bool tp_forks_help(struct tp_forks *forks, void (*found)(void *context), void *context);
+/* tp_forks_take: a branch that another worker offers; the caller runs it by tp_branch_run. If there is none, all workers are told that
+ * one is out of work.
+ * Returns NULL if there is none.
+ * [thread: one that entered] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_branch *tp_forks_take(struct tp_forks *forks);
+
+/* tp_branch_run: run a branch that was taken, and tell who joins it. From then on it may be gone.
+ * [thread: who took it] [suspends: no] [blocks: yes] [allocates: rarely] */
+void tp_branch_run(struct tp_branch *branch);
 
 /* tp_forks_want: the caller is about to sleep, and has announced it by tp_idle_prepare. It looks at tp_forks_are_offered next.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
@@ -53,14 +57,10 @@ bool tp_forks_are_offered(struct tp_forks *forks);
 
 /* -- within the library -------------------------------------------------------------------------- */
 
-/* tp__branch_take: the oldest branch that this deque has offered after `since`. It is the caller's to run, by tp__branch_run.
+/* tp__branch_take: the oldest branch that this deque has offered after `since`. It is the caller's to run.
  * Returns NULL if there is none.
  * [thread: self's] [suspends: no] [blocks: no] [allocates: no] */
 struct tp_branch *tp__branch_take(struct tp_deque *from, struct tp_deque *self, uint64_t since);
-
-/* tp__branch_run: run a branch that was taken, and tell who joins it. From then on it may be gone.
- * [thread: who took it] [suspends: no] [blocks: yes] [allocates: rarely] */
-void tp__branch_run(struct tp_branch *branch);
 
 /* tp__forks_settle: the run panicked: nothing that it has forked runs or will. What was taken is waited for; a join of what was not
  * does nothing.

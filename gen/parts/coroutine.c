@@ -75,6 +75,12 @@ static void job_go(struct job_worker *self, struct tp_fiber *fiber)
 /* Runs the worker's task, a new one or one that goes on. */
 static inline void job_execute(struct job_worker *self)
 {
+#if WITH_FORKS
+    if (self->branch) {
+        job_execute_branch(self);
+        return;
+    }
+#endif
     struct tp_fiber *fiber = self->task.fiber;
     if (fiber) {
 #if WITH_STATS

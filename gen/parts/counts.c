@@ -82,6 +82,10 @@ static bool job_is_work_visible(struct job_pool *pool)
     if (tp_fibers_n_ready(&pool->fibers) > 0)
         return true;
 #endif
+#if WITH_FORKS
+    if (tp_forks_are_offered(&pool->forks))
+        return true;
+#endif
 #if WITH_RING && WITH_STEALING
     uint32_t n_workers = job_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)

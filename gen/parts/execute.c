@@ -178,11 +178,34 @@ static inline void job_end(struct job_worker *self, struct tp_task_result result
     (void)result;
     job_over(self);
 }
+#if WITH_FORKS
+
+/* Runs the branch that was taken instead of a task. It is a part of another worker's task, and counted there. */
+static void job_execute_branch(struct job_worker *self)
+{
+    struct tp_branch *branch = self->branch;
+    self->branch = NULL;
+#endif
+#if WITH_FORKS && WITH_STATS
+    job_set_busy(self, true);
+#endif
+#if WITH_FORKS
+    tp_branch_run(branch);
+}
+#endif
 #if !WITH_COROUTINE
 
 /* Runs the worker's task. */
 static inline void job_execute(struct job_worker *self)
 {
+#endif
+#if !WITH_COROUTINE && WITH_FORKS
+    if (self->branch) {
+        job_execute_branch(self);
+        return;
+    }
+#endif
+#if !WITH_COROUTINE
     if (job_begin(self))
         job_end(self, job_returned(VALUE_RUN(self->task.payload)));
 }

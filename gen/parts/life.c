@@ -110,7 +110,11 @@ static int job_workers_open(struct job_pool *pool)
     pool->n_records = pool->settings.workers_max;
     pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
     pool->workers = aligned_alloc(alignof(struct job_worker), pool->n_records * sizeof *pool->workers);
-    if (!pool->sleepers || !pool->workers) {
+    bool is_there = pool->sleepers && pool->workers;
+#if WITH_FORKS
+    is_there = is_there && tp_forks_init(&pool->forks, pool->n_records, &pool->idle) == 0;
+#endif
+    if (!is_there) {
         free(pool->sleepers);
         free(pool->workers);
         return TP_ENOMEM;
@@ -130,6 +134,9 @@ static void job_destroy(void *context)
         tp_crew_free(&pool->crew);
 #if WITH_COROUTINE
     tp_fibers_free(&pool->fibers, job_is_forked(pool));
+#endif
+#if WITH_FORKS
+    tp_forks_free(&pool->forks);
 #endif
     tp_life_free(&pool->life);
     job_tasks_free(pool);

@@ -89,6 +89,9 @@
 #ifndef WITH_COROUTINE /* a task runs in a coroutine, and waits without its worker */
 #define WITH_COROUTINE 0
 #endif
+#ifndef WITH_FORKS /* tasks share what they fork, by tp_fork */
+#define WITH_FORKS 0
+#endif
 #ifndef WITH_TIMEOUT /* a limit on how long a task runs */
 #define WITH_TIMEOUT 0
 #endif

@@ -18,6 +18,9 @@ struct job_worker {
     struct job_pool *pool;
     struct job_slot task; /* the task it runs, or ran last */
     uint32_t tick;        /* tasks looked for */
+#if WITH_FORKS
+    struct tp_branch *branch; /* of another worker's task, to run next; else NULL */
+#endif
 #if WITH_COROUTINE
     uint32_t n_takes;             /* looks at what is there for any worker */
     struct tp_fiber_cache fibers; /* that its tasks have left */
@@ -94,6 +97,9 @@ struct job_pool {
 #endif
 #if WITH_COROUTINE
     struct tp_fibers fibers;
+#endif
+#if WITH_FORKS
+    struct tp_forks forks;
 #endif
     struct tp_crew crew;
     struct tp_idle idle;

@@ -21,6 +21,11 @@ static bool job_search(struct job_worker *self, struct job_slot *task)
         if (job_steal(self, task, look < JOB_LOOKS - 1 ? (uint32_t)JOB_STEAL_FIRST >> 2 * look : 1))
             return true;
 #endif
+#if WITH_FORKS
+        self->branch = tp_forks_take(&self->pool->forks);
+        if (self->branch)
+            return true;
+#endif
         if (look == JOB_LOOKS - 1)
             return false;
         for (int i = 0; i < JOB_PAUSES << look; i++)
@@ -60,6 +65,9 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
         }
         tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
+#if WITH_FORKS
+        tp_forks_want(&pool->forks); /* before the look at the queues [FORK-3] */
+#endif
         /* Before the look at the queues: what was accepted until the pool is draining is seen by a
          * look that comes after [LIFE-2]. */
         bool is_draining = tp_life_is_draining(tp_life_look(&pool->life));
@@ -186,10 +194,16 @@ static __attribute__((noinline)) void job_work(struct job_worker *self, bool has
 static void job_worker_main(struct tp_worker *worker)
 {
     struct job_worker *self = (struct job_worker *)worker;
+#if WITH_FORKS
+    tp_forks_enter(&self->pool->forks, worker->index);
+#endif
     tp_run_enter(&self->run);
     if (setjmp(self->run.point) == 0)
         job_work(self, false);
     else
         job_work(self, true);
     tp_run_leave(&self->run);
+#if WITH_FORKS
+    tp_forks_leave();
+#endif
 }

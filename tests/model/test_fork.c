@@ -299,12 +299,20 @@ static void go_on(void *argument)
     leave(&handed_run);
 }
 
+static bool help(void)
+{
+    struct tp_branch *branch = tp_forks_take(&forks);
+    if (branch)
+        tp_branch_run(branch);
+    return branch;
+}
+
 static void helper(void *argument)
 {
     struct tp_run run;
     enter(&run, (uint32_t)(uintptr_t)argument);
     for (int i = 0; i < 2; i++)
-        tp_forks_help(&forks, NULL, NULL);
+        help();
     leave(&run);
 }
 
@@ -313,20 +321,12 @@ static void steady_helper(void *argument)
     struct tp_run run;
     enter(&run, (uint32_t)(uintptr_t)argument);
     while (tp_load_acq(&has_ended) == 0)
-        if (!tp_forks_help(&forks, NULL, NULL))
+        if (!help())
             model_yield();
     leave(&run);
 }
 
 /* As the template's: searches, says that it wants, looks again, sleeps. */
-static void found(void *context)
-{
-    bool *searching = context;
-    *searching = false;
-    if (tp_idle_end_search(&idle) && tp_forks_are_offered(&forks))
-        tp_idle_notify(&idle);
-}
-
 static void sleeper(struct tp_worker *self)
 {
     struct tp_run run;
@@ -334,8 +334,14 @@ static void sleeper(struct tp_worker *self)
     for (bool searching = true;;) {
         if (!searching)
             searching = tp_idle_begin_search(&idle);
-        if (searching && tp_forks_help(&forks, found, &searching))
+        struct tp_branch *branch = searching ? tp_forks_take(&forks) : NULL;
+        if (branch) {
+            searching = false;
+            if (tp_idle_end_search(&idle) && tp_forks_are_offered(&forks))
+                tp_idle_notify(&idle);
+            tp_branch_run(branch);
             continue;
+        }
         tp_idle_prepare(&idle, self, searching);
         searching = true;
         if (habit != WANTS_NOTHING)
@@ -509,7 +515,7 @@ static const struct model_scenario scenarios[] = {
     {"fork: a thief wakes without fence", one, end, .preemptions = 2, .must_fail = true,
         .without = {"tp_waitlist_notify", MODEL_FENCE}},
     {"fork: done without release", one, end, .preemptions = 2, .must_fail = true,
-        .without = {"tp__branch_run", MODEL_RELEASE}},
+        .without = {"tp_branch_run", MODEL_RELEASE}},
     {"fork: done without acquire", one, end, .preemptions = 2, .must_fail = true, .without = {"is_done", MODEL_ACQUIRE}},
     {"fork: taken without release", one, end, .preemptions = 2, .must_fail = true,
         .without = {"tp__branch_take", MODEL_RELEASE}},

@@ -11,6 +11,22 @@
 #include "behaviour_panic.h"
 #include "behaviour_life.h"
 #include "behaviour_stats.h"
+#if WITH_FORKS
+#include "behaviour_forks.h"
+
+static int run_forks(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_forks_wake_workers),
+        cmocka_unit_test(test_cancel_reaches_branches),
+        cmocka_unit_test(test_panic_in_branch),
+        cmocka_unit_test(test_branches_submit),
+        cmocka_unit_test(test_close_while_forking),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
 #if WITH_COROUTINE
 #include "behaviour_channel.h"
 #include "behaviour_coroutine.h"
@@ -298,6 +314,9 @@ static int run_overload(enum tp_overload which)
 int main(void)
 {
     int n_failed = run_always();
+#if WITH_FORKS
+    n_failed += run_forks();
+#endif
 #if WITH_COROUTINE
     n_failed += run_coroutine();
 #endif

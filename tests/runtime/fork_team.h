@@ -18,9 +18,13 @@ static struct crowd crowd;
 static inline void *help(void *argument)
 {
     tp_forks_enter(&forks, (uint32_t)(uintptr_t)argument);
-    while (tp_load_acq(&is_over) == 0)
-        if (!tp_forks_help(&forks, NULL, NULL))
+    while (tp_load_acq(&is_over) == 0) {
+        struct tp_branch *branch = tp_forks_take(&forks);
+        if (branch)
+            tp_branch_run(branch);
+        else
             sched_yield();
+    }
     tp_forks_leave();
     return NULL;
 }

@@ -183,10 +183,10 @@ static void test_leapfrog(void **state)
     tp_forks_publish();
     assert_ptr_equal(tp__branch_take(thief, joiner, branch.since), &part);
     assert_null(tp__branch_take(thief, joiner, branch.since));
-    tp__branch_run(&part);
+    tp_branch_run(&part);
     tp_join(&part);
     tp_join(&older);
-    tp__branch_run(&branch);
+    tp_branch_run(&branch);
     tp_forks_enter(&forks, 0);
     tp_join(&branch);
     assert_int_equal(n_run, 3);

@@ -11,6 +11,7 @@
  *     stealing  = on { queue = 32  batch = one  victims = random }
  *   * overload  = block
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off

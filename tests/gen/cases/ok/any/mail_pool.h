@@ -10,6 +10,7 @@
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
  *     overload  = any { dropped = return_mail }
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off

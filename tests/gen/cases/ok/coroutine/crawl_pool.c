@@ -10,6 +10,7 @@
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
  *   * overload  = block
  *     tasks     = coroutine { stack = 32KiB  migrate = on }
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *     tracking  = on
@@ -1740,7 +1741,8 @@ static int crawl_workers_open(struct crawl_pool *pool)
     pool->n_records = pool->settings.workers_max;
     pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
     pool->workers = aligned_alloc(alignof(struct crawl_worker), pool->n_records * sizeof *pool->workers);
-    if (!pool->sleepers || !pool->workers) {
+    bool is_there = pool->sleepers && pool->workers;
+    if (!is_there) {
         free(pool->sleepers);
         free(pool->workers);
         return TP_ENOMEM;

@@ -10,6 +10,7 @@
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
  *   * overload  = block
  *     tasks     = coroutine { stack = 32KiB  migrate = on }
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *     tracking  = on

@@ -9,6 +9,7 @@
  *   * policy    = fifo
  *     overload  = drop_oldest { dropped = forget_sample }
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off

@@ -9,6 +9,7 @@
  *     policy    = fair(people = 4, robots = 1) { slice = 5ms }
  *     overload  = caller_runs
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off

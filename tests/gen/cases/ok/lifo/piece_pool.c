@@ -10,6 +10,7 @@
  *     stealing  = off
  *     overload  = reject
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off
@@ -1221,7 +1222,8 @@ static int piece_workers_open(struct piece_pool *pool)
     pool->n_records = pool->settings.workers_max;
     pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
     pool->workers = aligned_alloc(alignof(struct piece_worker), pool->n_records * sizeof *pool->workers);
-    if (!pool->sleepers || !pool->workers) {
+    bool is_there = pool->sleepers && pool->workers;
+    if (!is_there) {
         free(pool->sleepers);
         free(pool->workers);
         return TP_ENOMEM;

@@ -10,6 +10,7 @@
  *     stealing  = off
  *     overload  = reject
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off

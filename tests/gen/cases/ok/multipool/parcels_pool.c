@@ -9,6 +9,7 @@
  *     policy    = priority(express, normal) { exceed = 64  age = 64 }
  *   * overload  = block
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *     tune      = on
  *     tracking  = on
@@ -1433,7 +1434,8 @@ static int parcels_workers_open(struct parcels_pool *pool)
     pool->n_records = pool->settings.workers_max;
     pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
     pool->workers = aligned_alloc(alignof(struct parcels_worker), pool->n_records * sizeof *pool->workers);
-    if (!pool->sleepers || !pool->workers) {
+    bool is_there = pool->sleepers && pool->workers;
+    if (!is_there) {
         free(pool->sleepers);
         free(pool->workers);
         return TP_ENOMEM;

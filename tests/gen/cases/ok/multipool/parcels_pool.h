@@ -9,6 +9,7 @@
  *     policy    = priority(express, normal) { exceed = 64  age = 64 }
  *   * overload  = block
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *     tune      = on
  *     tracking  = on

@@ -10,6 +10,7 @@
  *     stealing  = on { queue = 64  batch = one  victims = random  newest = off }
  *     overload  = block { waiting = 100  deadline = 2s }
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off
@@ -1489,7 +1490,8 @@ static int resize_workers_open(struct resize_pool *pool)
     pool->n_records = pool->settings.workers_max;
     pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
     pool->workers = aligned_alloc(alignof(struct resize_worker), pool->n_records * sizeof *pool->workers);
-    if (!pool->sleepers || !pool->workers) {
+    bool is_there = pool->sleepers && pool->workers;
+    if (!is_there) {
         free(pool->sleepers);
         free(pool->workers);
         return TP_ENOMEM;

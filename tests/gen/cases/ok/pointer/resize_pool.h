@@ -10,6 +10,7 @@
  *     stealing  = on { queue = 64  batch = one  victims = random  newest = off }
  *     overload  = block { waiting = 100  deadline = 2s }
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off

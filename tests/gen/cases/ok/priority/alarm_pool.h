@@ -10,6 +10,7 @@
  *     policy    = priority(urgent, normal, idle) { exceed = 16  age = 32 }
  *     overload  = reject
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off

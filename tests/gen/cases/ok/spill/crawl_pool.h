@@ -10,6 +10,7 @@
  *     stealing  = on { queue = 256  batch = half  victims = next  newest = 4 }
  *     overload  = spill
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off

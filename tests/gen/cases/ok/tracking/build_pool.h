@@ -11,6 +11,7 @@
  *   * overload  = block
  *     timeout   = 30s
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *     tracking  = on

@@ -10,6 +10,7 @@
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
  *   * overload  = block
  *   * tasks     = function
+ *   * forks     = off
  *     expire    = 30s
  *     tune      = auto { period = 100ms  hours = "08:00-18:00" }
  *   * tracking  = off
@@ -1680,7 +1681,8 @@ static int order_workers_open(struct order_pool *pool)
     pool->n_records = pool->settings.workers_max;
     pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
     pool->workers = aligned_alloc(alignof(struct order_worker), pool->n_records * sizeof *pool->workers);
-    if (!pool->sleepers || !pool->workers) {
+    bool is_there = pool->sleepers && pool->workers;
+    if (!is_there) {
         free(pool->sleepers);
         free(pool->workers);
         return TP_ENOMEM;

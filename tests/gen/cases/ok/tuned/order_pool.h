@@ -10,6 +10,7 @@
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
  *   * overload  = block
  *   * tasks     = function
+ *   * forks     = off
  *     expire    = 30s
  *     tune      = auto { period = 100ms  hours = "08:00-18:00" }
  *   * tracking  = off

@@ -9,6 +9,7 @@
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
  *   * tasks     = function
+ *   * forks     = off
  *   * expire    = off
  *   * tune      = off
  *   * tracking  = off
@@ -1070,7 +1071,8 @@ static int note_workers_open(struct note_pool *pool)
     pool->n_records = pool->settings.workers_max;
     pool->sleepers = malloc(pool->n_records * sizeof *pool->sleepers);
     pool->workers = aligned_alloc(alignof(struct note_worker), pool->n_records * sizeof *pool->workers);
-    if (!pool->sleepers || !pool->workers) {
+    bool is_there = pool->sleepers && pool->workers;
+    if (!is_there) {
         free(pool->sleepers);
         free(pool->workers);
         return TP_ENOMEM;

@@ -15,6 +15,9 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 
 enum { FIRST_SLAB_BYTES = 256 << 10,
     LARGEST_SLAB_BYTES = 64 << 20,
@@ -173,8 +176,8 @@ static bool protect(char *from, size_t bytes, uint64_t mappings_max)
     return false;
 }
 
-/* A guard by advice, where that is followed. Emulators take advice without following it, so the first guard is tried: the system says
- * whether it can read there. */
+/* A guard by advice, where that is followed. Emulators take advice without following it, so the first guard is tried: to bring
+ * in what it covers must fail. No byte is looked at, which Valgrind would do itself, and die. */
 static bool advise(char *from, size_t bytes)
 {
     /* Relaxed, here and below: whoever looks again finds the same. */
@@ -183,7 +186,7 @@ static bool advise(char *from, size_t bytes)
         return false;
     if (before == OBEYS)
         return true;
-    bool obeys = access(from, F_OK) != 0 && errno == EFAULT;
+    bool obeys = madvise(from, bytes, MADV_POPULATE_READ) != 0 && errno == EFAULT;
     tp_store_rlx(&obedience, obeys ? OBEYS : DEAF); /* relaxed: see above */
     return obeys;
 }

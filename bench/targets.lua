@@ -34,6 +34,30 @@ return {
       { "ants", 817 },
     },
   },
+  fork = {
+    { row = "fib(32)", contender = "tidepool", at_most = 8 },
+    { row = "fib(32)", contender = "tidepool", times = 0.625, of = "plain calls, 1 thread" },
+    { row = "fib(32)", contender = "tidepool, tp_unfork", times = 0.625, of = "plain calls, 1 thread" },
+    recorded = {
+      { "Rayon", 13.5 },
+      { "libfork", 80 },
+      { "Taskflow", 141 },
+      { "Argobots", 589 },
+      { "Tokio", 958 },
+    },
+  },
+  skynet = {
+    { row = "1 M leaves", contender = "tidepool, forks", at_most = 30 },
+    recorded = {
+      { "libfork", 57 },
+      { "Rayon", 67 },
+      { "Taskflow", 153 },
+      { "Argobots", 486 },
+      { "Tokio", 1207 },
+      { "Boost.Fiber", 2693 },
+      { "libdill", 5285 },
+    },
+  },
   lock = {
     { row = "2 threads", contender = "tidepool spin lock", at_most = 50 },
     { row = "16 threads", contender = "tidepool spin lock", not_above = "pthread mutex" },

@@ -27,6 +27,11 @@ local function within_mappings(contender)
   return contender
 end
 
+local function fib26(contender)
+  contender.tasks = 196417
+  return contender
+end
+
 return {
   {
     name = "submit",
@@ -67,6 +72,37 @@ return {
       peer("Go, a goroutine per task", "spawn_go", "golang-go"),
     },
     absent = { { "libuv", "uv_queue_work may be called by the loop's thread only, never by a task" } },
+  },
+  {
+    name = "fork",
+    what = "fib(32) on 2 workers, each call of which forks one of its two calls",
+    unit = "ns/fork",
+    tasks = 3524577, -- forks of fib(32); of fib(26) for those who take long
+    things = "forks",
+    rows = { { name = "fib(32)", workers = 2, producers = 1 } },
+    contenders = {
+      { name = "tidepool", program = "fork_tidepool", variant = "fib" },
+      { name = "tidepool, tp_unfork", program = "fork_tidepool", variant = "fib, tp_unfork" },
+      peer("plain calls, 1 thread", "fork_serial", "gcc", "fib"),
+      peer("oneTBB task_group", "fork_tbb", "libtbb-dev", "fib"),
+      fib26(peer("OpenMP", "fork_openmp", "gcc", "fib")),
+      fib26(peer("Go, a goroutine per branch", "fork_go", "golang-go", "fib")),
+    },
+  },
+  {
+    name = "skynet",
+    what = "a tree of tens to a million leaves, on 2 workers; the sum of their numbers",
+    unit = "ns/leaf", -- so the figure is also the milliseconds of a round
+    tasks = 1000000,
+    things = "leaves",
+    rows = { { name = "1 M leaves", workers = 2, producers = 1 } },
+    contenders = {
+      { name = "tidepool, forks", program = "fork_tidepool", variant = "skynet" },
+      peer("plain calls, 1 thread", "fork_serial", "gcc", "skynet"),
+      peer("oneTBB task_group", "fork_tbb", "libtbb-dev", "skynet"),
+      peer("OpenMP", "fork_openmp", "gcc", "skynet"),
+      peer("Go, a goroutine per branch", "fork_go", "golang-go", "skynet"),
+    },
   },
   {
     name = "lock",

@@ -4,6 +4,7 @@
  * same thread [CORO-1]. After the switch of a yield the thread may be another one, so nothing is left to do there but to
  * return [CORO-2]. */
 #include "coro_parts.h"
+#include "local.h"
 
 #include "../runtime/base/align.h"
 #include "../runtime/base/apart.h"
@@ -27,6 +28,8 @@ static _Thread_local struct thread {
     struct tp__exceptions *exceptions; /* NULL: there is no C++ */
     void *local;                       /* of the thread outside of coroutines */
 } thread INITIAL;
+
+TP_TLS_DEFINE(void **, tp__local_place, NULL);
 
 /* The C++ runtime's, if the program has one; this library does not need it. */
 extern void *__cxa_get_globals(void) __attribute__((weak));
@@ -108,6 +111,7 @@ FROM_ASSEMBLY struct tp__way tp__co_enter(struct tp_co *co, void *in, void **out
         *own->exceptions = co->exceptions;
     }
     own->current = co;
+    tp__local_place = &co->local;
     if (co->in)
         *co->in = in;
     if (co->has_float)
@@ -120,6 +124,7 @@ static inline void go_back(struct thread *own, struct tp_co *co, void *out)
 {
     struct tp_co *resumer = co->resumer;
     own->current = resumer;
+    tp__local_place = resumer ? &resumer->local : &own->local;
     if (resumer)
         tp_store_rlx(&resumer->state, TP_CO_RUNNING); /* relaxed: as in tp__co_enter */
     if (co->resumer_out)
@@ -339,7 +344,9 @@ TP_APART void **tp_co_local(void)
                      :
                      :
                      : "memory"); /* as above */
-    return thread.current ? &thread.current->local : &thread.local;
+    void **place = thread.current ? &thread.current->local : &thread.local;
+    tp__local_place = place;
+    return place;
 }
 
 TP_APART int *tp_co_errno(void)

@@ -10,6 +10,7 @@
 #include "base/spin.h"
 #include "base/status.h"
 #include "clock.h"
+#include "fibers.h"
 #include "park.h"
 
 #include <stdlib.h>
@@ -79,7 +80,9 @@ static void queue_remove(struct queue *queue, struct tp_waiter *waiter)
 
 static void copy(const struct tp_chan *chan, void *to, const void *from)
 {
-    if (chan->value_bytes > 0)
+    if (chan->value_bytes == sizeof(void *))
+        memcpy(to, from, sizeof(void *)); /* the most usual size, without a call */
+    else if (chan->value_bytes > 0)
         memcpy(to, from, chan->value_bytes);
 }
 
@@ -150,7 +153,8 @@ static int wait_in(struct tp_chan *chan, struct queue *queue, void *value, uint6
     tp_waiter_begin(&party.waiter);
     queue_add(queue, &party.waiter);
     tp_spin_unlock(&chan->lock);
-    tp_fence_sc(); /* before the look at a request to end [FIBER-4] */
+    if (party.waiter.fiber)
+        tp_fiber_settle(party.waiter.fiber);
     int status = tp_waiter_sleep(&party.waiter, deadline_ns, &chan->patience);
     if (status == 0)
         return party.status;

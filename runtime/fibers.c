@@ -77,7 +77,7 @@ struct tp_fiber *tp_fiber_self(void)
 /* Up to the suspension. Returns 0, or why there shall be none. */
 static int before_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
 {
-    int status = tp_task_check(); /* after the fence in tp_waitlist_prepare, and that after the beginning of this life [FIBER-4] */
+    int status = tp_run_check(&fiber->run); /* after the fence of who waits, and that after the beginning of this life [FIBER-4] */
     if (status != 0)
         return status;
     if (deadline_ns != TP_FOREVER) {
@@ -94,7 +94,7 @@ static int after_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
 {
     if (deadline_ns != TP_FOREVER && tp_alarm_clear(&fiber->fibers->alarms, &fiber->alarm))
         return TP_ETIMEDOUT;
-    return tp_task_check();
+    return tp_run_check(&fiber->run);
 }
 
 int tp_fiber_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)

@@ -34,6 +34,7 @@ struct tp_fiber {
 
     /* Of the task in it; written by who runs it, and published by what hands the fiber on. */
     uint64_t generation;
+    bool is_settled;         /* it has passed a fence since its life began [FIBER-4] */
     void *argument;          /* for `body`, until its first suspension */
     enum tp_fiber_stop stop; /* what it wants of its worker; AWAY: to sleep */
     struct tp_task_result result;
@@ -177,6 +178,7 @@ static inline void tp_fiber_put(struct tp_fibers *fibers, struct tp_fiber_cache 
 static inline void tp_fiber_begin(struct tp_fiber *fiber, void *argument, uint64_t id)
 {
     fiber->argument = argument;
+    fiber->is_settled = false;
     fiber->run.id = id;
     tp_store_rlx(&fiber->id, id); /* relaxed: the beginning of the life publishes it */
     fiber->generation = tp_cycle_begin(&fiber->cycle, TP_CYCLE_RUNNING);
@@ -212,6 +214,14 @@ struct tp_fiber *tp_fiber_self(void);
 static inline uint64_t tp_fiber_generation(const struct tp_fiber *fiber)
 {
     return fiber->generation;
+}
+
+/* Before the first wait of a task whose list needs no fence of its own: what [FIBER-4] asks for. */
+static inline void tp_fiber_settle(struct tp_fiber *fiber)
+{
+    if (!fiber->is_settled)
+        tp_fence_sc(); /* pairs with the fence in ask_those */
+    fiber->is_settled = true;
 }
 
 /* tp_fiber_sleep: the calling task, which has prepared to wait in a list, sleeps once, until somebody wakes it for whatever reason.

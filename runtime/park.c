@@ -178,18 +178,26 @@ int tp_waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patienc
 struct tp_wakeup tp_waiter_hand_over(struct tp_waiter *w)
 {
     struct tp_wakeup call = {.fiber = w->fiber, .generation = w->generation};
-    if (call.fiber)
-        tp__fiber_hold(call.fiber); /* it may be gone from here on, but not its pool [PARK-3] */
-    call.word = tp__waiter_wake(w);
+    if (!call.fiber) {
+        call.word = tp__waiter_wake(w);
+        return call;
+    }
+    struct tp_fiber *self = tp_fiber_self();
+    call.holds = !self || self->fibers != call.fiber->fibers; /* a task of the same pool is what keeps it */
+    if (call.holds)
+        tp__fiber_hold(call.fiber);
+    tp_store_rel(&w->state, TP_WAITER_WOKEN); /* pairs with the acquire in sleep_as_task; the task may be gone, but not its pool [PARK-3] */
     return call;
 }
 
 void tp_wakeup_call(const struct tp_wakeup *call)
 {
-    if (call->fiber)
+    if (!call->fiber)
+        tp__waiter_call(call->word);
+    else if (call->holds)
         tp__fiber_call(call->fiber, call->generation);
     else
-        tp__waiter_call(call->word);
+        tp_fiber_wake(call->fiber, call->generation);
 }
 
 /* -- the list --------------------------------------------------------------------------------- */

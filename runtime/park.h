@@ -102,6 +102,7 @@ struct tp_wakeup {
     tp_atomic(uint32_t) *word; /* a thread's; only its address is used. NULL: it is awake */
     struct tp_fiber *fiber;    /* not NULL: a task's */
     uint64_t generation;
+    bool holds; /* its pool, so that it stays until the call */
 };
 
 /* tp_waiter_begin: the caller is about to wait.
@@ -109,7 +110,8 @@ struct tp_wakeup {
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_waiter_begin(struct tp_waiter *w);
 
-/* tp_waiter_sleep: sleep until w is woken. Before, it was put into the list and the caller has passed a full fence.
+/* tp_waiter_sleep: sleep until w is woken. Before, it was put into the list, and the caller has passed a full fence or, if it is a
+ * task, called tp_fiber_settle.
  * Returns 0 when woken; else as tp_waitlist_wait, with w possibly still in the list.
  * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
 int tp_waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience);

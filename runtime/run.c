@@ -8,6 +8,8 @@
 #include "forks.h"
 #include "track.h"
 
+#include "../coro/local.h"
+
 #include <execinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,7 +53,7 @@ void tp_run_leave(struct tp_run *run)
 
 struct tp_run *tp_run_self(void)
 {
-    return *tp_co_local();
+    return *tp__co_local();
 }
 
 unsigned tp_run_depth(const void *owner)
@@ -72,7 +74,7 @@ static struct tp_run *behind_protections(struct tp_run *run)
 
 struct tp_run *tp_run_task(void)
 {
-    return behind_protections(tp_run_self());
+    return behind_protections(*tp__co_local());
 }
 
 /* A panic ended a part of the task that had begun shields: those before it stay. */
@@ -124,8 +126,13 @@ int tp_task_protect(int (*entry)(void *argument), void *argument)
 
 int tp_task_check(void)
 {
-    const struct tp_run *run = tp_run_task();
-    if (!run || run->n_shields > 0)
+    const struct tp_run *run = behind_protections(*tp__co_local());
+    return run ? tp_run_check(run) : 0;
+}
+
+int tp_run_check(const struct tp_run *run)
+{
+    if (run->n_shields > 0)
         return 0;
     if (run->lead)
         run = run->lead;

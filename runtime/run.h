@@ -71,6 +71,10 @@ struct tp_run *tp_run_self(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 struct tp_run *tp_run_task(void);
 
+/* tp_run_check: tp_task_check of the task of that run.
+ * [thread: its own] [suspends: no] [blocks: no] [allocates: no] */
+int tp_run_check(const struct tp_run *run);
+
 /* tp_run_depth: how many runs of this owner the calling thread is inside of.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 unsigned tp_run_depth(const void *owner);

@@ -29,9 +29,11 @@ static void job_requeue(struct job_pool *pool, struct job_worker *self, struct t
 static void job_ready(struct tp_fiber *fiber)
 {
     struct job_pool *pool = fiber->fibers->owner;
-    job_requeue(pool, job_self(pool), fiber);
+    struct job_worker *self = job_self(pool);
+    job_requeue(pool, self, fiber);
     tp_fibers_count(&pool->fibers, -1);
-    tp_idle_notify(&pool->idle); /* last: also a worker that would leave looks again [FIBER-3] */
+    if (!self || job_worker_pending(self) + tp_fibers_n_ready(&pool->fibers) > 1) /* else this worker takes it next */
+        tp_idle_notify(&pool->idle);                                              /* last: also a worker that would leave looks again [FIBER-3] */
 }
 
 static void job_fibers_open(struct job_pool *pool)

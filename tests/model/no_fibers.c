@@ -25,3 +25,9 @@ void tp__fiber_call(struct tp_fiber *fiber, uint64_t generation)
     (void)generation;
     model_check(fiber != NULL && false);
 }
+
+void tp_fiber_wake(struct tp_fiber *fiber, uint64_t generation)
+{
+    (void)generation;
+    model_check(fiber != NULL && false);
+}

@@ -126,9 +126,9 @@ struct tp_run *tp_run_task(void)
     return fiber ? &fiber->run : NULL;
 }
 
-int tp_task_check(void)
+int tp_run_check(const struct tp_run *run)
 {
-    struct tp_fiber *fiber = current[model_self()];
+    const struct tp_fiber *fiber = run->fiber;
     return tp_load_rlx(&pool->stop) != 0 || tp_cycle_is_asked(&fiber->cycle) ? TP_ECANCELED : 0;
 }
 

@@ -828,9 +828,11 @@ static void crawl_requeue(struct crawl_pool *pool, struct crawl_worker *self, st
 static void crawl_ready(struct tp_fiber *fiber)
 {
     struct crawl_pool *pool = fiber->fibers->owner;
-    crawl_requeue(pool, crawl_self(pool), fiber);
+    struct crawl_worker *self = crawl_self(pool);
+    crawl_requeue(pool, self, fiber);
     tp_fibers_count(&pool->fibers, -1);
-    tp_idle_notify(&pool->idle); /* last: also a worker that would leave looks again [FIBER-3] */
+    if (!self || crawl_worker_pending(self) + tp_fibers_n_ready(&pool->fibers) > 1) /* else this worker takes it next */
+        tp_idle_notify(&pool->idle);                                                /* last: also a worker that would leave looks again [FIBER-3] */
 }
 
 static void crawl_fibers_open(struct crawl_pool *pool)

@@ -1,7 +1,7 @@
--- The README's code is run as a reader would run it: blocks that begin with a comment naming a file
+-- The code of the README, and of pages that have a whole program, is run as a reader would run it: blocks that begin with a comment naming a file
 -- are written to that file, then each `sh` block is run in order, and what it prints must be what
--- its comments promise. Invariant: every sh block but the two commands at the top is run, so the
--- README cannot promise what does not work.
+-- its comments promise. Invariant: every sh block but the two commands at the top is run, so no
+-- page can promise what does not work.
 
 local here = arg[0]:match "^(.*)/[^/]*$"
 
@@ -42,7 +42,7 @@ local function promise(block)
   return table.concat(lines, "\n")
 end
 
-local passed, failed, n_files = 0, 0, 0
+local passed, failed = 0, 0
 
 -- What cflags and libs print is escaped for a shell; filled in here, it may contain blanks, which
 -- the README says a bare $(...) cannot.
@@ -67,22 +67,29 @@ local function run(block)
 end
 
 assert(os.execute(("ln -s '%s/tidepool' %s/tidepool"):format(root, scratch)))
-for _, block in ipairs(blocks(root .. "/README.md")) do
-  local first = block.lines[1] or ""
-  local name = first:match "^# ([%w_]+%.pool)$" or first:match "^/%* ([%w_]+%.[ch]) %*/$"
-    or first:match "^%-%- ([%w_]+%.lua)$"
-  if name then
-    write(name, table.concat(block.lines, "\n") .. "\n")
-    n_files = n_files + 1
-  elseif block.language == "sh" and not first:match "^%./tidepool demo" then
-    run(block)
+
+-- Runs a page; `least` is how many sh blocks and files it has at least.
+local function run_page(path, least)
+  local n_run, n_files = passed + failed, 0
+  for _, block in ipairs(blocks(root .. "/" .. path)) do
+    local first = block.lines[1] or ""
+    local name = first:match "^# ([%w_]+%.pool)$" or first:match "^/%* ([%w_]+%.[ch]) %*/$"
+      or first:match "^%-%- ([%w_]+%.lua)$"
+    if name then
+      write(name, table.concat(block.lines, "\n") .. "\n")
+      n_files = n_files + 1
+    elseif block.language == "sh" and not first:match "^%./tidepool demo" then
+      run(block)
+    end
+  end
+  if passed + failed - n_run < least.sh or n_files < least.files then
+    failed = failed + 1
+    print("FAILED: " .. path .. " has lost its examples")
   end
 end
-os.execute("rm -r " .. scratch)
 
-if passed + failed < 2 or n_files < 4 then
-  failed = failed + 1
-  print("FAILED: the README has lost its examples")
-end
+run_page("README.md", { sh = 2, files = 4 })
+run_page("docs/forks.md", { sh = 1, files = 3 })
+os.execute("rm -r " .. scratch)
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0)

@@ -23,6 +23,9 @@ static int run_forks(void)
         cmocka_unit_test(test_panic_in_branch),
         cmocka_unit_test(test_branches_submit),
         cmocka_unit_test(test_close_while_forking),
+#if WITH_TUNE
+        cmocka_unit_test(test_tune_while_forking),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -244,6 +244,28 @@ static void test_branches_submit(void **state)
     job_pool_free(submitted_to);
 }
 
+#if WITH_TUNE
+/* Workers come and go while tasks fork: one leaves with nothing open, and a new one is heard. */
+static void test_tune_while_forking(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 40 };
+    struct job_pool *pool = pool_open_as((struct tp_pool_settings){.workers_max = 5}, 5, ROUNDS + 1);
+    struct fib fibs[ROUNDS];
+    struct call calls[ROUNDS];
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        fibs[i] = (struct fib){0, FIB_N};
+        calls[i] = (struct call){fib_task, &fibs[i]};
+        submit(pool, &calls[i]);
+        assert_true(job_pool_tune_workers(pool, 1 + i * 3 % 5) != TP_EINVAL);
+    }
+    assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
+    for (int i = 0; i < ROUNDS; i++)
+        assert_int_equal(fibs[i].result, FIB_RESULT);
+    job_pool_free(pool);
+}
+#endif
+
 /* Pools come and go while tasks fork. */
 static void test_close_while_forking(void **state)
 {

@@ -1,6 +1,7 @@
 /* A branch as a part of its task, wherever it runs: whose it is, and panics on either side. */
 #include "fork_team.h"
 
+#include "runtime/fiber.h"
 #include "runtime/run.h"
 
 #include <stdio.h>
@@ -114,6 +115,48 @@ static void test_identity(void **state)
         assert_int_equal(noted_inner.id, 4711);
         assert_true(noted.worker == 1 || noted.worker == 2);
         assert_true(noted_inner.worker != noted.worker);
+    }
+    close_team();
+}
+
+static void late_task(void)
+{
+    struct tp_branch branch;
+    struct tp_run *run = tp_run_self();
+    run->serial = 3;
+    tp_fork(&branch, run_piece, &noted);
+    tp_forks_publish();
+    pass(&noted.begun);
+    tp_store_sc(&run->overdue, 3);
+    sem_post(&noted.held);
+    tp_join(&branch);
+}
+
+static void shielded_task(void)
+{
+    struct tp_branch branch;
+    tp_store_sc(&stop, 1);
+    tp_shield_begin();
+    tp_fork(&branch, run_piece, &noted);
+    tp_forks_publish();
+    tp_shield_end();
+    sem_post(&noted.held);
+    pass(&noted.begun);
+    tp_join(&branch);
+    assert_int_equal(tp_task_check(), TP_ECANCELED);
+}
+
+/* The task's time limit is its branches' too, and so is the shield in which they were offered. */
+static void test_limit_and_shield(void **state)
+{
+    (void)state;
+    open_team(2);
+    for (int i = 0; i < 2; i++) {
+        piece_init(&noted, note_identity);
+        noted.is_held = true;
+        assert_false(run_task(i == 0 ? late_task : shielded_task));
+        assert_int_equal(noted.worker, 1);
+        assert_int_equal(noted.check, i == 0 ? TP_ETIMEDOUT : 0);
     }
     close_team();
 }
@@ -328,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_limit_and_shield),
         cmocka_unit_test(test_panic_taken),
         cmocka_unit_test(test_panic_taken_protected),
         cmocka_unit_test(test_panic_at_join),

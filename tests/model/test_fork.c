@@ -16,6 +16,7 @@ enum habit {
     GOOD,
     NEVER_WAKES,   /* those who join */
     WANTS_NOTHING, /* who is about to sleep */
+    LOOKS_NOT,     /* again, who is about to sleep */
     WANTS_NO_MORE  /* who takes the last one offered, or waits for a branch */
 };
 static enum habit habit;
@@ -206,6 +207,15 @@ static void fork_until_heard(void)
     fork_until_begun(&work[0]);
 }
 
+/* What is offered once is taken. */
+static void fork_and_wait(void)
+{
+    struct tp_branch *branch = fork_new(&work[0]);
+    while (tp_load_acq(&work[0].has_begun) == 0)
+        model_yield();
+    join_and_free(branch, &work[0]);
+}
+
 static void await_other(void)
 {
     while (tp_load_acq(&work[0].has_begun) == 0)
@@ -346,7 +356,7 @@ static void sleeper(struct tp_worker *self)
         searching = true;
         if (habit != WANTS_NOTHING)
             tp_forks_want(&forks);
-        if (tp_forks_are_offered(&forks))
+        if (habit != LOOKS_NOT && tp_forks_are_offered(&forks))
             tp_idle_cancel(&idle, self);
         else if (!tp_idle_sleep(&idle, self))
             break;
@@ -484,6 +494,12 @@ static void with_sleeper(unsigned variant)
     what = fork_until_heard;
 }
 
+static void with_sleeper_once(unsigned variant)
+{
+    open_sleepers(variant, 1);
+    what = fork_and_wait;
+}
+
 static void with_sleepers(unsigned variant)
 {
     open_sleepers(variant, 2);
@@ -509,6 +525,7 @@ static const struct model_scenario scenarios[] = {
     {"fork: joined on another thread, 1 thief", handed_over, end, .preemptions = 3},
     {"fork: who joins is heard", heard, end, .preemptions = 2, .max_executions = 20000},
     {"fork: who sleeps is heard", with_sleeper, end, rest, .preemptions = 2, .max_executions = 40000},
+    {"fork: who sleeps hears what is offered once", with_sleeper_once, end, rest, .preemptions = 3},
     {"fork: two who sleep are heard", with_sleepers, end, rest, .preemptions = 1, .max_executions = 20000},
 
     {"fork: a thief that wakes nobody", one, end, .variant = NEVER_WAKES, .preemptions = 2, .must_fail = true},
@@ -526,6 +543,7 @@ static const struct model_scenario scenarios[] = {
     {"fork: who takes the last one does not ask for more", with_sleepers, end, rest, .variant = WANTS_NO_MORE,
         .preemptions = 1, .must_fail = true},
     {"fork: who sleeps says nothing", with_sleeper, end, rest, .variant = WANTS_NOTHING, .preemptions = 2, .must_fail = true},
+    {"fork: who sleeps does not look again", with_sleeper_once, end, rest, .variant = LOOKS_NOT, .preemptions = 2, .must_fail = true},
     {"fork: who sleeps does not look behind a fence", with_sleeper, end, rest, .preemptions = 2, .must_fail = true,
         .without = {"tp_idle_prepare", MODEL_FENCE}},
     {"fork: who offers does not look behind a fence", with_sleeper, end, rest, .preemptions = 2, .must_fail = true,

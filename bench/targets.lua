@@ -48,6 +48,8 @@ return {
   },
   skynet = {
     { row = "1 M leaves", contender = "tidepool, forks", at_most = 30 },
+    { row = "1 M leaves", contender = "tidepool, coroutines", at_most = 150 },
+    { row = "1 M leaves", contender = "tidepool, coroutines", not_above = "Go, a goroutine per branch" },
     recorded = {
       { "libfork", 57 },
       { "Rayon", 67 },

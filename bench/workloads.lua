@@ -98,6 +98,7 @@ return {
     rows = { { name = "1 M leaves", workers = 2, producers = 1 } },
     contenders = {
       { name = "tidepool, forks", program = "fork_tidepool", variant = "skynet" },
+      { name = "tidepool, coroutines", program = "skynet_tidepool" },
       peer("plain calls, 1 thread", "fork_serial", "gcc", "skynet"),
       peer("oneTBB task_group", "fork_tbb", "libtbb-dev", "skynet"),
       peer("OpenMP", "fork_openmp", "gcc", "skynet"),

@@ -66,6 +66,7 @@ local switches = {
   { name = "WITH_TRACKING", on = function(v) return v.tracking.word == "on" end, absent = "tracking" },
   { name = "WITH_COROUTINE", on = function(v) return v.tasks.word == "coroutine" end },
   { name = "WITH_FORKS", on = function(v) return v.forks.word == "on" end },
+  { name = "WITH_PINNED", on = function(v, is) return is.WITH_COROUTINE and v.tasks.block.migrate.word == "off" end },
   { name = "WITH_TIMEOUT", on = function(v) return v.timeout ~= nil end, absent = "time limit" },
   { name = "WITH_EXPIRE", on = function(v) return v.expire.number ~= nil end, absent = "expiry of workers" },
   { name = "WITH_TUNE", on = function(v) return v.tune.word ~= "off" end, absent = "tuning" },

@@ -188,8 +188,8 @@ schema.pool = {
         block = {
           { name = "stack", default = "64KiB", doc = "Bytes of stack of one coroutine.",
             forms = { { is = "size", min = 4096, max = 8 << 20, range = "4KiB to 8MiB", show = "SIZE (4KiB to 8MiB)" } } },
-          { name = "migrate", default = "on", doc = "Whether it may go on in another thread; `off` is for a later version.",
-            forms = { word("on"), word("off", nil, later) } },
+          { name = "migrate", default = "on", doc = "Whether it may go on on another worker.",
+            forms = { word("on"), word("off", "it stays with the worker that began it") } },
         },
       }),
     },

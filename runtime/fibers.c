@@ -162,30 +162,37 @@ void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id)
 
 /* -- the list of those that are ready ---------------------------------------------------------------- */
 
-void tp_fibers_queue(struct tp_fibers *fibers, struct tp_fiber *fiber)
+void tp_fiber_list_init(struct tp_fiber_list *list)
 {
-    fiber->next = NULL;
-    tp_spin_lock(&fibers->ready_lock);
-    if (fibers->first)
-        fibers->last->next = fiber;
-    else
-        fibers->first = fiber;
-    fibers->last = fiber;
-    tp_add_sc(&fibers->n_ready, 1); /* before the caller looks for sleepers [IDLE-2] */
-    tp_spin_unlock(&fibers->ready_lock);
+    tp_spin_init(&list->lock);
+    list->first = list->last = NULL;
+    tp_atomic_init(&list->n, 0);
 }
 
-struct tp_fiber *tp_fibers_take(struct tp_fibers *fibers)
+void tp_fiber_list_put(struct tp_fiber_list *list, struct tp_fiber *fiber)
 {
-    if (tp_fibers_n_ready(fibers) == 0)
+    fiber->next = NULL;
+    tp_spin_lock(&list->lock);
+    if (list->first)
+        list->last->next = fiber;
+    else
+        list->first = fiber;
+    list->last = fiber;
+    tp_add_sc(&list->n, 1); /* before the caller looks for sleepers [IDLE-2] */
+    tp_spin_unlock(&list->lock);
+}
+
+struct tp_fiber *tp_fiber_list_take(struct tp_fiber_list *list)
+{
+    if (tp_fiber_list_length(list) == 0)
         return NULL;
-    tp_spin_lock(&fibers->ready_lock);
-    struct tp_fiber *fiber = fibers->first;
+    tp_spin_lock(&list->lock);
+    struct tp_fiber *fiber = list->first;
     if (fiber) {
-        fibers->first = fiber->next;
-        tp_add_sc(&fibers->n_ready, (uint32_t)-1); /* one order with the additions */
+        list->first = fiber->next;
+        tp_add_sc(&list->n, (uint32_t)-1); /* one order with the additions */
     }
-    tp_spin_unlock(&fibers->ready_lock);
+    tp_spin_unlock(&list->lock);
     return fiber;
 }
 
@@ -196,11 +203,10 @@ void tp_fibers_init(struct tp_fibers *fibers)
     tp_atomic_init(&fibers->n_asleep, 0);
     tp_atomic_init(&fibers->n_held, 0);
     tp_atomic_init(&fibers->n_wakers, 0);
-    tp_atomic_init(&fibers->n_ready, 0);
     tp_atomic_init(&fibers->chunks, NULL);
     tp_spin_init(&fibers->lock);
-    tp_spin_init(&fibers->ready_lock);
-    fibers->idle = fibers->bare = fibers->first = fibers->last = NULL;
+    tp_fiber_list_init(&fibers->list);
+    fibers->idle = fibers->bare = NULL;
     tp_alarms_init(&fibers->alarms);
     tp__known_add(fibers);
 }

@@ -29,6 +29,7 @@ enum tp_fiber_stop {
 struct tp_fiber {
     struct tp_cycle cycle;
     struct tp_fibers *fibers;
+    void *home; /* by the pool, if the task may not change workers: whose it is */
     struct tp_co *co;
     struct tp_fiber *next; /* in a cache, the depot, or the ready list */
 
@@ -60,6 +61,13 @@ struct tp_fiber_cache {
     uint32_t n;
 };
 
+/* Fibers that are ready, in the order in which they became so. */
+struct tp_fiber_list {
+    struct tp_spin lock; /* guards the list */
+    struct tp_fiber *first, *last;
+    tp_atomic(uint32_t) n; /* written under the lock, read by workers that look for tasks */
+};
+
 struct tp_fibers {
     /* By the pool, before tp_fibers_init. */
     void *owner;
@@ -75,9 +83,7 @@ struct tp_fibers {
     tp_line_aligned struct tp_spin lock;       /* guards idle and bare */
     struct tp_fiber *idle, *bare;              /* with a coroutine, and without */
     tp_atomic(struct tp_fiber_chunk *) chunks; /* written under the lock; publishes the records */
-    tp_line_aligned struct tp_spin ready_lock; /* guards the list of those that wait for any worker */
-    struct tp_fiber *first, *last;
-    tp_atomic(uint32_t) n_ready; /* written under the lock, read by workers that look for tasks */
+    tp_line_aligned struct tp_fiber_list list; /* those that wait for any worker */
     struct tp_alarms alarms;
     struct tp_fibers *next_known, *prev_known; /* guarded by the lock of known.c */
 };
@@ -106,18 +112,22 @@ void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns);
 
-/* tp_fibers_queue: append a ready fiber to the list of those that wait for any worker.
+/* tp_fiber_list_init: an empty list.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void tp_fibers_queue(struct tp_fibers *fibers, struct tp_fiber *fiber);
+void tp_fiber_list_init(struct tp_fiber_list *list);
 
-/* tp_fibers_take: the first of that list, NULL if it is empty.
+/* tp_fiber_list_put: append a ready fiber.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-struct tp_fiber *tp_fibers_take(struct tp_fibers *fibers);
+void tp_fiber_list_put(struct tp_fiber_list *list, struct tp_fiber *fiber);
 
-/* How many wait in that list. Sequentially consistent: one side of "publish, then look for sleepers" [IDLE-2]. */
-static inline uint32_t tp_fibers_n_ready(struct tp_fibers *fibers)
+/* tp_fiber_list_take: the first, NULL if there is none.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_fiber *tp_fiber_list_take(struct tp_fiber_list *list);
+
+/* How many there are. Sequentially consistent: one side of "publish, then look for sleepers" [IDLE-2]. */
+static inline uint32_t tp_fiber_list_length(struct tp_fiber_list *list)
 {
-    return tp_load_sc(&fibers->n_ready);
+    return tp_load_sc(&list->n);
 }
 
 /* How many sleep. Relaxed: a number for those who count. */

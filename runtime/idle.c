@@ -191,7 +191,7 @@ static void wake_oneself(struct tp_idle *idle, struct tp_worker *worker)
 
 bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns)
 {
-    if (tp_idle_is_leaving(worker)) { /* asked so before it prepared: later, it would have been dismissed */
+    if (tp_idle_is_leaving(worker) && !worker->stays) { /* asked so before it prepared: later, it would have been dismissed */
         tp_spin_lock(&idle->lock);
         if (tp_idle_is_leaving(worker))
             dismiss(idle, worker);
@@ -204,7 +204,9 @@ bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_
         return true;
     tp_spin_lock(&idle->lock);
     worker->retired = false;
-    bool stays = worker->place == TP_WORKER_AWAKE; /* taken back before its thread had gone [IDLE-4] */
+    if (worker->stays && worker->place != TP_WORKER_AWAKE)
+        take(idle, worker);
+    bool stays = worker->place == TP_WORKER_AWAKE; /* by itself, or taken back before its thread had gone [IDLE-4] */
     tp_spin_unlock(&idle->lock);
     return stays;
 }
@@ -316,6 +318,18 @@ bool tp_idle_insist(struct tp_idle *idle)
     idle->retry_ns = 0;
     tp_spin_unlock(&idle->lock);
     return tp_idle_wake(idle);
+}
+
+void tp_idle_wake_worker(struct tp_idle *idle, struct tp_worker *worker)
+{
+    tp_atomic(uint32_t) *word = NULL;
+    tp_spin_lock(&idle->lock);
+    if (worker->place == TP_WORKER_ASLEEP) { /* else it looks before it sleeps, or since it was told to go [IDLE-7] */
+        take(idle, worker);
+        word = tp__waiter_wake(&worker->waiter);
+    }
+    tp_spin_unlock(&idle->lock);
+    tp__waiter_call(word);
 }
 
 void tp_idle_wake_all(struct tp_idle *idle)

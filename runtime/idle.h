@@ -57,7 +57,8 @@ void tp_idle_prepare(struct tp_idle *idle, struct tp_worker *worker, bool search
  * [thread: owning worker] [suspends: no] [blocks: no] [allocates: no] */
 void tp_idle_cancel(struct tp_idle *idle, struct tp_worker *worker);
 
-/* tp_idle_sleep: sleep until woken or retired.
+/* tp_idle_sleep: sleep until woken or retired. One that `stays` takes being retired or dismissed for a wake-up, and keeps or
+ * takes back its place; it is asked to leave as before.
  * Returns true if woken: the caller is counted as searching. False: the caller must return from
  * its entry now; its place is vacant already, or it is out of the pool.
  * [thread: owning worker] [suspends: no] [blocks: yes] [allocates: no] */
@@ -97,6 +98,11 @@ bool tp_idle_wake(struct tp_idle *idle);
 /* tp_idle_insist: tp_idle_wake by who cannot come back later: it asks for a thread also if the system has just refused one.
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 bool tp_idle_insist(struct tp_idle *idle);
+
+/* tp_idle_wake_worker: wake this one, which stays, if it sleeps. The caller has put down before what only this worker looks at
+ * [IDLE-7].
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_idle_wake_worker(struct tp_idle *idle, struct tp_worker *worker);
 
 /* tp_idle_wake_all: wake every sleeping worker, for a change that concerns all. Vacant ones are
  * not started: who closes a pool that may have no thread calls tp_idle_insist first.

@@ -23,6 +23,7 @@ struct tp_worker {
     unsigned index;          /* 0 .. n-1 within its crew */
     struct tp_crew *crew;
     void (*entry)(struct tp_worker *);
+    bool stays; /* by itself, before it sleeps: it has tasks that no other may run, so it is not sent away meanwhile */
 
     /* For tp_idle, guarded by its lock. */
     tp_atomic(uint32_t) leaving; /* 1: it is asked to leave; also read by the worker without the lock */

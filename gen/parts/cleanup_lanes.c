@@ -28,13 +28,13 @@ size_t job_pool_cleanup(struct job_pool *pool)
     struct job_slot task;
     if (job_is_forked(pool))
         return 0;
-#if WITH_COROUTINE
+#if WITH_COROUTINE && !WITH_PINNED
     tp_fibers_hold(&pool->fibers, 1); /* a task that has begun is put back: nobody leaves meanwhile [FIBER-3] */
 #endif
     while (job_cleanup_take(pool, &task)) {
-#if WITH_COROUTINE
+#if WITH_COROUTINE && !WITH_PINNED
         if (task.fiber) {
-            tp_fibers_queue(&pool->fibers, task.fiber);
+            tp_fiber_list_put(&pool->fibers.list, task.fiber);
             continue;
         }
 #endif
@@ -42,7 +42,7 @@ size_t job_pool_cleanup(struct job_pool *pool)
         job_gone(pool, 1);
         n++;
     }
-#if WITH_COROUTINE
+#if WITH_COROUTINE && !WITH_PINNED
     tp_fibers_hold(&pool->fibers, -1);
     tp_idle_notify(&pool->idle);
 #endif

@@ -11,18 +11,40 @@ static int job_body(void *argument)
     return VALUE_RUN(task->payload);
 }
 
+#if WITH_PINNED
+/* Queues a fiber that is ready: for the worker that began its task, and for no other. */
+static void job_requeue(struct tp_fiber *fiber)
+{
+    struct job_worker *home = fiber->home;
+    tp_fiber_list_put(&home->ready, fiber);
+}
+
+/* Called by whoever ends the sleep of a task. */
+static void job_ready(struct tp_fiber *fiber)
+{
+    struct job_pool *pool = fiber->fibers->owner;
+    struct job_worker *home = fiber->home;
+    job_requeue(fiber);
+    tp_fibers_count(&pool->fibers, -1);
+    if (job_self(pool) != home)
+        tp_idle_wake_worker(&pool->idle, &home->base); /* last: also a worker that would leave looks again [FIBER-3] */
+}
+#endif
+#if !WITH_PINNED
 /* Queues a fiber that is ready: behind the tasks of a worker of this pool, or for any worker. */
 static void job_requeue(struct job_pool *pool, struct job_worker *self, struct tp_fiber *fiber)
 {
-#if WITH_STEALING && !WITH_LIFO
+#endif
+#if WITH_STEALING && !WITH_LIFO && !WITH_PINNED
     if (self && job_queue_room(&self->queue) > 0) {
         job_queue_ahead(&self->queue, 0)->fiber = fiber;
         job_queue_publish(&self->queue, 1);
         return;
     }
 #endif
+#if !WITH_PINNED
     (void)self;
-    tp_fibers_queue(&pool->fibers, fiber);
+    tp_fiber_list_put(&pool->fibers.list, fiber);
 }
 
 /* Called by whoever ends the sleep of a task. */
@@ -32,9 +54,10 @@ static void job_ready(struct tp_fiber *fiber)
     struct job_worker *self = job_self(pool);
     job_requeue(pool, self, fiber);
     tp_fibers_count(&pool->fibers, -1);
-    if (!self || job_worker_pending(self) + tp_fibers_n_ready(&pool->fibers) > 1) /* else this worker takes it next */
-        tp_idle_notify(&pool->idle);                                              /* last: also a worker that would leave looks again [FIBER-3] */
+    if (!self || job_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
+        tp_idle_notify(&pool->idle);                                                      /* last: also a worker that would leave looks again [FIBER-3] */
 }
+#endif
 
 static void job_fibers_open(struct job_pool *pool)
 {
@@ -54,6 +77,9 @@ static void job_go(struct job_worker *self, struct tp_fiber *fiber)
     switch (tp_fiber_run(fiber)) {
     case TP_FIBER_ENDED: {
         struct tp_task_result result = fiber->result;
+#if WITH_PINNED
+        self->n_pinned--;
+#endif
 #if WITH_TRACKING
         self->task.id = fiber->run.id;
 #endif
@@ -62,9 +88,13 @@ static void job_go(struct job_worker *self, struct tp_fiber *fiber)
         return;
     }
     case TP_FIBER_READY:
+#if WITH_PINNED
+        job_requeue(fiber);
+#else
         job_requeue(pool, self, fiber);
-        if (job_worker_pending(self) + tp_fibers_n_ready(&pool->fibers) > 1) /* else this worker takes it next */
+        if (job_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
             tp_idle_notify(&pool->idle);
+#endif
         break;
     case TP_FIBER_AWAY:
         break;
@@ -100,6 +130,10 @@ static inline void job_execute(struct job_worker *self)
         job_end(self, job_returned(job_body(&self->task)));
         return;
     }
+#if WITH_PINNED
+    fiber->home = self;
+    self->n_pinned++;
+#endif
 #if WITH_TRACKING
     tp_fiber_begin(fiber, &self->task, self->task.id);
 #else
@@ -108,12 +142,21 @@ static inline void job_execute(struct job_worker *self)
     job_go(self, fiber);
 }
 
+#if WITH_PINNED
+/* Takes a task that waits for this worker. */
+static bool job_take_ready(struct job_worker *self, struct job_slot *task)
+{
+    task->fiber = tp_fiber_list_take(&self->ready);
+    return task->fiber != NULL;
+}
+#else
 /* Takes a task that waits for any worker. */
 static bool job_take_ready(struct job_worker *self, struct job_slot *task)
 {
-    task->fiber = tp_fibers_take(&self->pool->fibers);
+    task->fiber = tp_fiber_list_take(&self->pool->fibers.list);
     return task->fiber != NULL;
 }
+#endif
 
 /* Wakes the tasks whose time has come. */
 static inline void job_ring(struct job_pool *pool)

@@ -78,8 +78,8 @@ static bool job_is_work_visible(struct job_pool *pool)
 {
     if (job_shared_pending(pool) > 0)
         return true;
-#if WITH_COROUTINE
-    if (tp_fibers_n_ready(&pool->fibers) > 0)
+#if WITH_COROUTINE && !WITH_PINNED
+    if (tp_fiber_list_length(&pool->fibers.list) > 0)
         return true;
 #endif
 #if WITH_FORKS

@@ -15,6 +15,9 @@ static void job_worker_init(struct job_pool *pool, uint32_t index)
     worker->base.index = index;
     worker->pool = pool;
     job_run_init(pool, &worker->run, index);
+#if WITH_PINNED
+    tp_fiber_list_init(&worker->ready);
+#endif
 #if !WITH_BOARD
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
 #endif

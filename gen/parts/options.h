@@ -92,6 +92,9 @@
 #ifndef WITH_FORKS /* tasks share what they fork, by tp_fork */
 #define WITH_FORKS 0
 #endif
+#ifndef WITH_PINNED /* a coroutine goes on on the worker that began it */
+#define WITH_PINNED 0
+#endif
 #ifndef WITH_TIMEOUT /* a limit on how long a task runs */
 #define WITH_TIMEOUT 0
 #endif

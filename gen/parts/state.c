@@ -25,6 +25,9 @@ struct job_worker {
     uint32_t n_takes;             /* looks at what is there for any worker */
     struct tp_fiber_cache fibers; /* that its tasks have left */
 #endif
+#if WITH_PINNED
+    uint32_t n_pinned; /* tasks that it has begun and not ended: they go on here only */
+#endif
 #if !WITH_BOARD
     uint32_t next_lane;    /* where the next look at the lanes begins */
     struct job_lane *lane; /* for what does not fit into `queue` */
@@ -45,6 +48,9 @@ struct job_worker {
     uint32_t n_newest;                                /* newest children run in a row */
     tp_line_aligned tp_atomic(uint32_t) newest_state; /* enum job_newest_state; by owner and thieves */
     struct job_slot newest;
+#endif
+#if WITH_PINNED
+    tp_line_aligned struct tp_fiber_list ready; /* of its tasks, those that may go on; filled by who wakes them */
 #endif
     /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
     tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */

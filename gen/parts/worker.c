@@ -53,7 +53,13 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
         job_tell_quiet(pool);
 #if WITH_COROUTINE
         job_ring(pool);
-        if (job_queue_pop(&self->queue, task)) { /* it has woken one */
+        bool found = job_queue_pop(&self->queue, task); /* it has woken one */
+#endif
+#if WITH_PINNED
+        found = found || job_take_ready(self, task);
+#endif
+#if WITH_COROUTINE
+        if (found) {
             if (searching)
                 job_end_search(pool);
             return true;
@@ -75,7 +81,12 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
         tp_fence_sc(); /* [FIBER-3] whether the pool is draining, who sleeps, the queues: in this order */
         is_draining = is_draining && tp_fibers_are_queued(&pool->fibers);
 #endif
+#if WITH_PINNED
+        self->base.stays = self->n_pinned > 0;
+        if (tp_fiber_list_length(&self->ready) > 0 || job_is_work_visible(pool)) {
+#else
         if (job_is_work_visible(pool)) {
+#endif
             tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
             tp_idle_quit(&pool->idle, &self->base);
@@ -125,6 +136,10 @@ static bool job_leave(struct job_worker *self)
 #if WITH_TUNE && WITH_FAIR || WITH_TUNE && WITH_ADAPTIVE
     job_settle(self);
 #endif
+#if WITH_TUNE && WITH_PINNED
+    if (self->n_pinned > 0) /* they go on here only */
+        return false;
+#endif
 #if WITH_TUNE
     job_tell_quiet(self->pool); /* as before a sleep: its task may have been the last */
     /* After the fence in job_tell_quiet, which what its tasks put down comes before. */
@@ -156,6 +171,12 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
 #if WITH_TUNE && !WITH_RING
     if (tp_idle_is_leaving(&self->base) && job_leave(self))
         return false;
+#endif
+#if WITH_PINNED
+    if (self->tick % 2 == 0 && job_take_ready(self, task)) { /* in turn with its own queue */
+        self->tick++;
+        return true;
+    }
 #endif
 #if WITH_RING
     if (++self->tick % JOB_FAIRNESS == 0 && job_take(self, task, 1))

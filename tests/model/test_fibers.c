@@ -197,7 +197,7 @@ static bool take_new(struct task **task)
 static bool run_one(struct tp_fiber_cache *cache)
 {
     struct task *task;
-    struct tp_fiber *fiber = tp_fibers_take(&pool->fibers);
+    struct tp_fiber *fiber = tp_fiber_list_take(&pool->fibers.list);
     if (fiber) {
         tp_fiber_continue(fiber);
     } else if (take_new(&task)) {
@@ -211,7 +211,7 @@ static bool run_one(struct tp_fiber_cache *cache)
         tp_fiber_put(&pool->fibers, cache, fiber);
         break;
     case TP_FIBER_READY:
-        tp_fibers_queue(&pool->fibers, fiber);
+        tp_fiber_list_put(&pool->fibers.list, fiber);
         tp_idle_notify(&pool->idle);
         break;
     default:
@@ -222,7 +222,7 @@ static bool run_one(struct tp_fiber_cache *cache)
 
 static bool is_work_visible(void)
 {
-    return tp_fibers_n_ready(&pool->fibers) > 0 || tp_load_sc(&pool->n_new) > 0;
+    return tp_fiber_list_length(&pool->fibers.list) > 0 || tp_load_sc(&pool->n_new) > 0;
 }
 
 static void worker(struct tp_worker *self)
@@ -259,7 +259,7 @@ static void ready(struct tp_fiber *fiber)
     struct pool *own = fiber->fibers->owner;
     if (habit == COUNTS_EARLY)
         count_as(&own->fibers, -1);
-    tp_fibers_queue(&own->fibers, fiber);
+    tp_fiber_list_put(&own->fibers.list, fiber);
     if (habit == TELLS_EARLY)
         tp_idle_notify(&own->idle);
     if (habit != COUNTS_EARLY)

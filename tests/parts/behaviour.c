@@ -33,6 +33,9 @@ static int run_forks(void)
 #if WITH_COROUTINE
 #include "behaviour_channel.h"
 #include "behaviour_coroutine.h"
+#if WITH_TRACKING
+#include "behaviour_asked.h"
+#endif
 
 static int run_coroutine(void)
 {
@@ -56,10 +59,15 @@ static int run_coroutine(void)
 #if WITH_TRACKING
         cmocka_unit_test(test_join_children),
         cmocka_unit_test(test_cancel_a_sleeper),
+        cmocka_unit_test(test_asked_at_each_place),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+#endif
+
+#if WITH_PINNED
+#include "behaviour_pinned.h"
 #endif
 
 #if WITH_BOARD || WITH_NEWEST
@@ -322,6 +330,9 @@ int main(void)
 #endif
 #if WITH_COROUTINE
     n_failed += run_coroutine();
+#endif
+#if WITH_PINNED
+    n_failed += run_pinned();
 #endif
 #if WITH_TRACKING
     n_failed += run_tracking();

@@ -87,6 +87,7 @@ local rotated = {
   { name = "tasks",
     { "", "-DWITH_COROUTINE=0" },
     { "tasks = coroutine", "-DWITH_COROUTINE=1", coroutine = true },
+    { "tasks = coroutine { migrate = off }", "-DWITH_COROUTINE=1 -DWITH_PINNED=1", coroutine = true },
     { "tasks = coroutine { stack = 256KiB }", "-DWITH_COROUTINE=1 -DVALUE_STACK=262144", coroutine = true },
   },
 }

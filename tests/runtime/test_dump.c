@@ -28,7 +28,7 @@ static int run_task(void *payload)
 
 static void queue_ready(struct tp_fiber *fiber)
 {
-    tp_fibers_queue(fiber->fibers, fiber);
+    tp_fiber_list_put(&fiber->fibers->list, fiber);
     tp_fibers_count(fiber->fibers, -1);
 }
 
@@ -65,7 +65,7 @@ static struct tp_fiber *begin(void *payload, uint64_t id)
 static void finish(void)
 {
     tp_waitlist_notify(&list, UINT32_MAX);
-    for (struct tp_fiber *fiber; (fiber = tp_fibers_take(&fibers)) != NULL;) {
+    for (struct tp_fiber *fiber; (fiber = tp_fiber_list_take(&fibers.list)) != NULL;) {
         tp_fiber_continue(fiber);
         assert_int_equal(tp_fiber_run(fiber), TP_FIBER_ENDED);
         tp_fiber_put(&fibers, &cache, fiber);
@@ -105,7 +105,7 @@ static void test_each_state(void **state)
     struct tp_fiber *waits = begin(&list, 7), *ready = begin(NULL, 0);
     assert_int_equal(tp_fiber_run(waits), TP_FIBER_AWAY);
     assert_int_equal(tp_fiber_run(ready), TP_FIBER_READY);
-    tp_fibers_queue(&fibers, ready);
+    tp_fiber_list_put(&fibers.list, ready);
     struct tp_fiber *runs = begin(NULL, UINT64_C(1) << 40);
     take_report();
     expect_line("tidepool: tasks in coroutines: 1 wait, 1 are ready, 1 run");
@@ -120,9 +120,9 @@ static void test_each_state(void **state)
     take_report(); /* one more than is told of */
     expect_line("and 1 more");
     assert_int_equal(tp_fiber_run(runs), TP_FIBER_READY);
-    tp_fibers_queue(&fibers, runs);
+    tp_fiber_list_put(&fibers.list, runs);
     assert_int_equal(tp_fiber_run(more), TP_FIBER_READY);
-    tp_fibers_queue(&fibers, more);
+    tp_fiber_list_put(&fibers.list, more);
     finish();
     take_report();
     assert_string_equal(text, "tidepool: tasks in coroutines: 0 wait, 0 are ready, 0 run\n");

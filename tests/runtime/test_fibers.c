@@ -39,7 +39,7 @@ static int run_task(void *argument)
 static void queue_ready(struct tp_fiber *fiber)
 {
     tp_add_sc(&n_told, 1);
-    tp_fibers_queue(fiber->fibers, fiber);
+    tp_fiber_list_put(&fiber->fibers->list, fiber);
     tp_fibers_count(fiber->fibers, -1);
 }
 
@@ -68,7 +68,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    assert_int_equal(tp_fibers_n_ready(&fibers), 0);
+    assert_int_equal(tp_fiber_list_length(&fibers.list), 0);
     assert_int_equal(tp_fibers_n_asleep(&fibers), 0);
     assert_null(list.first);
     tp_fibers_free(&fibers, false);
@@ -98,8 +98,8 @@ static void again(struct tp_fiber *fiber, enum tp_fiber_stop stops)
 
 static void expect_ready(struct tp_fiber *fiber)
 {
-    assert_ptr_equal(tp_fibers_take(&fibers), fiber);
-    assert_null(tp_fibers_take(&fibers));
+    assert_ptr_equal(tp_fiber_list_take(&fibers.list), fiber);
+    assert_null(tp_fiber_list_take(&fibers.list));
     assert_int_equal(tp_fibers_n_asleep(&fibers), 0);
 }
 
@@ -232,13 +232,13 @@ static void test_deadline(void **state)
     step(second, TP_FIBER_AWAY);
     assert_int_equal(tp_alarms_next_ns(&fibers.alarms), 100);
     tp_fibers_ring(&fibers, 99);
-    assert_null(tp_fibers_take(&fibers));
+    assert_null(tp_fiber_list_take(&fibers.list));
     assert_int_equal(tp_waitlist_wake(&list, 1), 1);
-    assert_ptr_equal(tp_fibers_take(&fibers), third);
+    assert_ptr_equal(tp_fiber_list_take(&fibers.list), third);
     again(third, TP_FIBER_ENDED);
     expect_end(third, TP_TASK_RETURNED, 0);
     tp_fibers_ring(&fibers, 199);
-    assert_ptr_equal(tp_fibers_take(&fibers), second);
+    assert_ptr_equal(tp_fiber_list_take(&fibers.list), second);
     again(second, TP_FIBER_ENDED);
     expect_end(second, TP_TASK_FAILED, TP_ETIMEDOUT);
     tp_fibers_ring(&fibers, 200);
@@ -257,7 +257,7 @@ static void test_cancelled(void **state)
         struct tp_fiber *fiber = begin(&waits[i], 9);
         step(fiber, TP_FIBER_AWAY);
         tp_fibers_ask(&fibers, 8); /* another one */
-        assert_null(tp_fibers_take(&fibers));
+        assert_null(tp_fiber_list_take(&fibers.list));
         tp_fibers_ask(&fibers, 9);
         tp_fibers_ask_all(&fibers);
         expect_ready(fiber);
@@ -299,7 +299,7 @@ static void test_shield(void **state)
     step(fiber, TP_FIBER_AWAY);
     tp_store_sc(&stop, 1);
     tp_fibers_ask_all(&fibers);
-    assert_null(tp_fibers_take(&fibers));
+    assert_null(tp_fiber_list_take(&fibers.list));
     assert_int_equal(tp_waitlist_wake(&list, 1), 1);
     expect_ready(fiber);
     again(fiber, TP_FIBER_READY);
@@ -340,7 +340,7 @@ static void test_many_asleep(void **state)
         assert_int_equal(tp_fibers_n_asleep(&fibers), MANY);
         assert_int_equal(tp_waitlist_wake(&list, UINT32_MAX), MANY);
         for (int i = 0; i < MANY; i++) {
-            struct tp_fiber *fiber = tp_fibers_take(&fibers);
+            struct tp_fiber *fiber = tp_fiber_list_take(&fibers.list);
             assert_ptr_equal(fiber, of[i]);
             again(fiber, TP_FIBER_ENDED);
             expect_end(fiber, TP_TASK_RETURNED, 0);
@@ -390,7 +390,7 @@ static void go(struct tp_fiber *fiber, struct tp_fiber_cache *own)
         tp_add_sc(&n_over, 1);
         break;
     case TP_FIBER_READY:
-        tp_fibers_queue(&fibers, fiber);
+        tp_fiber_list_put(&fibers.list, fiber);
         break;
     default:
         break;
@@ -408,7 +408,7 @@ static void *runner(void *argument)
         go(fiber, &own);
     }
     while (tp_load_acq(&n_over) < MANY) {
-        struct tp_fiber *fiber = tp_fibers_take(&fibers);
+        struct tp_fiber *fiber = tp_fiber_list_take(&fibers.list);
         if (fiber) {
             tp_fiber_continue(fiber);
             go(fiber, &own);

@@ -516,7 +516,7 @@ static bool crawl_is_work_visible(struct crawl_pool *pool)
 {
     if (crawl_shared_pending(pool) > 0)
         return true;
-    if (tp_fibers_n_ready(&pool->fibers) > 0)
+    if (tp_fiber_list_length(&pool->fibers.list) > 0)
         return true;
     uint32_t n_workers = crawl_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)
@@ -821,7 +821,7 @@ static void crawl_requeue(struct crawl_pool *pool, struct crawl_worker *self, st
         return;
     }
     (void)self;
-    tp_fibers_queue(&pool->fibers, fiber);
+    tp_fiber_list_put(&pool->fibers.list, fiber);
 }
 
 /* Called by whoever ends the sleep of a task. */
@@ -831,8 +831,8 @@ static void crawl_ready(struct tp_fiber *fiber)
     struct crawl_worker *self = crawl_self(pool);
     crawl_requeue(pool, self, fiber);
     tp_fibers_count(&pool->fibers, -1);
-    if (!self || crawl_worker_pending(self) + tp_fibers_n_ready(&pool->fibers) > 1) /* else this worker takes it next */
-        tp_idle_notify(&pool->idle);                                                /* last: also a worker that would leave looks again [FIBER-3] */
+    if (!self || crawl_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
+        tp_idle_notify(&pool->idle);                                                        /* last: also a worker that would leave looks again [FIBER-3] */
 }
 
 static void crawl_fibers_open(struct crawl_pool *pool)
@@ -860,7 +860,7 @@ static void crawl_go(struct crawl_worker *self, struct tp_fiber *fiber)
     }
     case TP_FIBER_READY:
         crawl_requeue(pool, self, fiber);
-        if (crawl_worker_pending(self) + tp_fibers_n_ready(&pool->fibers) > 1) /* else this worker takes it next */
+        if (crawl_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
             tp_idle_notify(&pool->idle);
         break;
     case TP_FIBER_AWAY:
@@ -894,7 +894,7 @@ static inline void crawl_execute(struct crawl_worker *self)
 /* Takes a task that waits for any worker. */
 static bool crawl_take_ready(struct crawl_worker *self, struct crawl_slot *task)
 {
-    task->fiber = tp_fibers_take(&self->pool->fibers);
+    task->fiber = tp_fiber_list_take(&self->pool->fibers.list);
     return task->fiber != NULL;
 }
 
@@ -1066,7 +1066,8 @@ static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool
     for (;;) {
         crawl_tell_quiet(pool);
         crawl_ring(pool);
-        if (crawl_queue_pop(&self->queue, task)) { /* it has woken one */
+        bool found = crawl_queue_pop(&self->queue, task); /* it has woken one */
+        if (found) {
             if (searching)
                 crawl_end_search(pool);
             return true;
@@ -1462,7 +1463,7 @@ size_t crawl_pool_cleanup(struct crawl_pool *pool)
     tp_fibers_hold(&pool->fibers, 1); /* a task that has begun is put back: nobody leaves meanwhile [FIBER-3] */
     while (crawl_cleanup_take(pool, &task)) {
         if (task.fiber) {
-            tp_fibers_queue(&pool->fibers, task.fiber);
+            tp_fiber_list_put(&pool->fibers.list, task.fiber);
             continue;
         }
         crawl_discard(pool, &task, TP_TASK_CANCELLED);

@@ -152,12 +152,62 @@ static void idle_about(uint32_t *random)
 }
 #endif
 
+#if WITH_FORKS
+enum { LIMBS = 3,
+    SPREAD = 4 }; /* forks on the way to a leaf, below it */
+
+/* A part of a task that forks. */
+struct limb {
+    uint32_t random;
+    unsigned depth;
+    uint32_t n_leaves; /* of it; plain, as a join orders it */
+};
+
+/* Forks, and joins in some order. */
+static void spread(void *argument)
+{
+    struct limb *self = argument, limbs[LIMBS];
+    struct tp_branch branches[LIMBS];
+    self->n_leaves = self->depth == 0;
+    if (self->depth == 0)
+        return;
+    for (int i = 0; i < LIMBS; i++) {
+        limbs[i] = (struct limb){draw(&self->random, UINT32_MAX) | 1, self->depth - 1, 0};
+        tp_fork(&branches[i], spread, &limbs[i]);
+    }
+#if WITH_COROUTINE
+    idle_about(&self->random);
+#endif
+    uint32_t first = draw(&self->random, LIMBS);
+    for (uint32_t i = 0; i < LIMBS; i++) {
+        uint32_t which = (first + i) % LIMBS;
+        if (draw(&self->random, 2) == 0)
+            tp_join(&branches[which]);
+        else if (tp_unfork(&branches[which]))
+            spread(&limbs[which]);
+        self->n_leaves += limbs[which].n_leaves;
+    }
+}
+
+static void fork_about(uint32_t *random)
+{
+    static const uint32_t n_leaves[SPREAD] = {1, 3, 9, 27};
+    struct limb whole = {draw(random, UINT32_MAX) | 1, draw(random, SPREAD), 0};
+    spread(&whole);
+    check(whole.n_leaves == n_leaves[whole.depth]);
+}
+#endif
+
 int job_run(uintptr_t payload)
 {
     struct line *line = (struct line *)payload;
     check(tp_add_rlx(&line->n_run, 1) == 0); /* relaxed: numbers on their own */
 #if WITH_COROUTINE
     idle_about(&line->random);
+#endif
+#if WITH_FORKS
+    if (draw(&line->random, 4) == 0)
+        fork_about(&line->random);
 #endif
     if (line->depth > 0 && draw(&line->random, 4) == 0)
         grow(line->round, 1 + draw(&line->random, 8), line->depth - 1, &line->random);

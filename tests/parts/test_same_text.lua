@@ -126,11 +126,12 @@ local function joined(list, choice)
 end
 
 -- Adds a choice of each rotated axis: the one that makes most new pairs with those before it, then the
--- one that stood with them least often. turn: which axis is the first, and so the freest.
-local function rotate(choices, turn)
+-- one that stood with them least often. turn: which axis is the first, and so the freest. has: the axes
+-- of which there is a choice already.
+local function rotate(choices, turn, has)
   for i = 1, #rotated do
-    local best, best_score = nil, nil
-    for _, choice in ipairs(rotated[(turn + i) % #rotated + 1]) do
+    local axis, best, best_score = rotated[(turn + i) % #rotated + 1], nil, nil
+    for _, choice in ipairs(has[axis] and {} or axis) do
       local score = 0
       for _, other in ipairs(choices) do
         score = score + (times(choice, other) == 0 and 1000 or -times(choice, other))
@@ -152,7 +153,7 @@ end
 local variants = {}
 local function multiply(depth, choices)
   if depth > #product then
-    variants[#variants + 1] = rotate(choices, #variants)
+    variants[#variants + 1] = rotate(choices, #variants, {})
     return
   end
   for _, choice in ipairs(product[depth]) do
@@ -164,20 +165,38 @@ local function multiply(depth, choices)
 end
 multiply(1, {})
 
--- Pairs that can stand together and never did.
-local missing = {}
-local all = table.move(rotated, 1, #rotated, #product + 1, table.move(product, 1, #product, 1, {}))
-for i, axis in ipairs(all) do
-  for j = i + 1, #all do
-    for _, a in ipairs(axis) do
-      for _, b in ipairs(all[j]) do
-        if possible { a, b } and times(a, b) == 0 then
-          missing[#missing + 1] = ("%s: %s with %s: %s"):format(axis.name, a[1], all[j].name, b[1])
+-- One more variant, with these choices; `has` are their axes.
+local function complete(depth, choices, has)
+  if depth > #product then
+    variants[#variants + 1] = rotate(choices, #variants, has)
+    return true
+  end
+  for _, choice in ipairs(has[product[depth]] and { false } or product[depth]) do
+    local more = choice and joined(choices, choice) or choices
+    if possible(more) and complete(depth + 1, more, has) then return true end
+  end
+  return false
+end
+
+-- Calls f for pairs that can stand together and have not yet.
+local function each_missing(f)
+  local all = table.move(rotated, 1, #rotated, #product + 1, table.move(product, 1, #product, 1, {}))
+  for i, axis in ipairs(all) do
+    for j = i + 1, #all do
+      for _, a in ipairs(axis) do
+        for _, b in ipairs(all[j]) do
+          if possible { a, b } and times(a, b) == 0 then f(axis, a, all[j], b) end
         end
       end
     end
   end
 end
+
+local missing = {}
+each_missing(function(axis, a, other, b) complete(1, { a, b }, { [axis] = true, [other] = true }) end)
+each_missing(function(axis, a, other, b)
+  missing[#missing + 1] = ("%s: %s with %s: %s"):format(axis.name, a[1], other.name, b[1])
+end)
 
 -- -- comparing ---------------------------------------------------------------------------------
 

@@ -349,6 +349,16 @@ TP_APART void **tp_co_local(void)
     return place;
 }
 
+struct tp_co *tp_co_resumer(const struct tp_co *co)
+{
+    return co->resumer;
+}
+
+TP_APART void *tp_co_local_of(const struct tp_co *co)
+{
+    return co ? co->local : thread.local;
+}
+
 TP_APART int *tp_co_errno(void)
 {
     __asm__ volatile(""

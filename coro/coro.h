@@ -113,6 +113,15 @@ int *tp_co_errno(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void **tp_co_local(void);
 
+/* tp_co_resumer: who has resumed the coroutine, which is the calling one, or one that has resumed it, directly or not.
+ * Returns NULL for a thread outside of any.
+ * [thread: its own] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_co *tp_co_resumer(const struct tp_co *co);
+
+/* tp_co_local_of: *tp_co_local() of such a one. co: NULL: of the calling thread outside of any.
+ * [thread: its own] [suspends: no] [blocks: no] [allocates: no] */
+void *tp_co_local_of(const struct tp_co *co);
+
 /* tp_co_argument: what the coroutine's function was or will be called with, if that function is `entry`; else NULL. So who has made
  * it finds what it belongs to, from tp_co_self() too.
  * co: NULL: NULL.

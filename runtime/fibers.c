@@ -70,7 +70,7 @@ enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber)
 
 struct tp_fiber *tp_fiber_self(void)
 {
-    const struct tp_run *run = tp_run_task();
+    const struct tp_run *run = tp_run_here();
     return run ? run->fiber : NULL;
 }
 

@@ -56,12 +56,49 @@ struct tp_run *tp_run_self(void)
     return *tp__co_local();
 }
 
+/* Runs that surround the caller: those of its own stack, then of who has resumed its coroutine, and so on. */
+struct around {
+    struct tp_run *run; /* NULL: there are no more */
+    const struct tp_co *co;
+};
+
+static void skip_empty(struct around *at)
+{
+    while (!at->run && at->co) {
+        at->co = tp_co_resumer(at->co);
+        at->run = tp_co_local_of(at->co);
+    }
+}
+
+static struct around around_first(void)
+{
+    struct around at = {tp_run_self(), tp_co_self()};
+    skip_empty(&at);
+    return at;
+}
+
+static void around_next(struct around *at)
+{
+    if (at->run->fiber)
+        at->co = NULL; /* below is whichever worker has it now */
+    at->run = at->run->outer;
+    skip_empty(at);
+}
+
 unsigned tp_run_depth(const void *owner)
 {
     unsigned n = 0;
-    for (const struct tp_run *run = tp_run_self(); run; run = run->outer)
-        n += run->owner == owner;
+    for (struct around at = around_first(); at.run; around_next(&at))
+        n += at.run->owner == owner;
     return n;
+}
+
+bool tp_run_is_inside(const void *owner, uint64_t id)
+{
+    for (struct around at = around_first(); at.run; around_next(&at))
+        if (at.run->owner == owner && at.run->id == id)
+            return true;
+    return false;
 }
 
 /* The run of the task: behind the protections. */
@@ -72,9 +109,24 @@ static struct tp_run *behind_protections(struct tp_run *run)
     return run;
 }
 
-struct tp_run *tp_run_task(void)
+struct tp_run *tp_run_here(void)
 {
     return behind_protections(*tp__co_local());
+}
+
+/* Not on this stack: of who has resumed this coroutine. */
+static __attribute__((noinline)) struct tp_run *task_around(struct tp_run *here)
+{
+    struct around at = around_first();
+    while (at.run && at.run->is_protection)
+        around_next(&at);
+    return at.run ? at.run : here;
+}
+
+struct tp_run *tp_run_task(void)
+{
+    struct tp_run *here = tp_run_here();
+    return __builtin_expect(here && !here->is_protection, 1) ? here : task_around(here);
 }
 
 /* A panic ended a part of the task that had begun shields: those before it stay. */
@@ -126,7 +178,7 @@ int tp_task_protect(int (*entry)(void *argument), void *argument)
 
 int tp_task_check(void)
 {
-    const struct tp_run *run = behind_protections(*tp__co_local());
+    const struct tp_run *run = tp_run_task();
     return run ? tp_run_check(run) : 0;
 }
 

@@ -71,6 +71,14 @@ struct tp_run *tp_run_self(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 struct tp_run *tp_run_task(void);
 
+/* tp_run_here: the same, if it is on the calling stack: not that of a task whose coroutine has resumed another, which calls.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_run *tp_run_here(void);
+
+/* tp_run_is_inside: is the caller inside of the run of this task?
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp_run_is_inside(const void *owner, uint64_t id);
+
 /* tp_run_check: tp_task_check of the task of that run.
  * [thread: its own] [suspends: no] [blocks: no] [allocates: no] */
 int tp_run_check(const struct tp_run *run);

@@ -126,8 +126,9 @@ static inline void job_execute(struct job_worker *self)
     if (!job_begin(self))
         return;
     fiber = tp_fiber_get(&self->pool->fibers, &self->fibers);
-    if (!fiber) { /* no memory for a stack: the task is on the worker's, and waits with it */
-        job_end(self, job_returned(job_body(&self->task)));
+    if (!fiber) { /* no memory for a stack, also after all idle ones were given back */
+        job_tell_dropped(&self->task);
+        job_end(self, (struct tp_task_result){TP_TASK_FAILED, TP_ENOMEM});
         return;
     }
 #if WITH_PINNED

@@ -6,9 +6,8 @@ int job_wait(struct job_pool *pool, uint64_t id, uint64_t deadline_ns, struct tp
 {
     if (job_is_forked(pool))
         return TP_EFORKED;
-    for (struct tp_run *run = tp_run_self(); run; run = run->outer)
-        if (run->owner == pool && run->id == id && id != 0)
-            return TP_EDEADLK;
+    if (id != 0 && tp_run_is_inside(pool, id))
+        return TP_EDEADLK;
     return tp_track_wait(&pool->track, id, deadline_ns, result);
 }
 

@@ -44,6 +44,14 @@ struct tp_run *tp_run_self(void)
     return *mine();
 }
 
+bool tp_run_is_inside(const void *owner, uint64_t id)
+{
+    for (const struct tp_run *run = *mine(); run; run = run->outer)
+        if (run->owner == owner && run->id == id)
+            return true;
+    return false;
+}
+
 unsigned tp_run_depth(const void *owner)
 {
     unsigned n = 0;

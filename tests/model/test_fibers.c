@@ -120,7 +120,7 @@ void tp_run_enter(struct tp_run *run)
     (void)run;
 }
 
-struct tp_run *tp_run_task(void)
+struct tp_run *tp_run_here(void)
 {
     struct tp_fiber *fiber = current[model_self()];
     return fiber ? &fiber->run : NULL;

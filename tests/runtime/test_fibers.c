@@ -326,6 +326,48 @@ static void test_plain_call(void **state)
     expect_end(fiber, TP_TASK_RETURNED, 0);
 }
 
+/* A coroutine of the task's own: what it asks about is the task; what would suspend the task does not. */
+static void *look_from_inside(void *argument)
+{
+    struct task *task = argument;
+    struct tp_waiter w;
+    for (;; tp_co_yield(NULL, NULL)) {
+        int said = tp_task_check();
+        assert_null(tp_fiber_self());
+        assert_int_equal(tp_task_id(), 7);
+        assert_int_equal(tp_run_depth(&fibers), 1);
+        assert_true(tp_run_is_inside(&fibers, 7));
+        assert_false(tp_run_is_inside(&fibers, 8));
+        assert_int_equal(tp_yield(), said);
+        tp_waitlist_prepare(&list, &w);
+        assert_int_equal(tp_waitlist_wait(&list, &w, tp_clock_now_ns()), TP_ETIMEDOUT); /* with the thread, asked or not */
+        task->n_steps++;
+    }
+    return NULL;
+}
+
+static int with_coroutine_inside(struct task *task)
+{
+    struct tp_co *co;
+    assert_int_equal(tp_co_new(&co, look_from_inside, task, NULL), 0);
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(tp_co_resume(co, NULL, NULL), 0);
+        assert_int_equal(task->n_steps, i);
+        tp_store_sc(&stop, 1);
+    }
+    assert_int_equal(tp_co_free(co), 0);
+    return tp_yield();
+}
+
+static void test_coroutine_inside(void **state)
+{
+    struct task task = {with_coroutine_inside, 0, 0, 0};
+    struct tp_fiber *fiber = begin(&task, 7);
+    (void)state;
+    step(fiber, TP_FIBER_ENDED);
+    expect_end(fiber, TP_TASK_FAILED, TP_ECANCELED);
+}
+
 static void test_many_asleep(void **state)
 {
     struct task tasks[MANY];
@@ -456,6 +498,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cancelled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shield, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_plain_call, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_coroutine_inside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_asleep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_storm, set_up, tear_down),
     };

@@ -883,8 +883,9 @@ static inline void crawl_execute(struct crawl_worker *self)
     if (!crawl_begin(self))
         return;
     fiber = tp_fiber_get(&self->pool->fibers, &self->fibers);
-    if (!fiber) { /* no memory for a stack: the task is on the worker's, and waits with it */
-        crawl_end(self, crawl_returned(crawl_body(&self->task)));
+    if (!fiber) { /* no memory for a stack, also after all idle ones were given back */
+        crawl_tell_dropped(&self->task);
+        crawl_end(self, (struct tp_task_result){TP_TASK_FAILED, TP_ENOMEM});
         return;
     }
     tp_fiber_begin(fiber, &self->task, self->task.id);
@@ -1401,9 +1402,8 @@ int crawl_wait(struct crawl_pool *pool, uint64_t id, uint64_t deadline_ns, struc
 {
     if (crawl_is_forked(pool))
         return TP_EFORKED;
-    for (struct tp_run *run = tp_run_self(); run; run = run->outer)
-        if (run->owner == pool && run->id == id && id != 0)
-            return TP_EDEADLK;
+    if (id != 0 && tp_run_is_inside(pool, id))
+        return TP_EDEADLK;
     return tp_track_wait(&pool->track, id, deadline_ns, result);
 }
 

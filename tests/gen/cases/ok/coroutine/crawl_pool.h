@@ -38,8 +38,8 @@ extern "C" {
 #endif
 
 /* A task runs in a coroutine: tp_yield, and each wait for something of this library, lets others run
- * on its worker, and may return on another thread; see docs/fibers.md. It is a plain call where
- * there is no memory for a stack, and where a submitter runs it because the pool is full. */
+ * on its worker, and may return on another thread; see docs/fibers.md. It is a plain call where a
+ * submitter runs it because the pool is full. Without memory for a stack it fails with TP_ENOMEM. */
 
 /* Runs one task on a worker; written by the host. payload: the task's own copy.
  * Returns 0, or a negative value if the task failed: it is counted, nothing else stops. May call

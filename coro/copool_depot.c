@@ -104,36 +104,40 @@ int tp__copool_take(struct tp_copool *pool, struct tp_pooled **out)
     return status;
 }
 
+/* Its life is over, and it counts as idle or bare from here on. The lock is held, and let go: the last look at the pool, which may be
+ * closed at once by who has waited for that. */
+static void put_listed(struct tp_pooled_list *list, struct tp_pooled *pooled)
+{
+    struct tp_copool *pool = pooled->pool;
+    pool->stats.n_live--;
+    list_push(list, pooled);
+    tp_spin_unlock(&pool->lock);
+}
+
 void tp__copool_put(struct tp_pooled *pooled, enum tp_cycle_state end)
 {
     struct tp_copool *pool = pooled->pool;
     struct tp_copool_stats *stats = &pool->stats;
     uint32_t idle_max = pool->settings.idle_max;
     tp_spin_lock(&pool->lock);
-    stats->n_live--;
     if (end == TP_CYCLE_FREE) {
         stats->n_acquired--;
-        list_push(&pool->bare, pooled);
-        pooled = NULL;
-    } else {
-        stats->n_released++;
-        stats->n_failed += end == TP_CYCLE_FAILED;
-        stats->n_cancelled += end == TP_CYCLE_CANCELLED;
-        if (idle_max == 0 || stats->n_idle < idle_max) {
-            stats->n_idle++;
-            list_push(&pool->idle, pooled);
-            pooled = NULL;
-        } else {
-            stats->n_freed++;
-        }
-    }
-    tp_spin_unlock(&pool->lock);
-    if (!pooled)
+        put_listed(&pool->bare, pooled);
         return;
-    strip(pooled);
-    tp_spin_lock(&pool->lock);
-    list_push(&pool->bare, pooled);
+    }
+    stats->n_released++;
+    stats->n_failed += end == TP_CYCLE_FAILED;
+    stats->n_cancelled += end == TP_CYCLE_CANCELLED;
+    if (idle_max == 0 || stats->n_idle < idle_max) {
+        stats->n_idle++;
+        put_listed(&pool->idle, pooled);
+        return;
+    }
+    stats->n_freed++;
     tp_spin_unlock(&pool->lock);
+    strip(pooled); /* it is live until that is done, so nobody closes meanwhile */
+    tp_spin_lock(&pool->lock);
+    put_listed(&pool->bare, pooled);
 }
 
 /* -- the pool --------------------------------------------------------------------------------------- */

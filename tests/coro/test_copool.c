@@ -4,6 +4,7 @@
 #include "coro/coro.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -374,6 +375,38 @@ static void test_crowd(void **state)
     pthread_barrier_destroy(&all_there);
 }
 
+/* The last release and the close that waits for it: who releases does not touch the pool after that. */
+static pthread_barrier_t both_there;
+
+static void *release_after(void *handle)
+{
+    pthread_barrier_wait(&both_there);
+    return (void *)(intptr_t)tp_pooled_release(*(struct tp_co_handle *)handle);
+}
+
+static void test_close_is_waiting(void **state)
+{
+    (void)state;
+    const struct tp_copool_settings kinds[] = {{.idle_max = 1}, {.max = 2}, {.name = "with hands"}};
+    assert_int_equal(pthread_barrier_init(&both_there, NULL, 2), 0);
+    for (int i = 0; i < 300; i++) {
+        struct tp_co_handle handles[2];
+        pthread_t thread;
+        void *status;
+        assert_int_equal(tp_copool_open(&pool, &kinds[i % 3]), 0);
+        for (int k = 0; k < 2; k++)
+            assert_int_equal(tp_copool_acquire(pool, count, NULL, &handles[k]), 0);
+        assert_int_equal(tp_pooled_release(handles[0]), 0);
+        assert_int_equal(pthread_create(&thread, NULL, release_after, &handles[1]), 0);
+        pthread_barrier_wait(&both_there);
+        while (tp_copool_close(pool) == TP_EBUSY)
+            sched_yield();
+        assert_int_equal(pthread_join(thread, &status), 0);
+        assert_null(status);
+    }
+    pthread_barrier_destroy(&both_there);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +421,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_threads, open_pool, close_pool),
         cmocka_unit_test_setup_teardown(test_hand_is_handed_on, open_pool, close_pool),
         cmocka_unit_test_setup_teardown(test_crowd, open_pool, close_pool),
+        cmocka_unit_test(test_close_is_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

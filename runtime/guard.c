@@ -24,13 +24,14 @@ struct tp_copool *tp_copool_default(void)
 static void run_cleanups(void *argument)
 {
     struct tp_guard *guard = argument;
-    struct tp_cleanup *cleanup = guard->cleanups;
-    if (!cleanup)
-        return;
     struct tp_defer rest;
-    guard->cleanups = cleanup->outer;
+    if (!guard->cleanups)
+        return;
     tp_defer_push(&rest, run_cleanups, guard);
-    cleanup->run(cleanup->argument);
+    for (struct tp_cleanup *cleanup; (cleanup = guard->cleanups) != NULL;) {
+        guard->cleanups = cleanup->outer;
+        cleanup->run(cleanup->argument);
+    }
     tp_defer_pop(&rest);
 }
 

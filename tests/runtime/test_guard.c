@@ -141,6 +141,34 @@ static void test_cleanup_panics(void **state)
     }
 }
 
+/* However many there are, they need no stack each. */
+enum { MANY = 3000 };
+static struct tp_cleanup many[MANY];
+static unsigned n_run;
+
+static void expect_turn(void *cleanup)
+{
+    assert_ptr_equal(cleanup, &many[MANY - 1 - n_run]);
+    n_run++;
+}
+
+static int scope_with_many(void *argument)
+{
+    (void)argument;
+    TP_GUARD(guard, tp_copool_default(), wait_for_end, NULL);
+    for (int i = 0; i < MANY; i++)
+        tp_guard_on_end(&guard, &many[i], expect_turn, &many[i]);
+    return 0;
+}
+
+static void test_many_cleanups(void **state)
+{
+    (void)state;
+    TP_GUARD(small, tp_copool_default(), scope_with_many, NULL);
+    assert_int_equal(tp_guard_resume(&small, NULL, NULL), 0);
+    assert_int_equal(n_run, MANY);
+}
+
 /* A panic in the coroutine is its own end, and its defers run. */
 static void test_coroutine_panics(void **state)
 {
@@ -232,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_default),
         cmocka_unit_test(test_ways_out),
         cmocka_unit_test(test_cleanup_panics),
+        cmocka_unit_test(test_many_cleanups),
         cmocka_unit_test(test_coroutine_panics),
         cmocka_unit_test(test_crossed),
         cmocka_unit_test(test_deaf),

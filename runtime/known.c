@@ -11,7 +11,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tp_fibers *first; /* guarded by lock, as the links */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void lock_it(void)
+static void take(void)
 {
     pthread_mutex_lock(&lock);
 }
@@ -23,12 +23,17 @@ static void unlock_it(void)
 
 static void watch_forks(void)
 {
-    (void)pthread_atfork(lock_it, unlock_it, unlock_it); /* without memory for that, a child may wait for ever */
+    (void)pthread_atfork(take, unlock_it, unlock_it); /* without memory for that, a child may wait for ever */
+}
+
+static void lock_it(void)
+{
+    pthread_once(&once, watch_forks);
+    take();
 }
 
 void tp__known_add(struct tp_fibers *fibers)
 {
-    pthread_once(&once, watch_forks);
     lock_it();
     fibers->prev_known = NULL;
     fibers->next_known = first;

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,7 +106,7 @@ void tp_dump_tasks(int fd)
     look.tasks = malloc(n_room * sizeof *look.tasks);
     look.n_room = look.tasks ? n_room : 0; /* without memory there are the sums */
     see_all(&look);
-    int copy = dup(fd);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     FILE *out = copy >= 0 ? fdopen(copy, "w") : NULL;
     if (out) {
         print_all(out, &look);
@@ -118,75 +119,62 @@ void tp_dump_tasks(int fd)
 
 /* -- on a signal ------------------------------------------------------------------------------------ */
 
-/* What the handler may touch: a pipe to the thread that reports, and whose it is. */
-static struct {
-    int to_thread;
-    pid_t process;
-} bell;
+/* All that the handler touches, at any time: also late, on a thread that was interrupted before a stop. So it is neither closed
+ * nor destroyed. A child of fork() has a copy, for which nobody waits. */
+static sem_t bell;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the rest */
-static int signal_now;                                   /* 0: none */
+static bool has_bell;
+static int signal_now; /* 0: none */
 static struct sigaction action_before;
 static pthread_t thread;
-static bool has_thread;
-static tp_atomic(int) report_to; /* where to write; for the thread: */
+static pid_t thread_of;          /* the process that it is in; 0: there is none */
+static tp_atomic(bool) is_over;  /* for the thread: end */
+static tp_atomic(int) report_to; /* for the thread: where to write */
 
 static void ring(int number)
 {
     (void)number;
     int error = errno;
-    if (bell.process == getpid()) {
-        char byte = 1;
-        ssize_t n = write(bell.to_thread, &byte, 1); /* a full pipe: it has been rung for */
-        (void)n;
-    }
+    sem_post(&bell); /* too many: it has been rung for */
     errno = error;
 }
 
-static void *report(void *argument)
+static void *report(void *nothing)
 {
-    int from_handler = (int)(intptr_t)argument;
-    char byte;
+    (void)nothing;
     for (;;) {
-        ssize_t n = read(from_handler, &byte, 1);
-        if (n == 1)
-            tp_dump_tasks(tp_load_acq(&report_to)); /* pairs with the release in tp_dump_on_signal */
-        else if (n == 0 || errno != EINTR)
-            break;
+        if (sem_wait(&bell) != 0) /* interrupted */
+            continue;
+        if (tp_load_acq(&is_over)) /* pairs with the release in stop */
+            return NULL;
+        tp_dump_tasks(tp_load_acq(&report_to)); /* pairs with the release in tp_dump_on_signal */
     }
-    close(from_handler);
-    return NULL;
 }
 
-/* The thread and its pipe, if there is none yet. */
+/* The thread, if there is none yet in this process. */
 static int start(void)
 {
-    int ends[2];
-    if (has_thread && bell.process == getpid())
+    if (thread_of == getpid())
         return 0;
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (!has_bell && sem_init(&bell, 0, 0) != 0)
         return TP_ENOMEM;
-    fcntl(ends[1], F_SETFL, O_NONBLOCK); /* a handler must not wait */
-    int status = tp__thread_create(&thread, report, (void *)(intptr_t)ends[0]);
-    if (status != 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return status;
-    }
-    bell.to_thread = ends[1];
-    bell.process = getpid();
-    has_thread = true;
-    return 0;
+    has_bell = true;
+    while (sem_trywait(&bell) == 0)
+        ;                          /* rung in a child, or after the last stop: nobody waits for that any more */
+    tp_store_rel(&is_over, false); /* as all before, published by the thread's creation */
+    int status = tp__thread_create(&thread, report, NULL);
+    thread_of = status == 0 ? getpid() : 0;
+    return status;
 }
 
-/* The thread reads the end of its pipe, and ends. */
 static void stop(void)
 {
-    if (!has_thread || bell.process != getpid())
+    if (thread_of != getpid())
         return;
-    has_thread = false;
-    close(bell.to_thread);
-    bell.process = 0;
+    thread_of = 0;
+    tp_store_rel(&is_over, true); /* pairs with the acquire in report */
+    sem_post(&bell);
     pthread_join(thread, NULL);
 }
 
@@ -200,7 +188,7 @@ static void silence(void)
 
 static int listen_to(int number)
 {
-    struct sigaction action = {.sa_handler = ring, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = ring, .sa_flags = SA_RESTART | SA_ONSTACK}; /* stacks of coroutines are small */
     sigemptyset(&action.sa_mask);
     silence();
     if (sigaction(number, &action, &action_before) != 0)

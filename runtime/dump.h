@@ -22,7 +22,7 @@ void tp_dump_tasks(int fd);
  * call changes the signal and the file.
  * signal: such as SIGUSR1; 0: none, and the signal's former action is in force again. The child of a fork has the handler but
  *         not the thread, and says nothing.
- * Returns 0; TP_EINVAL for a signal that cannot be caught; TP_ETHREAD; TP_ENOMEM, also for no descriptor left.
+ * Returns 0; TP_EINVAL for a signal that cannot be caught; TP_ETHREAD. After an error no signal is waited for.
  * [thread: any, one at a time] [suspends: no] [blocks: no] [allocates: yes] */
 int tp_dump_on_signal(int signal, int fd);
 

@@ -1,8 +1,26 @@
 /* Reports of all tasks: what they say of each state, how they end, and that a signal brings one. */
 #include "tests/support/unit.h"
 
+#include "runtime/base/atomic.h"
+
+#include <sched.h>
+#include <semaphore.h>
+
+/* A handler that is overtaken: the next post waits until it is let go. */
+static tp_atomic(uint32_t) n_held, holds;
+
+static int late_post(sem_t *bell)
+{
+    if (tp_load_sc(&holds) && tp_add_sc(&n_held, 1) == 0)
+        while (tp_load_sc(&holds))
+            sched_yield();
+    return sem_post(bell);
+}
+
+#define sem_post late_post
 #define TP_DUMP_MOST 3
 #include "runtime/dump.c"
+#undef sem_post
 
 #include "coro/switch.h"
 #include "runtime/clock.h"
@@ -201,6 +219,35 @@ static void test_signal(void **state)
     close(second[1]);
 }
 
+static void *raise_one(void *nothing)
+{
+    raise(SIGUSR1);
+    return nothing;
+}
+
+/* A handler that began before the end, and goes on after it, touches nothing that is another's by then, and is not heard. */
+static void test_late_handler(void **state)
+{
+    (void)state;
+    int ends[2];
+    pthread_t raiser;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(tp_dump_on_signal(SIGUSR1, ends[1]), 0);
+    tp_store_sc(&holds, 1);
+    assert_int_equal(pthread_create(&raiser, NULL, raise_one, NULL), 0);
+    while (tp_load_sc(&n_held) == 0)
+        sched_yield();
+    assert_int_equal(tp_dump_on_signal(0, -1), 0);
+    tp_store_sc(&holds, 0);
+    assert_int_equal(pthread_join(raiser, NULL), 0);
+    assert_int_equal(tp_dump_on_signal(SIGUSR1, ends[1]), 0);
+    assert_int_equal(tp_dump_on_signal(0, -1), 0);
+    assert_int_equal(read(ends[0], text, 1), -1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_asked, set_up, tear_down),
         cmocka_unit_test(test_nowhere),
         cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_late_handler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,11 +211,17 @@ void tp_fibers_init(struct tp_fibers *fibers)
     tp__known_add(fibers);
 }
 
+void tp_fibers_await_wakers(struct tp_fibers *fibers)
+{
+    while (tp_load_acq(&fibers->n_wakers) != 0) /* pairs with the subtraction in tp__fiber_call [FIBER-2] */
+        sched_yield();
+}
+
 void tp_fibers_free(struct tp_fibers *fibers, bool is_forked)
 {
     tp__known_remove(fibers);
-    while (!is_forked && tp_load_acq(&fibers->n_wakers) != 0) /* pairs with the subtraction in tp__fiber_call [FIBER-2] */
-        sched_yield();
+    if (!is_forked)
+        tp_fibers_await_wakers(fibers);
     struct tp_fiber_chunk *chunk = tp_load_rlx(&fibers->chunks); /* relaxed: nobody else is there */
     while (chunk) {
         struct tp_fiber_chunk *next = chunk->next;

@@ -95,6 +95,11 @@ struct tp_fibers {
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_init(struct tp_fibers *fibers);
 
+/* tp_fibers_await_wakers: wait for wakers that are about to return. By each worker that leaves the drained pool: until it has left,
+ * a waker that is late may start another one.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fibers_await_wakers(struct tp_fibers *fibers);
+
 /* tp_fibers_free: the memory, when no task is left. Waits for wakers that are about to return.
  * is_forked: this is a copy in a child process: no waker comes, and fibers that ran in the parent are left as they are.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

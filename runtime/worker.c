@@ -99,6 +99,7 @@ static void crew_leave(struct tp_crew *crew)
     bool is_last = --crew->n_alive == 0;
     void (*last_out)(void *) = is_last ? crew->last_out : NULL;
     void *context = crew->context;
+    crew->is_closed = crew->is_closed || last_out; /* a waker that is late gets no room */
     if (is_last)
         pthread_cond_broadcast(&crew->none);
     pthread_mutex_unlock(&crew->lock);

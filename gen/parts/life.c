@@ -133,11 +133,11 @@ static int job_workers_open(struct job_pool *pool)
 static void job_destroy(void *context)
 {
     struct job_pool *pool = context;
+#if WITH_COROUTINE
+    tp_fibers_free(&pool->fibers, job_is_forked(pool)); /* first: a waker may still ask the crew for a thread */
+#endif
     if (!job_is_forked(pool))
         tp_crew_free(&pool->crew);
-#if WITH_COROUTINE
-    tp_fibers_free(&pool->fibers, job_is_forked(pool));
-#endif
 #if WITH_FORKS
     tp_forks_free(&pool->forks);
 #endif

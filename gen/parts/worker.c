@@ -91,7 +91,8 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
         } else if (is_draining) {
             tp_idle_quit(&pool->idle, &self->base);
 #if WITH_COROUTINE
-            tp_idle_wake_all(&pool->idle); /* those that slept while a task did [FIBER-3] */
+            tp_idle_wake_all(&pool->idle);         /* those that slept while a task did [FIBER-3] */
+            tp_fibers_await_wakers(&pool->fibers); /* before the pool may be taken for empty [FIBER-2] */
 #endif
             return false;
         } else {

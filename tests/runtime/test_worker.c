@@ -368,7 +368,7 @@ static tp_atomic(uint32_t) n_last, may_end;
 static void last_out(void *context)
 {
     struct tp_crew **abandoned = context;
-    if (tp_worker_self())
+    if (tp_worker_self() || tp__crew_enter(*abandoned)) /* nobody enters an abandoned crew after its last one has left */
         tp_add_sc(&n_wrong, 1);
     tp_crew_free(*abandoned);
     free(*abandoned); /* the workers lie behind it */

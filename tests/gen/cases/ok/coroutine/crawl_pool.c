@@ -1088,7 +1088,8 @@ static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool
             tp_idle_cancel(&pool->idle, &self->base);
         } else if (is_draining) {
             tp_idle_quit(&pool->idle, &self->base);
-            tp_idle_wake_all(&pool->idle); /* those that slept while a task did [FIBER-3] */
+            tp_idle_wake_all(&pool->idle);         /* those that slept while a task did [FIBER-3] */
+            tp_fibers_await_wakers(&pool->fibers); /* before the pool may be taken for empty [FIBER-2] */
             return false;
         } else {
             crawl_count(&self->n_parks, 1);
@@ -1761,9 +1762,9 @@ static int crawl_workers_open(struct crawl_pool *pool)
 static void crawl_destroy(void *context)
 {
     struct crawl_pool *pool = context;
+    tp_fibers_free(&pool->fibers, crawl_is_forked(pool)); /* first: a waker may still ask the crew for a thread */
     if (!crawl_is_forked(pool))
         tp_crew_free(&pool->crew);
-    tp_fibers_free(&pool->fibers, crawl_is_forked(pool));
     tp_life_free(&pool->life);
     crawl_tasks_free(pool);
     free(pool->sleepers);

@@ -20,14 +20,14 @@ int tp_yield(void)
 
 void tp_shield_begin(void)
 {
-    struct tp_run *run = tp_run_task();
+    struct tp_run *run = tp_run_here(); /* it is left on the same stack, whoever drives that then */
     if (run && run->n_shields++ == 0 && run->fiber)
         tp_cycle_shield(&run->fiber->cycle);
 }
 
 void tp_shield_end(void)
 {
-    struct tp_run *run = tp_run_task();
+    struct tp_run *run = tp_run_here();
     if (!run)
         return;
     tp_assert(run->n_shields > 0);

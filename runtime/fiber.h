@@ -15,7 +15,8 @@ extern "C" {
 int tp_yield(void);
 
 /* tp_shield_begin: the task finishes something: until tp_shield_end it is not told that it was cancelled, and its waits are not
- * cut short. Shields nest. Nothing happens outside of tasks.
+ * cut short. Shields nest. Nothing happens outside of tasks. In a coroutine that a task drives by hand they are the coroutine's own,
+ * if tp_task_protect is around them there, as in tp_copool_default(); else nothing happens.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_shield_begin(void);
 

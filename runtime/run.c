@@ -132,7 +132,7 @@ struct tp_run *tp_run_task(void)
 /* A panic ended a part of the task that had begun shields: those before it stay. */
 static void restore_shields(uint32_t n_shields)
 {
-    struct tp_run *task = tp_run_task();
+    struct tp_run *task = tp_run_here();
     if (!task || task->n_shields == n_shields)
         return;
     task->n_shields = n_shields;
@@ -158,7 +158,7 @@ void tp__run_part(struct tp_run *run, struct tp_run *parent, unsigned worker)
 
 int tp_task_protect(int (*entry)(void *argument), void *argument)
 {
-    const struct tp_run *task = tp_run_task();
+    const struct tp_run *task = tp_run_here();
     uint32_t n_shields = task ? task->n_shields : 0;
     struct tp_run run;
     memset(&run, 0, sizeof run);
@@ -178,6 +178,9 @@ int tp_task_protect(int (*entry)(void *argument), void *argument)
 
 int tp_task_check(void)
 {
+    const struct tp_run *here = tp_run_here();
+    if (here && (!here->is_protection || here->n_shields > 0)) /* the task, or a coroutine in it that is shielded by itself */
+        return tp_run_check(here);
     const struct tp_run *run = tp_run_task();
     return run ? tp_run_check(run) : 0;
 }

@@ -2,6 +2,8 @@
 #include "runtime/guard.h"
 
 #include "coro/coro.h"
+#include "runtime/fiber.h"
+#include "runtime/run.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -183,6 +185,45 @@ static void test_coroutine_panics(void **state)
     assert_int_equal(code, TP_EPANICKED);
 }
 
+/* Yields in a shield of its own, then ends, or panics. */
+static int shielded(void *panics)
+{
+    TP_SHIELD;
+    tp_pooled_yield(NULL, NULL);
+    assert_int_equal(tp_task_check(), 0);
+    if (panics)
+        tp_panic("a coroutine");
+    return 0;
+}
+
+/* Has one task begin what another one ends: what either has shielded is its own. */
+static void check_shields(bool panics)
+{
+    tp_atomic(uint32_t) stop;
+    struct tp_run one = {.stop = &stop}, other = {.stop = &stop};
+    tp_atomic_init(&stop, 1);
+    TP_GUARD(guard, tp_copool_default(), shielded, panics ? &stop : NULL);
+    tp_run_enter(&one);
+    assert_int_equal(tp_guard_resume(&guard, NULL, NULL), 0);
+    assert_int_equal(tp_task_check(), TP_ECANCELED);
+    tp_run_leave(&one);
+    tp_run_enter(&other);
+    tp_shield_begin();
+    assert_int_equal(tp_guard_resume(&guard, NULL, NULL), 0);
+    assert_int_equal(tp_task_check(), 0);
+    tp_shield_end();
+    assert_int_equal(tp_task_check(), TP_ECANCELED);
+    tp_run_leave(&other);
+    assert_int_equal(tp_pooled_state(guard.handle), panics ? TP_POOLED_FAILED : TP_POOLED_DONE);
+}
+
+static void test_shields(void **state)
+{
+    (void)state;
+    check_shields(false);
+    check_shields(true);
+}
+
 /* Two coroutines, each in a defer of its own when the other one runs. */
 static void test_crossed(void **state)
 {
@@ -262,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_cleanup_panics),
         cmocka_unit_test(test_many_cleanups),
         cmocka_unit_test(test_coroutine_panics),
+        cmocka_unit_test(test_shields),
         cmocka_unit_test(test_crossed),
         cmocka_unit_test(test_deaf),
         cmocka_unit_test(test_refused),

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CLOSE_BATCH = 16 }; /* wake-ups collected under the lock */
+
 /* One who waits, on its own stack. */
 struct party {
     struct tp_waiter waiter; /* its links are of the channel's queue */
@@ -58,7 +60,11 @@ int tp_chan_open(struct tp_chan **out, size_t value_bytes, size_t capacity)
 
 void tp_chan_free(struct tp_chan *chan)
 {
-    tp_assert(!chan || (!chan->senders.first && !chan->receivers.first));
+    if (!chan)
+        return;
+    tp_spin_lock(&chan->lock); /* who has let the caller go may still have it [CHAN-3] */
+    tp_assert(!chan->senders.first && !chan->receivers.first);
+    tp_spin_unlock(&chan->lock);
     free(chan);
 }
 
@@ -196,17 +202,21 @@ int tp_chan_recv(struct tp_chan *chan, void *value, uint64_t deadline_ns)
 
 void tp_chan_close(struct tp_chan *chan)
 {
-    tp_spin_lock(&chan->lock);
-    chan->is_closed = true;
-    /* One queue has somebody in it at most [CHAN-1]; nobody joins it from here on. */
-    struct queue *queue = chan->senders.first ? &chan->senders : &chan->receivers;
-    while (queue->first) {
-        struct tp_wakeup call = release(queue, TP_ECLOSED);
-        tp_spin_unlock(&chan->lock);
-        tp_wakeup_call(&call);
+    struct tp_wakeup calls[CLOSE_BATCH];
+    bool is_last;
+    do {
+        unsigned n = 0;
         tp_spin_lock(&chan->lock);
-    }
-    tp_spin_unlock(&chan->lock);
+        chan->is_closed = true;
+        /* One queue has somebody in it at most [CHAN-1]; nobody joins it from here on. */
+        struct queue *queue = chan->senders.first ? &chan->senders : &chan->receivers;
+        while (queue->first && n < CLOSE_BATCH)
+            calls[n++] = release(queue, TP_ECLOSED);
+        is_last = !queue->first;
+        tp_spin_unlock(&chan->lock); /* if that was the last, the channel may be gone [CHAN-3] */
+        for (unsigned i = 0; i < n; i++)
+            tp_wakeup_call(&calls[i]);
+    } while (!is_last);
 }
 
 size_t tp_chan_count(struct tp_chan *chan)

@@ -26,7 +26,8 @@ struct tp_chan;
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int tp_chan_open(struct tp_chan **chan, size_t value_bytes, size_t capacity);
 
-/* tp_chan_free: the end of a channel that nobody uses any more; values in it are lost.
+/* tp_chan_free: the end of a channel that nobody uses any more; values in it are lost. The only receiver may call it as soon as it
+ * hears that the only sender has closed it, or has the last value of one that did not have to wait.
  * chan: NULL does nothing.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_chan_free(struct tp_chan *chan);

@@ -8,7 +8,8 @@
 
 /* Seeded bugs. */
 enum habit { GOOD,
-    LEAVES_THOUGH_SERVED };
+    LEAVES_THOUGH_SERVED,
+    FREES_AT_ONCE };
 static enum habit habit;
 
 static bool sees_wake_up(struct tp_waiter *waiter)
@@ -16,6 +17,10 @@ static bool sees_wake_up(struct tp_waiter *waiter)
     return habit != LEAVES_THOUGH_SERVED && tp_waiter_is_woken(waiter);
 }
 
+#include <stdlib.h>
+
+#define aligned_alloc(align, bytes) model_alloc(bytes)
+#define free model_free
 #define tp_waiter_is_woken sees_wake_up
 #include "runtime/chan.c"
 
@@ -177,6 +182,44 @@ static void closed_under_receivers(unsigned variant)
     model_thread(close_it, NULL);
 }
 
+/* The only receiver frees it as soon as it hears of the close [CHAN-3]. */
+static struct tp_chan *own;
+
+static void receive_and_free(void *argument)
+{
+    (void)argument;
+    int value, status;
+    while ((status = tp_chan_recv(own, &value, TP_FOREVER)) == 0)
+        ;
+    model_check(status == TP_ECLOSED);
+    if (habit == FREES_AT_ONCE)
+        model_free(own);
+    else
+        tp_chan_free(own);
+}
+
+static void send_and_close(void *argument)
+{
+    int value = 1;
+    if (argument)
+        model_check(tp_chan_send(own, &value, TP_FOREVER) == 0);
+    tp_chan_close(own);
+}
+
+/* variant: sends before it closes, if odd; the habit in the digit before. */
+static void freed_when_closed(unsigned variant)
+{
+    begin(variant / 10 * 10);
+    model_check(tp_chan_open(&own, sizeof(int), 1) == 0);
+    model_thread(send_and_close, variant % 10 ? own : NULL);
+    model_thread(receive_and_free, NULL);
+}
+
+static void check_freed(void)
+{
+    model_check(model_n_blocks() == 0);
+}
+
 static const struct model_scenario scenarios[] = {
     {"chan: one to one, no room", one_to_one, check_end, .variant = 0, .preemptions = 3, .spurious = 1},
     {"chan: one to one, room for one", one_to_one, check_end, .variant = 1, .preemptions = 3},
@@ -189,6 +232,9 @@ static const struct model_scenario scenarios[] = {
     {"chan: closed under two senders", closed_under_senders, check_end, .variant = 0, .preemptions = 2},
     {"chan: closed under two senders, room for one", closed_under_senders, check_end, .variant = 1, .preemptions = 1},
     {"chan: closed under two receivers", closed_under_receivers, check_end, .variant = 0, .preemptions = 2},
+    {"chan: closed, and freed by who hears of it", freed_when_closed, check_freed, .variant = 0, .preemptions = 2},
+    {"chan: sent, closed, and freed by who hears of it", freed_when_closed, check_freed, .variant = 1, .preemptions = 2},
+    {"chan: closed, and freed without the lock", freed_when_closed, check_freed, .variant = 10 * FREES_AT_ONCE, .preemptions = 2, .must_fail = true},
     {"chan: one to one; wake without release", one_to_one, check_end, .variant = 0, .preemptions = 2, .must_fail = true,
         .without = {"tp__waiter_wake", MODEL_RELEASE}},
     {"chan: one to one; sleep without acquire", one_to_one, check_end, .variant = 0, .preemptions = 2, .must_fail = true,

@@ -225,6 +225,26 @@ static void test_close_ends_waits(void **state)
     check_closed(true);
 }
 
+static void *close_own(void *own)
+{
+    tp_chan_close(own);
+    return NULL;
+}
+
+/* The only receiver may free what it hears is closed. */
+static void test_freed_when_closed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        struct crowd closer = {.n = 0};
+        open_with((size_t)i % 2);
+        crowd_add(&closer, close_own, chan);
+        assert_int_equal(tp_chan_recv(chan, &(int){0}, TP_FOREVER), TP_ECLOSED);
+        close_and_free(NULL);
+        crowd_join(&closer);
+    }
+}
+
 /* Nothing of a wait that time has ended stays behind. */
 static void test_deadline(void **state)
 {
@@ -310,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_senders_wait),
         cmocka_unit_test(test_receivers_wait),
         cmocka_unit_test(test_close_ends_waits),
+        cmocka_unit_test(test_freed_when_closed),
         cmocka_unit_test_teardown(test_deadline, close_and_free),
         cmocka_unit_test_teardown(test_load, close_and_free),
     };

@@ -25,16 +25,25 @@
 
 /* Seeded bugs: the template calls these instead of the library. */
 enum habit { GOOD,
-    WAKES_NOBODY,    /* who waits for room or quiet is not told */
-    WAKES_ONE,       /* one is told, where all are concerned */
-    PUTS_LATE,       /* a task is put down whatever the pool's life is by then */
-    STARTS_CANCELLED /* a task is run although it was cancelled */
+    WAKES_NOBODY,     /* who waits for room or quiet is not told */
+    WAKES_ONE,        /* one is told, where all are concerned */
+    PUTS_LATE,        /* a task is put down whatever the pool's life is by then */
+    STARTS_CANCELLED, /* a task is run although it was cancelled */
+    TELLS_NOBODY,     /* a task is ready, and no worker is told */
+    COUNTS_EARLY,     /* down, before it is queued */
+    TELLS_EARLY,      /* a worker is told before the count is down */
+    TELLS_ANY,        /* any worker is told of a task that only one may run */
+    READS_LATE,       /* whose such a task is, after it was queued */
+    LEAVES_THEM,      /* a worker is sent away while it has such tasks */
+    LEAVES_QUIETLY,   /* a worker that leaves wakes nobody */
+    HOLDS_NOTHING     /* clean-up takes tasks that have begun, and does not say so */
 };
 static enum habit habit;
 
 #define TP_TRACK_LISTS 1
 #define TP_TRACK_CHAIN 2
 #define TP_TRACK_CHUNK_LOG 1
+#define TP_FIBER_CHUNK 2
 
 #include <tidepool_kit.h>
 
@@ -58,6 +67,36 @@ static inline bool start(struct tp_track *track, uint64_t id)
 #include "runtime/records.c"
 
 #include "runtime/track.c"
+#endif
+
+#if WITH_COROUTINE
+#define calloc(n, bytes) memset(model_alloc((n) * (bytes)), 0, (n) * (bytes))
+
+#include "runtime/fiber.c"
+
+#include "runtime/fibers.c"
+
+static inline bool sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns)
+{
+    worker->stays = worker->stays && habit != LEAVES_THEM;
+    return tp_idle_sleep_until(idle, worker, deadline_ns);
+}
+
+static inline void wake_all(struct tp_idle *idle)
+{
+    if (habit != LEAVES_QUIETLY || !tp_worker_self())
+        tp_idle_wake_all(idle);
+}
+
+static inline void hold(struct tp_fibers *fibers, int delta)
+{
+    if (habit != HOLDS_NOTHING)
+        tp_fibers_hold(fibers, delta);
+}
+
+#define tp_idle_sleep_until sleep_until
+#define tp_idle_wake_all wake_all
+#define tp_fibers_hold hold
 #endif
 
 #define tp_waitlist_wake wake

@@ -289,7 +289,7 @@ static const struct model_scenario scenarios[] = {
 #if WITH_TUNE || WITH_EXPIRE
     {"coroutine: 2 workers, a wake-up, one is sent away", send_away, check_ended, rest_here, .variant = 220, .preemptions = 1, .max_executions = 2 * SOME},
     {"coroutine: 2 workers, a wake-up, one is sent away, close", send_away_and_close, check_closed, .variant = 220, .preemptions = 1, .max_executions = 2 * SOME},
-    {"coroutine: a worker leaves its tasks", send_away, check_ended, rest_here, .variant = 1000 * LEAVES_THEM + (WITH_RANGE ? 120 : 220), .preemptions = 2, .must_fail = true},
+    {"coroutine: a worker leaves its tasks", send_away, check_ended, rest_here, .variant = 1000 * LEAVES_THEM + 220, .preemptions = 2, .must_fail = true},
 #endif
 };
 

@@ -52,6 +52,7 @@ static int run_coroutine(void)
         cmocka_unit_test(test_shield_outlasts_cancel),
         cmocka_unit_test(test_protected_part_sleeps),
         cmocka_unit_test(test_abandon_sleepers),
+        cmocka_unit_test(test_guards),
         cmocka_unit_test(test_panic_after_sleep),
         cmocka_unit_test(test_channels_between_tasks),
         cmocka_unit_test(test_cancel_at_a_channel),

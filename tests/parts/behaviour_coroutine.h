@@ -228,6 +228,123 @@ static void test_many_sleep(void **state)
     job_pool_free(pool);
 }
 
+/* -- guards ------------------------------------------------------------------------------------- */
+
+enum way_out { OUT_BY_RETURN,
+    OUT_BY_PANIC,
+    OUT_BY_DEADLINE,
+    OUT_BY_DOOR, /* the waits go on until somebody opens, or ends the pool */
+    WAYS_OUT };
+
+enum { GUARDED = 40,
+    LETTERS = 8 };
+
+/* A task with two guards, the second inside of the first; what its scopes own is noted in the order of its end. */
+struct guarded {
+    enum way_out way;
+    uint32_t n_seen;
+    char seen[LETTERS];
+};
+static tp_atomic(uint32_t) n_guards_over;
+
+struct noted {
+    struct guarded *task;
+    char letter;
+};
+
+static void note_letter(void *argument)
+{
+    const struct noted *noted = argument;
+    if (noted->task->n_seen < LETTERS)
+        noted->task->seen[noted->task->n_seen] = noted->letter;
+    noted->task->n_seen++;
+    if (noted->letter == '1')
+        tp_add_sc(&n_guards_over, 1); /* the last of each task's */
+}
+
+/* In a pooled coroutine: yields until it is asked to end. */
+static int read_on(void *argument)
+{
+    int status;
+    TP_DEFER(note_letter, argument);
+    while ((status = tp_pooled_yield(argument, NULL)) == 0)
+        ;
+    return status;
+}
+
+static int guarded_run(void *argument)
+{
+    struct guarded *task = argument;
+    struct noted notes[6] = {{task, 'a'}, {task, '1'}, {task, '2'}, {task, 'b'}, {task, '3'}, {task, '4'}};
+    struct tp_cleanup cleanups[4];
+    uint64_t soon_ns = tp_deadline_in_ns(TP_MILLISECOND);
+    tp_add_sc(&n_begun, 1);
+    TP_GUARD(outer, tp_copool_default(), read_on, &notes[0]);
+    tp_guard_on_end(&outer, &cleanups[0], note_letter, &notes[1]);
+    tp_guard_on_end(&outer, &cleanups[1], note_letter, &notes[2]);
+    TP_GUARD(inner, tp_copool_default(), read_on, &notes[3]);
+    tp_guard_on_end(&inner, &cleanups[2], note_letter, &notes[4]);
+    tp_guard_on_end(&inner, &cleanups[3], note_letter, &notes[5]);
+    for (int i = 0; i < 3; i++) { /* each time perhaps on another worker */
+        if (tp_guard_resume(&outer, NULL, NULL) != 0 || tp_guard_resume(&inner, NULL, NULL) != 0)
+            abort();
+        if (tp_yield() != 0)
+            return -1;
+    }
+    if (task->way == OUT_BY_PANIC)
+        tp_panic("out");
+    if (task->way == OUT_BY_RETURN)
+        return 0;
+    return door_pass(task->way == OUT_BY_DEADLINE ? soon_ns : TP_FOREVER);
+}
+
+enum ending { BY_DOOR_AND_CLOSE,
+    BY_CANCEL,
+    BY_ABANDON,
+    ENDINGS };
+
+static void end_guarded(struct job_pool *pool, enum ending ending)
+{
+    if (ending == BY_DOOR_AND_CLOSE) {
+        door_open();
+        assert_int_equal(job_pool_close(pool, TP_FOREVER), 0);
+    }
+    if (ending == BY_CANCEL)
+        assert_int_equal(job_pool_cancel(pool, TP_FOREVER), 0);
+    if (ending == BY_ABANDON)
+        job_pool_abandon(pool);
+    else
+        job_pool_free(pool);
+}
+
+/* Whatever ends a task, on whichever worker: its guards end in order, and once. */
+static void test_guards(void **state)
+{
+    (void)state;
+    EACH_WORKER_COUNT(workers)
+    for (int ending = 0; ending < ENDINGS; ending++) {
+        static struct guarded tasks[GUARDED];
+        struct call calls[GUARDED];
+        struct job_pool *pool = pool_open_as((struct tp_pool_settings){.on_panic = count_report}, (uint32_t)workers, GUARDED);
+        door_close();
+        tp_store_sc(&n_guards_over, 0);
+        for (uint32_t i = 0; i < GUARDED; i++) {
+            tasks[i] = (struct guarded){.way = (enum way_out)(i % WAYS_OUT)};
+            calls[i] = (struct call){guarded_run, &tasks[i]};
+            submit(pool, &calls[i]);
+        }
+        while (tp_load_sc(&n_begun) < GUARDED) /* those that have not when they are cancelled have no guards */
+            sched_yield();
+        end_guarded(pool, (enum ending)ending);
+        while (tp_load_sc(&n_guards_over) < GUARDED)
+            sched_yield();
+        for (int i = 0; i < GUARDED; i++) {
+            assert_int_equal(tasks[i].n_seen, 6);
+            assert_memory_equal(tasks[i].seen, "b43a21", 6);
+        }
+    }
+}
+
 static int storm_run(void *argument)
 {
     (void)argument;

@@ -382,7 +382,7 @@ int tp_frames_open(struct tp_frames **out, const struct tp_frames_settings *sett
     return status;
 }
 
-void tp_frames_stats(struct tp_frames *frames, struct tp_frames_stats *out)
+void tp_frames_get_stats(struct tp_frames *frames, struct tp_frames_stats *out)
 {
     tp_spin_lock(&frames->lock);
     *out = (struct tp_frames_stats){
@@ -413,7 +413,7 @@ int tp_frames_close(struct tp_frames *frames)
 {
     struct tp_frames_stats stats;
     tp_spin_lock(&ending);
-    tp_frames_stats(frames, &stats);
+    tp_frames_get_stats(frames, &stats);
     if (stats.n_live > 0) {
         tp_spin_unlock(&ending);
         return TP_EBUSY;

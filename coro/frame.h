@@ -120,9 +120,9 @@ size_t tp_frames_trim(struct tp_frames *frames, size_t keep_bytes);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_frames_flush(struct tp_frames *frames);
 
-/* tp_frames_stats: what there is now, and what has happened.
+/* tp_frames_get_stats: what there is now, and what has happened.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void tp_frames_stats(struct tp_frames *frames, struct tp_frames_stats *out);
+void tp_frames_get_stats(struct tp_frames *frames, struct tp_frames_stats *out);
 
 /* tp_frames_thread_end: the calling thread gives back its caches of all pools, and gets no others: what it takes and gives
  * back from now on goes by the depot. This happens by itself at the thread's end, later.

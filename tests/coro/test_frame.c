@@ -36,7 +36,7 @@ static void open_frames(size_t bytes, size_t align, uint64_t prealloc, uint64_t 
 static struct tp_frames_stats stats_now(void)
 {
     struct tp_frames_stats stats;
-    tp_frames_stats(frames, &stats);
+    tp_frames_get_stats(frames, &stats);
     assert_int_equal(stats.n_made, stats.n_live + stats.n_cached + stats.n_idle);
     return stats;
 }

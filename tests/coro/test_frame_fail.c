@@ -82,7 +82,7 @@ static const struct tp_frames_settings settings = {.bytes = 4000, .align = 64};
 static struct tp_frames_stats stats_now(void)
 {
     struct tp_frames_stats stats;
-    tp_frames_stats(frames, &stats);
+    tp_frames_get_stats(frames, &stats);
     assert_int_equal(stats.n_made, stats.n_live + stats.n_cached + stats.n_idle);
     return stats;
 }

@@ -42,7 +42,7 @@ static void *begin(void *argument)
     return NULL;
 }
 
-enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber)
+enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber, struct tp_fiber_cache *cache)
 {
     struct tp_fibers *fibers = fiber->fibers;
     fiber->stop = TP_FIBER_READY; /* if the task itself calls tp_co_yield */
@@ -58,10 +58,10 @@ enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber)
         tp_cycle_yield(&fiber->cycle);
         return TP_FIBER_READY;
     default:
-        tp_fibers_count(fibers, 1); /* before it sleeps [FIBER-3] */
+        tp_store_rlx(&cache->n_slept, tp_load_rlx(&cache->n_slept) + 1); /* relaxed: its own; published by the suspension [FIBER-3] */
         if (tp_cycle_suspend(&fiber->cycle) == TP_CYCLE_MADE)
             return TP_FIBER_AWAY;
-        tp_fibers_count(fibers, -1);
+        tp_fibers_woken(fibers, cache);
         return TP_FIBER_READY;
     }
 }
@@ -160,6 +160,23 @@ void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id)
     ask_those(fibers, id);
 }
 
+static struct tp_fiber_cache *cache_at(struct tp_fibers *fibers, uint32_t i)
+{
+    return (struct tp_fiber_cache *)(void *)((char *)fibers->caches + i * fibers->cache_stride);
+}
+
+/* First all ends of sleeps, then all beginnings: whose end was seen, its beginning will be. */
+uint32_t tp_fibers_n_asleep(struct tp_fibers *fibers)
+{
+    /* Acquire, here and below: pairs with the release in tp_fibers_woken; the beginnings are not read before. */
+    uint32_t n_woken = tp_load_acq(&fibers->n_woken), n_slept = 0;
+    for (uint32_t i = 0; i < fibers->n_caches; i++)
+        n_woken += tp_load_acq(&cache_at(fibers, i)->n_woken);
+    for (uint32_t i = 0; i < fibers->n_caches; i++)
+        n_slept += tp_load_rlx(&cache_at(fibers, i)->n_slept); /* relaxed: ordered by the acquires, and the caller's fence [FIBER-3] */
+    return n_slept - n_woken;
+}
+
 /* -- the list of those that are ready ---------------------------------------------------------------- */
 
 void tp_fiber_list_init(struct tp_fiber_list *list)
@@ -200,7 +217,7 @@ struct tp_fiber *tp_fiber_list_take(struct tp_fiber_list *list)
 
 void tp_fibers_init(struct tp_fibers *fibers)
 {
-    tp_atomic_init(&fibers->n_asleep, 0);
+    tp_atomic_init(&fibers->n_woken, 0);
     tp_atomic_init(&fibers->n_held, 0);
     tp_atomic_init(&fibers->n_wakers, 0);
     tp_atomic_init(&fibers->chunks, NULL);

@@ -5,7 +5,7 @@
  *   worker                                          anybody else
  *   fiber = tp_fiber_get(...)                       tp_fiber_wake(fiber, generation), _ask:
  *   tp_fiber_begin(fiber, task, id)                     ready(fiber) if that ended its sleep
- *   switch (tp_fiber_run(fiber))
+ *   switch (tp_fiber_run(fiber, cache))
  *   ENDED: look at fiber->result, tp_fiber_put
  *   READY: queue it; who takes it calls tp_fiber_continue
  *   AWAY: it may be running elsewhere by now */
@@ -55,10 +55,12 @@ struct tp_fiber_chunk {
     struct tp_fiber records[TP_FIBER_CHUNK];
 };
 
-/* Idle fibers of one worker, which alone touches it. All 0 is empty. */
+/* What one worker has to itself. All 0 is empty. */
 struct tp_fiber_cache {
-    struct tp_fiber *first;
+    struct tp_fiber *first; /* idle fibers */
     uint32_t n;
+    tp_atomic(uint32_t) n_slept; /* falls asleep on this worker, ever; written by it, as the next [FIBER-3] */
+    tp_atomic(uint32_t) n_woken; /* ends of sleeps, ever, that it has brought about */
 };
 
 /* Fibers that are ready, in the order in which they became so. */
@@ -72,18 +74,20 @@ struct tp_fibers {
     /* By the pool, before tp_fibers_init. */
     void *owner;
     int (*body)(void *argument);           /* the task; what it returns is its result's code */
-    void (*ready)(struct tp_fiber *fiber); /* put it where a worker finds it, then tp_fibers_count(-1), then wake a worker */
+    void (*ready)(struct tp_fiber *fiber); /* put it where a worker finds it, then tp_fibers_woken, then wake a worker */
     struct tp_run run;                     /* what each fiber's begins with */
     size_t stack_bytes;
+    struct tp_fiber_cache *caches; /* of its workers; the next one is so many bytes further on */
+    size_t cache_stride;
+    uint32_t n_caches;
 
-    /* Fibers asleep, counted before they sleep and until they are queued again; a pool with some is not drained [FIBER-3]. */
-    tp_line_aligned tp_atomic(uint32_t) n_asleep;
-    tp_atomic(uint32_t) n_held;                /* threads that may have a ready one out of sight, to queue it again */
-    tp_atomic(uint32_t) n_wakers;              /* threads between tp__fiber_hold and the end of tp__fiber_call [FIBER-2] */
-    tp_line_aligned struct tp_spin lock;       /* guards idle and bare */
-    struct tp_fiber *idle, *bare;              /* with a coroutine, and without */
-    tp_atomic(struct tp_fiber_chunk *) chunks; /* written under the lock; publishes the records */
-    tp_line_aligned struct tp_fiber_list list; /* those that wait for any worker */
+    tp_line_aligned tp_atomic(uint32_t) n_woken; /* ends of sleeps, ever, brought about by who is no worker [FIBER-3] */
+    tp_atomic(uint32_t) n_held;                  /* threads that may have a ready one out of sight, to queue it again */
+    tp_atomic(uint32_t) n_wakers;                /* threads between tp__fiber_hold and the end of tp__fiber_call [FIBER-2] */
+    tp_line_aligned struct tp_spin lock;         /* guards idle and bare */
+    struct tp_fiber *idle, *bare;                /* with a coroutine, and without */
+    tp_atomic(struct tp_fiber_chunk *) chunks;   /* written under the lock; publishes the records */
+    tp_line_aligned struct tp_fiber_list list;   /* those that wait for any worker */
     struct tp_alarms alarms;
     struct tp_fibers *next_known, *prev_known; /* guarded by the lock of known.c */
 };
@@ -135,16 +139,14 @@ static inline uint32_t tp_fiber_list_length(struct tp_fiber_list *list)
     return tp_load_sc(&list->n);
 }
 
-/* How many sleep. Relaxed: a number for those who count. */
-static inline uint32_t tp_fibers_n_asleep(struct tp_fibers *fibers)
-{
-    return tp_load_rlx(&fibers->n_asleep);
-}
+/* tp_fibers_n_asleep: how many sleep, or do not yet lie in a queue again. Never fewer than there were at some moment of the call.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint32_t tp_fibers_n_asleep(struct tp_fibers *fibers);
 
-/* Is every fiber running, or in a queue? Sequentially consistent: before the look at the queues [FIBER-3]. */
+/* Is every fiber running, or in a queue? After a fence, and before the look at the queues [FIBER-3]. */
 static inline bool tp_fibers_are_queued(struct tp_fibers *fibers)
 {
-    return tp_load_sc(&fibers->n_asleep) == 0 && tp_load_sc(&fibers->n_held) == 0;
+    return tp_fibers_n_asleep(fibers) == 0 && tp_load_sc(&fibers->n_held) == 0; /* one order with tp_fibers_hold */
 }
 
 /* By who takes fibers from where workers look: 1 before, -1 when they are queued again. In one order, as above. */
@@ -153,10 +155,14 @@ static inline void tp_fibers_hold(struct tp_fibers *fibers, int delta)
     tp_add_sc(&fibers->n_held, (uint32_t)delta);
 }
 
-/* By who falls asleep (1), and by `ready` when the fiber is queued (-1). One order with the looks at it [FIBER-3]. */
-static inline void tp_fibers_count(struct tp_fibers *fibers, int delta)
+/* By `ready`, when the fiber is queued. cache: of the calling worker of this pool; NULL: another thread. */
+static inline void tp_fibers_woken(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
 {
-    tp_add_sc(&fibers->n_asleep, (uint32_t)delta);
+    /* Release, and so is the addition: pairs with the acquires in tp_fibers_n_asleep [FIBER-3]. */
+    if (cache)
+        tp_store_rel(&cache->n_woken, tp_load_rlx(&cache->n_woken) + 1); /* relaxed: its own */
+    else
+        tp_add_sc(&fibers->n_woken, 1);
 }
 
 /* -- for its workers ---------------------------------------------------------------------------- */
@@ -209,7 +215,7 @@ static inline void tp_fiber_continue(struct tp_fiber *fiber)
  * fiber: begun or continued by the caller.
  * Returns what the caller is to do; see above.
  * [thread: any, in no coroutine] [suspends: no] [blocks: no] [allocates: no] */
-enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber);
+enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber, struct tp_fiber_cache *cache);
 
 /* -- for who wakes ------------------------------------------------------------------------------ */
 

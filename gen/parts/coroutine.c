@@ -24,9 +24,10 @@ static void job_ready(struct tp_fiber *fiber)
 {
     struct job_pool *pool = fiber->fibers->owner;
     struct job_worker *home = fiber->home;
+    struct job_worker *self = job_self(pool);
     job_requeue(fiber);
-    tp_fibers_count(&pool->fibers, -1);
-    if (job_self(pool) != home)
+    tp_fibers_woken(&pool->fibers, self ? &self->fibers : NULL);
+    if (self != home)
         tp_idle_wake_worker(&pool->idle, &home->base); /* last: also a worker that would leave looks again [FIBER-3] */
 }
 #endif
@@ -53,7 +54,7 @@ static void job_ready(struct tp_fiber *fiber)
     struct job_pool *pool = fiber->fibers->owner;
     struct job_worker *self = job_self(pool);
     job_requeue(pool, self, fiber);
-    tp_fibers_count(&pool->fibers, -1);
+    tp_fibers_woken(&pool->fibers, self ? &self->fibers : NULL);
     if (!self || job_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
         tp_idle_notify(&pool->idle);                                                      /* last: also a worker that would leave looks again [FIBER-3] */
 }
@@ -65,6 +66,9 @@ static void job_fibers_open(struct job_pool *pool)
     pool->fibers.body = job_body;
     pool->fibers.ready = job_ready;
     pool->fibers.stack_bytes = VALUE_STACK;
+    pool->fibers.caches = &pool->workers->fibers;
+    pool->fibers.cache_stride = sizeof *pool->workers;
+    pool->fibers.n_caches = pool->n_records;
     job_run_init(pool, &pool->fibers.run, UINT_MAX);
     tp_fibers_init(&pool->fibers);
 }
@@ -74,7 +78,7 @@ static void job_go(struct job_worker *self, struct tp_fiber *fiber)
 {
     struct job_pool *pool = self->pool;
     fiber->run.worker = self->base.index;
-    switch (tp_fiber_run(fiber)) {
+    switch (tp_fiber_run(fiber, &self->fibers)) {
     case TP_FIBER_ENDED: {
         struct tp_task_result result = fiber->result;
 #if WITH_PINNED

@@ -32,18 +32,10 @@ enum habit { GOOD,
 };
 static enum habit habit;
 
-static void count_as(struct tp_fibers *fibers, int delta)
-{
-    if (habit != COUNTS_NOT)
-        tp_fibers_count(fibers, delta);
-}
-
-#define tp_fibers_count count_as
 #define malloc(n) model_alloc(n)
 #define calloc(n, bytes) memset(model_alloc((n) * (bytes)), 0, (n) * (bytes))
 #define free(p) model_free(p)
 #include "runtime/fibers.c"
-#undef tp_fibers_count
 
 void tp_forks_publish(void)
 {
@@ -51,6 +43,7 @@ void tp_forks_publish(void)
 
 struct pool {
     struct tp_fibers fibers;
+    struct tp_fiber_cache caches[WORKERS_MAX];
     struct tp_idle idle;
     struct tp_crew crew;
     struct tp_worker workers[WORKERS_MAX], *stack[WORKERS_MAX];
@@ -59,7 +52,7 @@ struct pool {
 
 struct task {
     struct tp_waiter *w; /* NULL: does not wait now */
-    bool has_seen;
+    bool has_seen, wakes;
     unsigned n_ends;
 };
 
@@ -71,6 +64,7 @@ static tp_atomic(uint32_t) flag;
 static int payload; /* plain: the flag publishes it */
 static bool may_be_asked;
 static struct tp_fiber *current[THREADS_MAX];
+static struct tp_fiber_cache *own_cache[THREADS_MAX]; /* of the worker that the thread is; NULL: of none */
 
 /* -- in place of coro/ and runtime/run.c ----------------------------------------------------------- */
 
@@ -146,11 +140,24 @@ static void end(struct tp_fiber *fiber, struct task *task, bool was_cancelled)
     fiber->stop = TP_FIBER_ENDED;
 }
 
+static void waker(void *argument)
+{
+    (void)argument;
+    payload = 1;
+    tp_store_rel(&flag, 1);
+    tp_waitlist_notify(&list, UINT32_MAX);
+}
+
 /* As sleep_as_task and its callers do, without a stack. */
 static void step(struct tp_fiber *fiber)
 {
     struct task *task = fiber->argument;
     int status = 0;
+    if (task->wakes) {
+        waker(NULL);
+        end(fiber, task, false);
+        return;
+    }
     if (task->w) {
         status = after_sleep(fiber, TP_FOREVER);
         if (tp_load_acq(&task->w->state) == TP_WAITER_WOKEN) {
@@ -206,7 +213,7 @@ static bool run_one(struct tp_fiber_cache *cache)
     } else {
         return false;
     }
-    switch (tp_fiber_run(fiber)) {
+    switch (tp_fiber_run(fiber, cache)) {
     case TP_FIBER_ENDED:
         tp_fiber_put(&pool->fibers, cache, fiber);
         break;
@@ -225,14 +232,21 @@ static bool is_work_visible(void)
     return tp_fiber_list_length(&pool->fibers.list) > 0 || tp_load_sc(&pool->n_new) > 0;
 }
 
+/* Is nobody asleep, or so it seems? */
+static bool are_queued(void)
+{
+    return habit == COUNTS_NOT || tp_fibers_are_queued(&pool->fibers);
+}
+
 static void worker(struct tp_worker *self)
 {
-    struct tp_fiber_cache cache = {NULL, 0};
+    struct tp_fiber_cache *cache = &pool->caches[self - pool->workers];
+    own_cache[model_self()] = cache;
     for (;;) { /* counted as searching */
-        if (run_one(&cache)) {
+        if (run_one(cache)) {
             if (tp_idle_end_search(&pool->idle) && is_work_visible())
                 tp_idle_notify(&pool->idle);
-            while (run_one(&cache))
+            while (run_one(cache))
                 ;
             tp_idle_prepare(&pool->idle, self, false);
         } else {
@@ -240,10 +254,10 @@ static void worker(struct tp_worker *self)
         }
         bool is_draining = tp_load_acq(&pool->draining) != 0;
         tp_fence_sc(); /* [FIBER-3] */
-        bool is_drained = is_draining && (habit == LOOKS_LATE || tp_fibers_are_queued(&pool->fibers));
+        bool is_drained = is_draining && (habit == LOOKS_LATE || are_queued());
         if (is_work_visible()) {
             tp_idle_cancel(&pool->idle, self);
-        } else if (is_drained && (habit != LOOKS_LATE || tp_fibers_are_queued(&pool->fibers))) {
+        } else if (is_drained && (habit != LOOKS_LATE || are_queued())) {
             tp_idle_quit(&pool->idle, self);
             if (habit != LEAVES_QUIETLY)
                 tp_idle_wake_all(&pool->idle);
@@ -257,26 +271,19 @@ static void worker(struct tp_worker *self)
 static void ready(struct tp_fiber *fiber)
 {
     struct pool *own = fiber->fibers->owner;
+    struct tp_fiber_cache *cache = own_cache[model_self()]; /* NULL: of no worker */
     if (habit == COUNTS_EARLY)
-        count_as(&own->fibers, -1);
+        tp_fibers_woken(&own->fibers, cache);
     tp_fiber_list_put(&own->fibers.list, fiber);
     if (habit == TELLS_EARLY)
         tp_idle_notify(&own->idle);
     if (habit != COUNTS_EARLY)
-        count_as(&own->fibers, -1);
+        tp_fibers_woken(&own->fibers, cache);
     if (habit != TELLS_EARLY)
         tp_idle_notify(&own->idle);
 }
 
 /* -- others ----------------------------------------------------------------------------------------- */
-
-static void waker(void *argument)
-{
-    (void)argument;
-    payload = 1;
-    tp_store_rel(&flag, 1);
-    tp_waitlist_notify(&list, UINT32_MAX);
-}
 
 static void closer(void *argument)
 {
@@ -312,6 +319,10 @@ static void open_pool(unsigned variant)
     memset(pool, 0, sizeof *pool);
     pool->fibers.owner = pool;
     pool->fibers.ready = ready;
+    pool->fibers.caches = pool->caches;
+    pool->fibers.cache_stride = sizeof *pool->caches;
+    pool->fibers.n_caches = WORKERS_MAX;
+    memset(own_cache, 0, sizeof own_cache);
     pool->n_new = n_tasks;
     tp_fibers_init(&pool->fibers);
     tp_idle_init(&pool->idle, pool->stack, WORKERS_MAX);
@@ -320,6 +331,14 @@ static void open_pool(unsigned variant)
         tp_crew_add(&pool->crew, &pool->workers[i], "fibers", worker);
         tp_idle_grow(&pool->idle, &pool->workers[i]);
     }
+}
+
+/* The task that is begun first wakes the others: in turn a worker's own doing, and that of another one. */
+static void wake_within_and_close(unsigned variant)
+{
+    open_pool(variant);
+    tasks[0].wakes = true;
+    model_thread(closer, NULL);
 }
 
 static void wake_and_close(unsigned variant)
@@ -356,6 +375,8 @@ static const struct model_scenario scenarios[] = {
     {"fibers: 1 worker, 1 task, a wake-up, close", wake_and_close, check, .variant = 11, .preemptions = 2, .max_executions = SOME},
     {"fibers: 2 workers, 1 task, a wake-up, close", wake_and_close, check, .variant = 21, .preemptions = 1, .max_executions = SOME},
     {"fibers: 1 worker, 2 tasks, a wake-up, close", wake_and_close, check, .variant = 12, .preemptions = 1, .max_executions = SOME},
+    {"fibers: 1 worker, 2 tasks, one wakes the other, close", wake_within_and_close, check, .variant = 12, .preemptions = 2, .max_executions = SOME},
+    {"fibers: 2 workers, 2 tasks, one wakes the other, close", wake_within_and_close, check, .variant = 22, .preemptions = 1, .max_executions = SOME},
     {"fibers: 1 worker, 1 task, cancel", cancel, check, .variant = 11, .preemptions = 2, .max_executions = SOME},
     {"fibers: 2 workers, 2 tasks, cancel", cancel, check, .variant = 22, .preemptions = 1, .max_executions = SOME},
     {"fibers: 1 worker, 1 task, a wake-up, cancel", wake_and_cancel, check, .variant = 11, .preemptions = 1, .max_executions = SOME},
@@ -366,6 +387,7 @@ static const struct model_scenario scenarios[] = {
     {"fibers: the count is looked at after the queues", wake_and_close, check, .variant = 411, .preemptions = 2, .must_fail = true},
     {"fibers: who leaves wakes nobody", wake_and_close, check, .variant = 521, .preemptions = 2, .must_fail = true},
     {"fibers: a worker is told before the count is down", wake_and_close, check, .variant = 611, .preemptions = 2, .must_fail = true},
+    {"fibers: without the release of who wakes", wake_and_close, check, .variant = 11, .preemptions = 2, .must_fail = true, .without = {"tp_fibers_woken", MODEL_RELEASE}},
     {"fibers: without the fence of who asks", cancel, check, .variant = 11, .preemptions = 2, .must_fail = true, .without = {"ask_those", MODEL_FENCE}},
     {"fibers: without the fence of who sleeps", cancel, check, .variant = 11, .preemptions = 2, .must_fail = true, .without = {"tp_waitlist_prepare", MODEL_FENCE}},
 };

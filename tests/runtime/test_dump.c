@@ -47,7 +47,7 @@ static int run_task(void *payload)
 static void queue_ready(struct tp_fiber *fiber)
 {
     tp_fiber_list_put(&fiber->fibers->list, fiber);
-    tp_fibers_count(fiber->fibers, -1);
+    tp_fibers_woken(fiber->fibers, NULL);
 }
 
 static int set_up(void **state)
@@ -58,6 +58,8 @@ static int set_up(void **state)
     fibers.body = run_task;
     fibers.ready = queue_ready;
     fibers.stack_bytes = 32768;
+    fibers.caches = &cache;
+    fibers.n_caches = 1;
     fibers.run = (struct tp_run){.pool = "a pool with a name that is much too long", .owner = &fibers};
     tp_fibers_init(&fibers);
     tp_waitlist_init(&list);
@@ -85,7 +87,7 @@ static void finish(void)
     tp_waitlist_notify(&list, UINT32_MAX);
     for (struct tp_fiber *fiber; (fiber = tp_fiber_list_take(&fibers.list)) != NULL;) {
         tp_fiber_continue(fiber);
-        assert_int_equal(tp_fiber_run(fiber), TP_FIBER_ENDED);
+        assert_int_equal(tp_fiber_run(fiber, &cache), TP_FIBER_ENDED);
         tp_fiber_put(&fibers, &cache, fiber);
     }
 }
@@ -121,8 +123,8 @@ static void test_each_state(void **state)
 {
     (void)state;
     struct tp_fiber *waits = begin(&list, 7), *ready = begin(NULL, 0);
-    assert_int_equal(tp_fiber_run(waits), TP_FIBER_AWAY);
-    assert_int_equal(tp_fiber_run(ready), TP_FIBER_READY);
+    assert_int_equal(tp_fiber_run(waits, &cache), TP_FIBER_AWAY);
+    assert_int_equal(tp_fiber_run(ready, &cache), TP_FIBER_READY);
     tp_fiber_list_put(&fibers.list, ready);
     struct tp_fiber *runs = begin(NULL, UINT64_C(1) << 40);
     take_report();
@@ -137,9 +139,9 @@ static void test_each_state(void **state)
     struct tp_fiber *more = begin(NULL, 8);
     take_report(); /* one more than is told of */
     expect_line("and 1 more");
-    assert_int_equal(tp_fiber_run(runs), TP_FIBER_READY);
+    assert_int_equal(tp_fiber_run(runs, &cache), TP_FIBER_READY);
     tp_fiber_list_put(&fibers.list, runs);
-    assert_int_equal(tp_fiber_run(more), TP_FIBER_READY);
+    assert_int_equal(tp_fiber_run(more, &cache), TP_FIBER_READY);
     tp_fiber_list_put(&fibers.list, more);
     finish();
     take_report();
@@ -153,7 +155,7 @@ static void test_asked(void **state)
     assert_int_equal(tp_cycle_ask(&runs->cycle, runs->generation), TP_CYCLE_NOTED);
     take_report();
     expect_line("pool a pool with a name that is much, task 9 runs, and was asked to end");
-    assert_int_equal(tp_fiber_run(runs), TP_FIBER_ENDED);
+    assert_int_equal(tp_fiber_run(runs, &cache), TP_FIBER_ENDED);
     tp_fiber_put(&fibers, &cache, runs);
 }
 

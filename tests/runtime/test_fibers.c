@@ -19,7 +19,8 @@ enum { STACK = 32768,
     TOKENS = 6000 };
 
 static struct tp_fibers fibers;
-static struct tp_fiber_cache cache;
+static struct tp_fiber_cache caches[1 + RUNNERS]; /* of this thread, and of each runner */
+#define cache (caches[0])
 static struct tp_waitlist list;
 static tp_atomic(uint32_t) stop, n_told;
 
@@ -40,7 +41,7 @@ static void queue_ready(struct tp_fiber *fiber)
 {
     tp_add_sc(&n_told, 1);
     tp_fiber_list_put(&fiber->fibers->list, fiber);
-    tp_fibers_count(fiber->fibers, -1);
+    tp_fibers_woken(fiber->fibers, NULL);
 }
 
 static void no_report(const struct tp_panic_report *panic, void *context)
@@ -53,10 +54,13 @@ static int set_up(void **state)
 {
     (void)state;
     memset(&fibers, 0, sizeof fibers);
-    memset(&cache, 0, sizeof cache);
+    memset(caches, 0, sizeof caches);
     fibers.body = run_task;
     fibers.ready = queue_ready;
     fibers.stack_bytes = STACK;
+    fibers.caches = caches;
+    fibers.cache_stride = sizeof *caches;
+    fibers.n_caches = 1 + RUNNERS;
     fibers.run = (struct tp_run){.pool = "fibers", .owner = &fibers, .stop = &stop, .on_panic = no_report};
     tp_fibers_init(&fibers);
     tp_waitlist_init(&list);
@@ -86,7 +90,7 @@ static struct tp_fiber *begin(struct task *task, uint64_t id)
 /* The task goes on until it stops in that way. */
 static void step(struct tp_fiber *fiber, enum tp_fiber_stop stops)
 {
-    assert_int_equal(tp_fiber_run(fiber), stops);
+    assert_int_equal(tp_fiber_run(fiber, &cache), stops);
     assert_null(tp_fiber_self());
 }
 
@@ -393,7 +397,7 @@ static void test_many_asleep(void **state)
 
 /* -- many threads --------------------------------------------------------------------------------- */
 
-static tp_atomic(uint32_t) n_tokens, n_taken, n_over;
+static tp_atomic(uint32_t) n_tokens, n_taken, n_over, n_runners;
 
 static bool take_token(void)
 {
@@ -426,7 +430,7 @@ static int take_tokens(struct task *task)
 
 static void go(struct tp_fiber *fiber, struct tp_fiber_cache *own)
 {
-    switch (tp_fiber_run(fiber)) {
+    switch (tp_fiber_run(fiber, own)) {
     case TP_FIBER_ENDED:
         tp_fiber_put(&fibers, own, fiber);
         tp_add_sc(&n_over, 1);
@@ -441,19 +445,19 @@ static void go(struct tp_fiber *fiber, struct tp_fiber_cache *own)
 
 static void *runner(void *argument)
 {
-    struct tp_fiber_cache own = {NULL, 0};
     struct task *tasks = argument;
+    struct tp_fiber_cache *own = &caches[1 + tp_add_rlx(&n_runners, 1)]; /* relaxed: a number */
     for (int i = 0; i < MANY / RUNNERS; i++) {
         tasks[i] = (struct task){take_tokens, TOKENS / MANY, 0, 0};
-        struct tp_fiber *fiber = tp_fiber_get(&fibers, &own);
+        struct tp_fiber *fiber = tp_fiber_get(&fibers, own);
         tp_fiber_begin(fiber, &tasks[i], 0);
-        go(fiber, &own);
+        go(fiber, own);
     }
     while (tp_load_acq(&n_over) < MANY) {
         struct tp_fiber *fiber = tp_fiber_list_take(&fibers.list);
         if (fiber) {
             tp_fiber_continue(fiber);
-            go(fiber, &own);
+            go(fiber, own);
         } else {
             sched_yield();
         }

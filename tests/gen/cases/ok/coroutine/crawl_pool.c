@@ -830,7 +830,7 @@ static void crawl_ready(struct tp_fiber *fiber)
     struct crawl_pool *pool = fiber->fibers->owner;
     struct crawl_worker *self = crawl_self(pool);
     crawl_requeue(pool, self, fiber);
-    tp_fibers_count(&pool->fibers, -1);
+    tp_fibers_woken(&pool->fibers, self ? &self->fibers : NULL);
     if (!self || crawl_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
         tp_idle_notify(&pool->idle);                                                        /* last: also a worker that would leave looks again [FIBER-3] */
 }
@@ -841,6 +841,9 @@ static void crawl_fibers_open(struct crawl_pool *pool)
     pool->fibers.body = crawl_body;
     pool->fibers.ready = crawl_ready;
     pool->fibers.stack_bytes = 32768;
+    pool->fibers.caches = &pool->workers->fibers;
+    pool->fibers.cache_stride = sizeof *pool->workers;
+    pool->fibers.n_caches = pool->n_records;
     crawl_run_init(pool, &pool->fibers.run, UINT_MAX);
     tp_fibers_init(&pool->fibers);
 }
@@ -850,7 +853,7 @@ static void crawl_go(struct crawl_worker *self, struct tp_fiber *fiber)
 {
     struct crawl_pool *pool = self->pool;
     fiber->run.worker = self->base.index;
-    switch (tp_fiber_run(fiber)) {
+    switch (tp_fiber_run(fiber, &self->fibers)) {
     case TP_FIBER_ENDED: {
         struct tp_task_result result = fiber->result;
         self->task.id = fiber->run.id;

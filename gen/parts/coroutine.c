@@ -55,8 +55,8 @@ static void job_ready(struct tp_fiber *fiber)
     struct job_worker *self = job_self(pool);
     job_requeue(pool, self, fiber);
     tp_fibers_woken(&pool->fibers, self ? &self->fibers : NULL);
-    if (!self || job_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
-        tp_idle_notify(&pool->idle);                                                      /* last: also a worker that would leave looks again [FIBER-3] */
+    if (!self || job_n_workers(pool) > 1) /* else there is nobody to wake */
+        tp_idle_notify(&pool->idle);      /* last: also a worker that would leave looks again [FIBER-3] */
 }
 #endif
 

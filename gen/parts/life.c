@@ -332,6 +332,37 @@ static int job_await_drain(struct job_pool *pool, uint64_t deadline_ns)
     return 0;
 }
 
+#if WITH_EXPIRE && WITH_COROUTINE
+/* Is there a task that has begun and not ended, though no worker is left? Others are cancelled. */
+static bool job_is_deserted(struct job_pool *pool)
+{
+    if (job_is_work_visible(pool))
+        job_pool_cleanup(pool);
+    return !tp_fibers_are_queued(&pool->fibers) || job_is_work_visible(pool);
+}
+
+/* Waits until all workers have left. A task that has begun keeps one; if none has a thread, since the system refused it, it is
+ * asked again and again. Returns 0 or TP_ETIMEDOUT. */
+static int job_await_crew(struct job_pool *pool, uint64_t deadline_ns)
+{
+    enum { PAUSE_NS = 1000000 };
+    int status;
+    while ((status = tp_crew_wait(&pool->crew, deadline_ns)) == 0 && job_is_deserted(pool)) {
+        pthread_mutex_lock(&pool->control);
+        status = tp_idle_grow(&pool->idle, &pool->workers[0].base);
+        pthread_mutex_unlock(&pool->control);
+        if (status == 0)
+            continue;
+        if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
+            return TP_ETIMEDOUT;
+        struct tp_waiter waiter; /* nobody wakes it but time */
+        tp_waitlist_prepare(&pool->quiet, &waiter);
+        tp_waitlist_wait(&pool->quiet, &waiter, tp_deadline_in_ns(PAUSE_NS));
+    }
+    return status;
+}
+#endif
+
 static int job_close(struct job_pool *pool, bool cancel, uint64_t deadline_ns)
 {
     uint32_t generation;
@@ -341,8 +372,13 @@ static int job_close(struct job_pool *pool, bool cancel, uint64_t deadline_ns)
     int status = 0;
     if (job_begin_close(pool, cancel, &generation)) {
         status = job_await_drain(pool, deadline_ns);
+#if WITH_EXPIRE && WITH_COROUTINE
+        if (status == 0)
+            status = job_await_crew(pool, deadline_ns);
+#else
         if (status == 0)
             status = tp_crew_wait(&pool->crew, deadline_ns);
+#endif
         if (status == 0) {
 #if WITH_KEEPER
             tp_keeper_stop(&pool->keeper);

@@ -45,6 +45,9 @@ static int run_coroutine(void)
         cmocka_unit_test(test_cleanup_leaves_the_begun),
         cmocka_unit_test(test_many_sleep),
         cmocka_unit_test(test_wake_storm),
+#if !WITH_PINNED
+        cmocka_unit_test(test_woken_runs_elsewhere),
+#endif
         cmocka_unit_test(test_deadline_of_a_sleeper),
         cmocka_unit_test(test_deadline_wakes_a_worker),
         cmocka_unit_test(test_close_waits_for_sleepers),

@@ -364,6 +364,31 @@ static void *storm_wake(void *argument)
 }
 
 /* Foreign threads wake; the pool closes meanwhile. */
+#if !WITH_PINNED
+static int wake_and_compute(void *argument)
+{
+    (void)argument;
+    door_open();
+    while (tp_load_acq(&n_through) == 0) /* computes: it does not wait by any call of the library */
+        sched_yield();
+    return 0;
+}
+
+/* Who wakes a task and goes on does not keep it from a worker that has nothing to do. */
+static void test_woken_runs_elsewhere(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct call sleeper, waker = {wake_and_compute, NULL};
+        struct job_pool *pool = pool_asleep(2, 1, &sleeper);
+        await_parked(pool, 2);
+        submit(pool, &waker);
+        assert_int_equal(job_join_all(pool, TP_FOREVER), 0);
+        job_pool_free(pool);
+    }
+}
+#endif
+
 static void test_wake_storm(void **state)
 {
     (void)state;

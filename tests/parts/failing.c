@@ -286,6 +286,54 @@ static void test_close_without_threads(void **state)
 }
 #endif
 
+#if WITH_EXPIRE && WITH_COROUTINE
+static struct tp_waitlist bed;
+static tp_atomic(uint32_t) is_morning;
+
+static int sleep_until_morning(void *argument)
+{
+    struct tp_waiter w;
+    (void)argument;
+    tp_waitlist_prepare(&bed, &w);
+    if (tp_load_acq(&is_morning) != 0)
+        tp_waitlist_cancel(&bed, &w);
+    else
+        tp_waitlist_wait(&bed, &w, TP_FOREVER);
+    return 0;
+}
+
+/* A task sleeps, no worker has a thread, and the system gives none: a close waits until it does. */
+static void test_close_without_threads_but_a_sleeper(void **state)
+{
+    (void)state;
+    struct tp_pool_settings settings = {.workers = 2, .workers_min = 1, .expire_ns = UINT64_C(3600000000000)};
+    struct tp_pool_counts counts;
+    struct call call = {sleep_until_morning, NULL};
+    struct job_pool *pool;
+    tp_waitlist_init(&bed);
+    tp_store_sc(&is_morning, 0);
+    assert_int_equal(job_pool_open(&pool, &settings), 0);
+    submit(pool, &call);
+    do
+        job_pool_counts(pool, &counts);
+    while (counts.suspended == 0);
+    while (tp_idle_parked(&pool->idle) != tp_idle_live(&pool->idle))
+        sched_yield();
+    tp_idle_expire(&pool->idle, UINT64_MAX, 0);
+    await_leavers(pool);
+    failed_here = false;
+    threads_left = 0;
+    assert_int_equal(job_pool_close(pool, tp_deadline_in_ns(1)), TP_ETIMEDOUT);
+    assert_true(failed_here);
+    tp_store_sc(&is_morning, 1);
+    tp_waitlist_notify(&bed, 1);
+    assert_int_equal(job_pool_close(pool, tp_deadline_in_ns(1)), TP_ETIMEDOUT);
+    threads_left = -1;
+    assert_int_equal(job_pool_close(pool, TP_FOREVER), 0);
+    job_pool_free(pool);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +346,9 @@ int main(void)
 #endif
 #if WITH_EXPIRE
         cmocka_unit_test(test_close_without_threads),
+#endif
+#if WITH_EXPIRE && WITH_COROUTINE
+        cmocka_unit_test(test_close_without_threads_but_a_sleeper),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

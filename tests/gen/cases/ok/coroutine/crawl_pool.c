@@ -831,8 +831,8 @@ static void crawl_ready(struct tp_fiber *fiber)
     struct crawl_worker *self = crawl_self(pool);
     crawl_requeue(pool, self, fiber);
     tp_fibers_woken(&pool->fibers, self ? &self->fibers : NULL);
-    if (!self || crawl_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
-        tp_idle_notify(&pool->idle);                                                        /* last: also a worker that would leave looks again [FIBER-3] */
+    if (!self || crawl_n_workers(pool) > 1) /* else there is nobody to wake */
+        tp_idle_notify(&pool->idle);        /* last: also a worker that would leave looks again [FIBER-3] */
 }
 
 static void crawl_fibers_open(struct crawl_pool *pool)

@@ -250,7 +250,7 @@ static bool rest_here(void)
     return is_done;
 }
 
-enum { SOME = 8000 };
+enum { SOME = 5000 };
 
 static const struct model_scenario scenarios[] = {
 #if !WITH_EXPIRE
@@ -282,13 +282,9 @@ static const struct model_scenario scenarios[] = {
     {"coroutine: any worker is told", wake_one, check_ended, rest_here, .variant = 1000 * TELLS_ANY + 220, .preemptions = 2, .must_fail = true},
     {"coroutine: whose it is, is read late", wake_two_and_close, check_freed, .variant = 1000 * READS_LATE + 120, .preemptions = 1, .must_fail = true},
 #endif
-#if WITH_RANGE
-    {"coroutine: 1 worker, a wake-up, it is sent away", send_away, check_ended, rest_here, .variant = 120, .preemptions = 2, .max_executions = SOME},
-    {"coroutine: 1 worker, a wake-up, it is sent away, close", send_away_and_close, check_closed, .variant = 120, .preemptions = 1, .max_executions = SOME},
-#endif
 #if WITH_TUNE || WITH_EXPIRE
-    {"coroutine: 2 workers, a wake-up, one is sent away", send_away, check_ended, rest_here, .variant = 220, .preemptions = 1, .max_executions = 2 * SOME},
-    {"coroutine: 2 workers, a wake-up, one is sent away, close", send_away_and_close, check_closed, .variant = 220, .preemptions = 1, .max_executions = 2 * SOME},
+    {"coroutine: 2 workers, a wake-up, one is sent away", send_away, check_ended, rest_here, .variant = 220, .preemptions = 1, .max_executions = 3 * SOME},
+    {"coroutine: 2 workers, a wake-up, one is sent away, close", send_away_and_close, check_closed, .variant = 220, .preemptions = 1, .max_executions = 3 * SOME},
     {"coroutine: a worker leaves its tasks", send_away, check_ended, rest_here, .variant = 1000 * LEAVES_THEM + 220, .preemptions = 2, .must_fail = true},
 #endif
 };

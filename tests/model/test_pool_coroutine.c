@@ -125,9 +125,10 @@ static void tell(struct job_pool *own, struct job_worker *home)
 static void ready_badly(struct tp_fiber *fiber)
 {
     struct job_pool *own = fiber->fibers->owner;
-    struct job_worker *home = fiber->home;
+    struct job_worker *home = fiber->home, *self = job_self(own);
+    struct tp_fiber_cache *cache = self ? &self->fibers : NULL;
     if (habit == COUNTS_EARLY)
-        tp_fibers_count(&own->fibers, -1);
+        tp_fibers_woken(&own->fibers, cache);
 #if WITH_PINNED
     job_requeue(fiber);
 #else
@@ -138,7 +139,7 @@ static void ready_badly(struct tp_fiber *fiber)
     if (habit == TELLS_EARLY)
         tell(own, home);
     if (habit != COUNTS_EARLY)
-        tp_fibers_count(&own->fibers, -1);
+        tp_fibers_woken(&own->fibers, cache);
     if (habit != TELLS_EARLY && habit != TELLS_NOBODY)
         tell(own, home);
 }

@@ -37,13 +37,13 @@ void tp_chan_free(struct tp_chan *chan);
  * value:       read before the return.
  * deadline_ns: how long to wait for room, on the clock of tp_clock_now_ns(); TP_FOREVER: for ever; 0: not at all.
  * Returns 0; TP_ECLOSED; TP_ETIMEDOUT; TP_ECANCELED when it would have waited, or waits, and the task was asked to end.
- * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
+ * [thread: any] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
 int tp_chan_send(struct tp_chan *chan, const void *value, uint64_t deadline_ns);
 
 /* tp_chan_recv: take the first value out. Receivers that wait are served in the order in which they came.
  * value: filled on success.
  * Returns 0; TP_ECLOSED when the channel is closed and empty; else as tp_chan_send.
- * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
+ * [thread: any] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
 int tp_chan_recv(struct tp_chan *chan, void *value, uint64_t deadline_ns);
 
 /* tp_chan_close: no value is sent from here on; what is in the channel can still be received. Sends that wait fail. A second

@@ -59,8 +59,8 @@ int tp_handle_forget(struct tp_handle *handle, struct tp_callback *callback);
 /* tp_handle_wait: wait until it is over.
  * deadline_ns: on the clock of tp_clock_now_ns(); TP_FOREVER for none; 0 only looks.
  * result:      NULL: not wanted; untouched on error.
- * Returns 0 or TP_ETIMEDOUT.
- * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
+ * Returns 0; TP_ETIMEDOUT; to a task in a coroutine TP_ECANCELED, when it was asked to end.
+ * [thread: any] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
 int tp_handle_wait(struct tp_handle *handle, uint64_t deadline_ns, struct tp_task_result *result);
 
 #ifdef __cplusplus

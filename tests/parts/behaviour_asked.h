@@ -8,6 +8,9 @@
 
 enum place { AT_LIST,
     AT_LIST_UNTIL,
+    AT_SEND,
+    AT_RECEIVE,
+    AT_HANDLE,
     AT_WAIT,
     AT_JOIN,
     AT_JOIN_ALL,
@@ -20,6 +23,8 @@ struct visitor {
     struct job_pool *pool, *side; /* its own, and one that is full of a task at a gate */
     struct call child, hold, nothing;
     struct gate gate;
+    struct tp_chan *chan; /* without room */
+    struct tp_handle *handle;
     unsigned asked_at;
     bool asks_itself, is_side_full;
     tp_atomic(uint32_t) at; /* where it is; before it sleeps */
@@ -86,7 +91,14 @@ static int visit(struct visitor *visitor, enum place place)
         return visit_child(visitor, place);
     if (place >= AT_JOIN_ALL)
         return visit_side(visitor, place);
+    int value = (int)place;
     tp_store_sc(&visitor->at, place);
+    if (place == AT_SEND)
+        return tp_chan_send(visitor->chan, &value, TP_FOREVER);
+    if (place == AT_RECEIVE)
+        return tp_chan_recv(visitor->chan, &value, TP_FOREVER);
+    if (place == AT_HANDLE)
+        return tp_handle_wait(visitor->handle, TP_FOREVER, NULL);
     return door_pass(place == AT_LIST ? TP_FOREVER : tp_deadline_in_ns(1000 * TP_SECOND));
 }
 
@@ -105,8 +117,16 @@ static int visitor_run(void *argument)
 /* What the visitor waits for at that place comes. */
 static void let_on(struct visitor *visitor, enum place place)
 {
+    int value = 0;
     if (place == AT_WAIT || place == AT_JOIN) {
         hatch();
+    } else if (place == AT_SEND) {
+        assert_int_equal(tp_chan_recv(visitor->chan, &value, 0), 0);
+        assert_int_equal(value, AT_SEND);
+    } else if (place == AT_RECEIVE) {
+        assert_int_equal(tp_chan_send(visitor->chan, &value, 0), 0);
+    } else if (place == AT_HANDLE) {
+        assert_int_equal(tp_handle_complete(visitor->handle, (struct tp_task_result){TP_TASK_RETURNED, 0}), 0);
     } else if (place >= AT_JOIN_ALL) {
         gate_open(&visitor->gate);
     } else {
@@ -128,6 +148,9 @@ static void check_asked_at(unsigned k, bool asks_itself)
     struct call call = {visitor_run, &visitor};
     struct tp_task_result result;
     uint64_t id;
+    int value = 0;
+    assert_int_equal(tp_chan_open(&visitor.chan, sizeof value, 0), 0);
+    assert_int_equal(tp_handle_new(&visitor.handle), 0);
     door_close();
     tp_waitlist_init(&nest);
     tp_store_sc(&visitor.at, UINT32_MAX);
@@ -143,6 +166,10 @@ static void check_asked_at(unsigned k, bool asks_itself)
     assert_int_equal(job_join(visitor.pool, id, TP_FOREVER, &result), 0);
     assert_int_equal(visitor.n_wrong, 0);
     assert_int_equal(result.state, TP_TASK_RETURNED);
+    assert_int_equal(tp_chan_recv(visitor.chan, &value, 0), TP_ETIMEDOUT); /* nothing of a wait is left */
+    assert_int_equal(tp_chan_send(visitor.chan, &value, 0), TP_ETIMEDOUT);
+    tp_chan_free(visitor.chan);
+    tp_handle_unref(visitor.handle);
     if (visitor.is_side_full)
         gate_open(&visitor.gate);
     job_pool_free(visitor.side);

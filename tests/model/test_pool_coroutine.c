@@ -273,6 +273,7 @@ static const struct model_scenario scenarios[] = {
     {"coroutine: tasks are counted down before they are queued", wake_one_and_close, check_freed, .variant = 1000 * COUNTS_EARLY + 120, .preemptions = 2, .must_fail = true},
     {"coroutine: a worker is told before the count is down", wake_one_and_close, check_freed, .variant = 1000 * TELLS_EARLY + 120, .preemptions = 2, .must_fail = true},
     {"coroutine: who leaves wakes nobody", wake_one_and_close, check_freed, .variant = 1000 * LEAVES_QUIETLY + 220, .preemptions = 2, .must_fail = true},
+    {"coroutine: without the release of who wakes", wake_one_and_close, check_freed, .variant = 120, .preemptions = 2, .must_fail = true, .without = {"tp_fibers_woken", MODEL_RELEASE}},
     {"coroutine: without the fence of who asks", cancel, check_freed, .variant = 120, .preemptions = 2, .must_fail = true, .without = {"ask_those", MODEL_FENCE}},
     {"coroutine: without the fence of who sleeps", cancel, check_freed, .variant = 120, .preemptions = 2, .must_fail = true, .without = {"tp_waitlist_prepare", MODEL_FENCE}},
 #endif

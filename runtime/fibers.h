@@ -105,7 +105,8 @@ void tp_fibers_init(struct tp_fibers *fibers);
 void tp_fibers_await_wakers(struct tp_fibers *fibers);
 
 /* tp_fibers_free: the memory, when no task is left. Waits for wakers that are about to return.
- * is_forked: this is a copy in a child process: no waker comes, and fibers that ran in the parent are left as they are.
+ * is_forked: this is a copy in a child process: no waker comes, and the stacks stay as they are, since one of the
+ * parent's threads may have held their locks.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_free(struct tp_fibers *fibers, bool is_forked);
 

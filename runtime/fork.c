@@ -72,7 +72,7 @@ static void forget(struct tp_branch *branch)
 /* Offers the n oldest private branches, 1 at least, and tells those who sleep. */
 static void offer(struct tp_deque *self, size_t n)
 {
-    struct tp_run *run = tp_run_self(), *task = tp_run_task();
+    struct tp_run *run = tp_run_around(), *task = tp_run_task();
     bool is_shielded = task && task->n_shields > 0;
     /* Relaxed, and first: a wish from here on is another one [FORK-3]. */
     tp_store_rlx(&self->limit, self->end);

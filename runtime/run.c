@@ -85,6 +85,11 @@ static void around_next(struct around *at)
     skip_empty(at);
 }
 
+struct tp_run *tp_run_around(void)
+{
+    return around_first().run;
+}
+
 unsigned tp_run_depth(const void *owner)
 {
     unsigned n = 0;

@@ -79,6 +79,10 @@ struct tp_run *tp_run_here(void);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 bool tp_run_is_inside(const void *owner, uint64_t id);
 
+/* tp_run_around: the innermost run that the caller is inside of: on the calling stack, else on that of who has resumed its coroutine.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_run *tp_run_around(void);
+
 /* tp_run_check: tp_task_check of the task of that run.
  * [thread: its own] [suspends: no] [blocks: no] [allocates: no] */
 int tp_run_check(const struct tp_run *run);

@@ -69,6 +69,11 @@ struct tp_run *tp_run_task(void)
     return tp_run_self();
 }
 
+struct tp_run *tp_run_around(void)
+{
+    return tp_run_self();
+}
+
 void tp_shield_begin(void)
 {
 }

@@ -1,6 +1,7 @@
 /* A branch as a part of its task, wherever it runs: whose it is, and panics on either side. */
 #include "fork_team.h"
 
+#include "coro/coro.h"
 #include "runtime/fiber.h"
 #include "runtime/run.h"
 
@@ -367,6 +368,39 @@ static void test_panic_in_protection(void **state)
     close_team();
 }
 
+static void *publish(void *nothing)
+{
+    tp_forks_publish();
+    return nothing;
+}
+
+/* Forks, and has a coroutine offer that; then panics while a thief is at it. */
+static void offered_within(void)
+{
+    struct tp_branch branch;
+    struct tp_co *co;
+    tp_fork(&branch, run_piece, &piece_a);
+    assert_int_equal(tp_co_new(&co, publish, NULL, NULL), 0);
+    assert_int_equal(tp_co_resume(co, NULL, NULL), 0);
+    assert_int_equal(tp_co_free(co), 0);
+    assert_ptr_equal(branch.parent, tp_run_self());
+    pass(&piece_a.begun);
+    sem_post(&piece_a.held);
+    tp_panic("between");
+}
+
+/* What a coroutine in a task offers is the task's. */
+static void test_offered_within(void **state)
+{
+    (void)state;
+    open_team(2);
+    piece_init(&piece_a, NULL);
+    piece_a.is_held = true;
+    assert_true(run_task(offered_within));
+    assert_int_equal(piece_a.n_run, 1);
+    close_team();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_panic_between),
         cmocka_unit_test(test_panic_in_defer),
         cmocka_unit_test(test_panic_in_protection),
+        cmocka_unit_test(test_offered_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Where a suspended coroutine will return to, read off its stack.
+/* Where a suspended coroutine will return to, read off its stack; and the rest of the stack, wiped.
  * Invariant: only memory between the stack's low end and its control block is read, and upwards, so it ends whatever lies there. */
 #include "coro.h"
 
@@ -14,6 +14,11 @@ size_t tp_co_backtrace(const struct tp_co *co, void **frames, size_t n_max)
     (void)frames;
     (void)n_max;
     return 0;
+}
+
+void tp_co_wipe(struct tp_co *co)
+{
+    (void)co; /* likewise */
 }
 #else
 
@@ -41,5 +46,14 @@ size_t tp_co_backtrace(const struct tp_co *co, void **frames, size_t n_max)
         frame = word_at(at);
     }
     return n;
+}
+
+void tp_co_wipe(struct tp_co *co)
+{
+    struct tp_stack *stack = tp_co_stack(co);
+    char *top = (char *)co, *at = (char *)tp__co_left_at(co);
+    at = at ? at : top; /* nothing lies there yet */
+    if (tp_co_state(co) <= TP_CO_SUSPENDED && at >= stack->low && at <= top)
+        tp_stack_wipe_below(stack, at);
 }
 #endif

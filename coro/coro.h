@@ -136,6 +136,11 @@ void *tp_co_argument(const struct tp_co *co, void *(*entry)(void *argument));
  * [thread: any, while it exists] [suspends: no] [blocks: no] [allocates: no] */
 size_t tp_co_backtrace(const struct tp_co *co, void **frames, size_t n_max);
 
+/* tp_co_wipe: what its frames do not use of a coroutine's stack now is zero again, so that tp_stack_high_water tells of what comes.
+ * Does nothing for one that is neither suspended nor READY, and where the switch is the system's.
+ * [thread: any, one at a time] [suspends: no] [blocks: no] [allocates: no] */
+void tp_co_wipe(struct tp_co *co);
+
 /* tp_co_name: the name from the options; NULL: none.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 const char *tp_co_name(const struct tp_co *co);

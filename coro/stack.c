@@ -199,6 +199,12 @@ TP_APART void tp_stack_release(struct tp_stack *stack)
     tp_store_rlx(&cache->n[class_index], n + 1); /* relaxed: a number for those who count */
 }
 
+size_t tp_stack_bytes(size_t bytes)
+{
+    unsigned class_index = class_of(bytes);
+    return class_index < TP_STACK_CLASSES ? tp__stack_class_bytes(class_index) : 0;
+}
+
 int tp_stack_reserve(size_t bytes, size_t n)
 {
     unsigned class_index = class_of(bytes);

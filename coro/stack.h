@@ -99,6 +99,14 @@ size_t tp_stack_high_water(const struct tp_stack *stack);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_stack_wipe(struct tp_stack *stack);
 
+/* tp_stack_wipe_below: the same for what lies below `limit`, which nobody uses, while somebody's frames lie above.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_stack_wipe_below(struct tp_stack *stack, char *limit);
+
+/* tp_stack_bytes: how large a stack that is acquired with this size is, with its header and canary; 0 if there is none so large.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t tp_stack_bytes(size_t bytes);
+
 /* tp_stack_reserve: n stacks of this class are in the depot with their memory and guards, and tp_stack_tend leaves them.
  * n: in all, with those that are there or in the caller's cache; the highest number of all calls counts.
  * Returns 0, TP_EINVAL as tp_stack_acquire, or TP_ENOMEM with as many as could be had.
@@ -115,9 +123,9 @@ size_t tp_stack_trim(size_t keep_bytes);
 /* tp_stack_tend: a step of giving back, for a thread that looks after things: half of what has lain idle in the depot
  * since the last step, but for what the settings keep and what is reserved. Does nothing before the settings' period
  * is over.
- * now_ns: on one clock for all calls.
+ * now_ns: on one clock for all calls; of several at the same time one takes the step.
  * Returns how many bytes it gave back.
- * [thread: any, one at a time] [suspends: no] [blocks: no] [allocates: no] */
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 size_t tp_stack_tend(uint64_t now_ns);
 
 /* tp_stack_flush: the caller's cache goes to the depot, for other threads and for tp_stack_tend.

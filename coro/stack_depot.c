@@ -321,9 +321,9 @@ size_t tp_stack_tend(uint64_t now_ns)
     struct tp_stack_settings settings;
     size_t given_bytes = 0;
     tp_stack_get_settings(&settings);
-    if (now_ns < tp_load_rlx(&next_step_ns)) /* relaxed: one caller at a time */
+    uint64_t due_ns = tp_load_rlx(&next_step_ns);                                           /* relaxed: the exchange decides */
+    if (now_ns < due_ns || !tp_cas_sc(&next_step_ns, &due_ns, now_ns + settings.period_ns)) /* losing: it is another one's */
         return 0;
-    tp_store_rlx(&next_step_ns, now_ns + settings.period_ns); /* relaxed: see above */
     size_t keep_bytes = settings.keep_bytes;
     for (unsigned i = 0; i < TP_STACK_CLASSES; i++) {
         struct depot *depot = &depots[i];

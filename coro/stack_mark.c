@@ -57,7 +57,13 @@ size_t tp_stack_high_water(const struct tp_stack *stack)
 
 void tp_stack_wipe(struct tp_stack *stack)
 {
-    char *used = stack->top - tp_stack_high_water(stack);
-    tp__stack_unpoison(stack); /* frames that were left without a return */
-    memset(used, 0, (size_t)(stack->top - used));
+    tp_stack_wipe_below(stack, stack->top);
+}
+
+void tp_stack_wipe_below(struct tp_stack *stack, char *limit)
+{
+    char *used = stack->top - tp_stack_high_water(stack), *bottom = tp__stack_bottom(stack);
+    tp__check_unpoison(bottom, (size_t)(limit - bottom)); /* frames that were left without a return */
+    if (used < limit)
+        memset(used, 0, (size_t)(limit - used));
 }

@@ -224,6 +224,10 @@ void tp_fibers_init(struct tp_fibers *fibers)
     tp_spin_init(&fibers->lock);
     tp_fiber_list_init(&fibers->list);
     fibers->idle = fibers->bare = NULL;
+    fibers->n_least = 0;
+    tp_atomic_init(&fibers->n_idle, 0);
+    tp_atomic_init(&fibers->is_watched, 0);
+    tp_atomic_init(&fibers->step_ns, 0);
     tp_alarms_init(&fibers->alarms);
     tp__known_add(fibers);
 }
@@ -299,13 +303,18 @@ static struct tp_fiber *take_bare(struct tp_fibers *fibers)
 static void take_idle(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
 {
     tp_spin_lock(&fibers->lock);
+    uint32_t n_idle = tp_load_rlx(&fibers->n_idle); /* relaxed: written under the lock */
     while (fibers->idle && cache->n < TP_FIBER_CACHE / 2) {
         struct tp_fiber *fiber = fibers->idle;
         fibers->idle = fiber->next;
         fiber->next = cache->first;
         cache->first = fiber;
         cache->n++;
+        n_idle--;
     }
+    tp_store_rlx(&fibers->n_idle, n_idle); /* relaxed: for who looks without the lock, a hint */
+    if (n_idle < fibers->n_least)
+        fibers->n_least = n_idle;
     tp_spin_unlock(&fibers->lock);
 }
 
@@ -333,6 +342,8 @@ bool tp__fiber_fetch(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
 void tp__fiber_shed(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
 {
     tp_spin_lock(&fibers->lock);
+    uint32_t n_idle = tp_load_rlx(&fibers->n_idle) + cache->n - TP_FIBER_CACHE / 2; /* relaxed: written under the lock */
+    tp_store_rlx(&fibers->n_idle, n_idle);                                          /* relaxed: the caller itself will look [FIBER-5] */
     while (cache->n > TP_FIBER_CACHE / 2) {
         struct tp_fiber *fiber = cache->first;
         cache->first = fiber->next;

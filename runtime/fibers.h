@@ -14,6 +14,7 @@
 
 #include "../coro/coro.h"
 #include "../coro/cycle.h"
+#include "../coro/stack.h"
 #include "alarms.h"
 #include "base/align.h"
 #include "run.h"
@@ -36,6 +37,7 @@ struct tp_fiber {
     /* Of the task in it; written by who runs it, and published by what hands the fiber on. */
     uint64_t generation;
     bool is_settled;         /* it has passed a fence since its life began [FIBER-4] */
+    bool is_measured;        /* by the pool: it will look how deep the stack was used */
     void *argument;          /* for `body`, until its first suspension */
     enum tp_fiber_stop stop; /* what it wants of its worker; AWAY: to sleep */
     struct tp_task_result result;
@@ -48,6 +50,12 @@ struct tp_fiber {
 #define TP_FIBER_CHUNK 16
 #endif
 enum { TP_FIBER_CACHE = 64 }; /* fibers a worker keeps at most */
+#ifndef TP_FIBER_KEEP         /* idle ones for all workers that keep their stacks */
+#define TP_FIBER_KEEP 32
+#endif
+#ifndef TP_FIBER_PERIOD_NS /* between two steps of clean-up */
+#define TP_FIBER_PERIOD_NS UINT64_C(1000000000)
+#endif
 
 /* Records; never given back while the pool is there. */
 struct tp_fiber_chunk {
@@ -84,8 +92,12 @@ struct tp_fibers {
     tp_line_aligned tp_atomic(uint32_t) n_woken; /* ends of sleeps, ever, brought about by who is no worker [FIBER-3] */
     tp_atomic(uint32_t) n_held;                  /* threads that may have a ready one out of sight, to queue it again */
     tp_atomic(uint32_t) n_wakers;                /* threads between tp__fiber_hold and the end of tp__fiber_call [FIBER-2] */
-    tp_line_aligned struct tp_spin lock;         /* guards idle and bare */
+    tp_line_aligned struct tp_spin lock;         /* guards idle, bare and n_least */
     struct tp_fiber *idle, *bare;                /* with a coroutine, and without */
+    uint32_t n_least;                            /* the fewest idle ones since the last step of clean-up */
+    tp_atomic(uint32_t) n_idle;                  /* written under the lock, read by workers about to sleep */
+    tp_atomic(uint32_t) is_watched;              /* a worker that sleeps wakes up for the next step; by that worker */
+    tp_atomic(uint64_t) step_ns;                 /* when the next step is due, 0: none is; by who takes a step [FIBER-5] */
     tp_atomic(struct tp_fiber_chunk *) chunks;   /* written under the lock; publishes the records */
     tp_line_aligned struct tp_fiber_list list;   /* those that wait for any worker */
     struct tp_alarms alarms;
@@ -121,6 +133,34 @@ void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id);
 /* tp_fibers_ring: wake whom it is time for.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns);
+
+/* tp_fibers_is_due: by a worker about to sleep, if tp_fibers_are_many: is a step of clean-up due? Then it is the caller's.
+ * now_ns: on one clock for all calls.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp_fibers_is_due(struct tp_fibers *fibers, uint64_t now_ns);
+
+/* tp_fibers_tend: a step of clean-up: of the fibers that lay idle for all workers since the last one, but for TP_FIBER_KEEP, half
+ * lose their coroutines; idle stacks of the process go back to the system in their own steps.
+ * now_ns: as tp_fibers_is_due was given when it said so.
+ * [thread: any, in no coroutine] [suspends: no] [blocks: while tasks are reported] [allocates: no] */
+void tp_fibers_tend(struct tp_fibers *fibers, uint64_t now_ns);
+
+/* tp_fibers_watch: the caller sleeps now. Returns when it is to wake up for the next step, and call tp_fibers_unwatch; TP_FOREVER
+ * if there is no need, or another one does.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t tp_fibers_watch(struct tp_fibers *fibers);
+
+/* Is there anything to clean up, or was there a while ago? Relaxed: it is sure to be seen by who made it so [FIBER-5]. */
+static inline bool tp_fibers_are_many(struct tp_fibers *fibers)
+{
+    return tp_load_rlx(&fibers->n_idle) > TP_FIBER_KEEP || tp_load_rlx(&fibers->step_ns) != 0; /* relaxed: see above */
+}
+
+/* The caller is awake again, and looks for itself before it sleeps. */
+static inline void tp_fibers_unwatch(struct tp_fibers *fibers)
+{
+    tp_store_rel(&fibers->is_watched, 0); /* pairs with the exchange in tp_fibers_watch */
+}
 
 /* tp_fiber_list_init: an empty list.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -242,7 +242,7 @@ void tp_multi_member_counts(struct tp_multi *multi, size_t index, struct tp_pool
     multi->members[index].ops->counts(multi->members[index].pool, out);
 }
 
-/* Adds what is a plain sum. */
+/* Adds what is a plain sum, or the greatest of all. */
 static void stats_add(struct tp_pool_stats *sum, const struct tp_pool_stats *stats)
 {
     sum->submitted += stats->submitted;
@@ -261,6 +261,8 @@ static void stats_add(struct tp_pool_stats *sum, const struct tp_pool_stats *sta
     sum->parked += stats->parked;
     sum->workers += stats->workers;
     sum->most_running += stats->most_running;
+    sum->stack_bytes = stats->stack_bytes > sum->stack_bytes ? stats->stack_bytes : sum->stack_bytes; /* the largest */
+    sum->stack_high_water = stats->stack_high_water > sum->stack_high_water ? stats->stack_high_water : sum->stack_high_water;
     tp_histogram_merge(&sum->latency, &stats->latency);
     counts_add(&sum->now, &stats->now);
 }

@@ -109,9 +109,11 @@ struct tp_pool_stats {
     double utilisation;          /* task_ns over the time that all workers had; 0 to 1 */
     struct tp_histogram latency; /* ns from submission to start; sampled likewise */
     struct tp_pool_counts now;
-    uint32_t parked;       /* workers asleep now */
-    uint32_t workers;      /* threads now */
-    uint32_t most_running; /* tasks that ran at the same time, at most */
+    uint32_t parked;           /* workers asleep now */
+    uint32_t workers;          /* threads now */
+    uint32_t most_running;     /* tasks that ran at the same time, at most */
+    uint64_t stack_bytes;      /* of a coroutine; 0: tasks have no stacks of their own */
+    uint64_t stack_high_water; /* most bytes of it that a task has used; sampled, 0: none was measured */
 };
 
 /* One decision of a pool about itself, for people who ask why. */

@@ -73,6 +73,29 @@ static void job_fibers_open(struct job_pool *pool)
     tp_fibers_init(&pool->fibers);
 }
 
+#if WITH_STATS
+/* Before a task begins: the stack of the worker's first one, and of one in JOB_DEPTH, is measured. */
+static inline void job_depth_begin(struct job_worker *self, struct tp_fiber *fiber)
+{
+    fiber->is_measured = self->n_to_measured-- == 0;
+    if (!fiber->is_measured)
+        return;
+    self->n_to_measured = JOB_DEPTH - 1;
+    tp_co_wipe(fiber->co);
+}
+
+/* It has ended, perhaps on another worker. */
+static inline void job_depth_end(struct job_pool *pool, struct tp_fiber *fiber)
+{
+    if (!fiber->is_measured)
+        return;
+    uint64_t high_water = tp_stack_high_water(tp_co_stack(fiber->co));
+    uint64_t most = tp_load_rlx(&pool->stack_high_water); /* relaxed: the exchange decides */
+    while (most < high_water && !tp_cas_sc(&pool->stack_high_water, &most, high_water))
+        ; /* losing means that another worker raised it: look again */
+}
+#endif
+
 /* Runs a task until it ends or leaves the worker. */
 static void job_go(struct job_worker *self, struct tp_fiber *fiber)
 {
@@ -86,6 +109,9 @@ static void job_go(struct job_worker *self, struct tp_fiber *fiber)
 #endif
 #if WITH_TRACKING
         self->task.id = fiber->run.id;
+#endif
+#if WITH_STATS
+        job_depth_end(pool, fiber);
 #endif
         tp_fiber_put(&pool->fibers, &self->fibers, fiber);
         job_end(self, result);
@@ -135,6 +161,9 @@ static inline void job_execute(struct job_worker *self)
         job_end(self, (struct tp_task_result){TP_TASK_FAILED, TP_ENOMEM});
         return;
     }
+#if WITH_STATS
+    job_depth_begin(self, fiber);
+#endif
 #if WITH_PINNED
     fiber->home = self;
     self->n_pinned++;

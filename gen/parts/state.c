@@ -44,6 +44,9 @@ struct job_worker {
     bool is_timed;       /* its end is timed too */
     bool is_busy;        /* counted in n_busy */
 #endif
+#if WITH_STATS && WITH_COROUTINE
+    uint32_t n_to_measured; /* tasks it begins before one whose stack is measured */
+#endif
 #if WITH_NEWEST
     uint32_t n_newest;                                /* newest children run in a row */
     tp_line_aligned tp_atomic(uint32_t) newest_state; /* enum job_newest_state; by owner and thieves */
@@ -156,6 +159,9 @@ struct job_pool {
     tp_atomic(uint32_t) n_busy, most_busy; /* workers that run tasks; by workers as that changes */
     /* When the pool was last opened or reopened, and tasks over then; written there. */
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
+#endif
+#if WITH_STATS && WITH_COROUTINE
+    tp_atomic(uint64_t) stack_high_water; /* the greatest of the tasks measured; by workers, seldom */
 #endif
 };
 

@@ -43,6 +43,10 @@ void job_pool_stats(struct job_pool *pool, struct tp_pool_stats *out)
 #if WITH_COROUTINE
     sum.submitted += look.suspended;
 #endif
+#if WITH_COROUTINE
+    sum.stack_bytes = tp_stack_bytes(pool->fibers.stack_bytes);
+    sum.stack_high_water = tp_load_rlx(&pool->stack_high_water); /* relaxed: as above */
+#endif
     uint32_t n_workers = job_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)
         job_stats_add(&pool->workers[i], &sum);
@@ -77,6 +81,9 @@ static void job_stats_reset(struct job_pool *pool)
 #endif
         tp_histogram_live_clear(&worker->latency);
         worker->stride = 1;
+#if WITH_COROUTINE
+        worker->n_to_measured = 0;
+#endif
     }
     tp_store_rlx(&pool->n_dropped, 0); /* relaxed: as above, to the end */
     tp_store_rlx(&pool->n_rejected, 0);
@@ -84,6 +91,9 @@ static void job_stats_reset(struct job_pool *pool)
     tp_store_rlx(&pool->n_helped, 0);
     tp_store_rlx(&pool->n_here_failed, 0);
     tp_store_rlx(&pool->n_here_panicked, 0);
+#if WITH_COROUTINE
+    tp_store_rlx(&pool->stack_high_water, 0); /* relaxed: as above */
+#endif
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());

@@ -41,6 +41,9 @@ enum {
     JOB_SAMPLE = 16,     /* while tasks are many and short, one in so many is timed and stands for all */
     JOB_SHORT_NS = 2000, /* a task is short below this */
 #endif
+#if WITH_STATS && WITH_COROUTINE
+    JOB_DEPTH = 127, /* of one task in so many the stack is measured; odd, so that those are not always timed, too */
+#endif
     JOB_LOOKS = 4,  /* rounds a searching worker looks, some 3 us, before it sleeps */
     JOB_PAUSES = 16 /* pauses after the first round; twice as many after each further one */
 };

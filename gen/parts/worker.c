@@ -40,6 +40,35 @@ static void job_end_search(struct job_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
+#if WITH_COROUTINE
+/* Takes a step of clean-up among idle coroutines, if one is due: awake, as if in a task, since it may last. Returns true if so: the
+ * caller, which is not counted as searching any more, looks again for tasks. */
+static bool job_tend(struct job_pool *pool, bool searching)
+{
+    if (!tp_fibers_are_many(&pool->fibers))
+        return false;
+    uint64_t now_ns = tp_clock_now_ns();
+    if (!tp_fibers_is_due(&pool->fibers, now_ns))
+        return false;
+    if (searching)
+        job_end_search(pool);
+    tp_fibers_tend(&pool->fibers, now_ns);
+    return true;
+}
+
+/* Sleeps, at most to the next deadline of a task, and, if no other worker does, to the next step of clean-up. Returns false
+ * when the worker is to leave. */
+static bool job_sleep(struct job_worker *self)
+{
+    struct job_pool *pool = self->pool;
+    uint64_t next_ns = tp_alarms_next_ns(&pool->fibers.alarms), step_ns = tp_fibers_watch(&pool->fibers);
+    bool stays = tp_idle_sleep_until(&pool->idle, &self->base, next_ns < step_ns ? next_ns : step_ns);
+    if (step_ns != TP_FOREVER)
+        tp_fibers_unwatch(&pool->fibers);
+    return stays;
+}
+#endif
+
 /* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
  * false when the worker is to leave. */
 static bool job_await(struct job_worker *self, struct job_slot *task, bool searching)
@@ -69,6 +98,12 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
             job_end_search(pool);
             return true;
         }
+#if WITH_COROUTINE
+        if (job_tend(pool, searching)) {
+            searching = tp_idle_begin_search(&pool->idle);
+            continue;
+        }
+#endif
         tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
 #if WITH_FORKS
@@ -100,7 +135,7 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
             job_count(&self->n_parks, 1);
 #endif
 #if WITH_COROUTINE
-            if (!tp_idle_sleep_until(&pool->idle, &self->base, tp_alarms_next_ns(&pool->fibers.alarms)))
+            if (!job_sleep(self))
                 return false;
 #else
             if (!tp_idle_sleep(&pool->idle, &self->base))

@@ -33,6 +33,7 @@ static int run_forks(void)
 #if WITH_COROUTINE
 #include "behaviour_channel.h"
 #include "behaviour_coroutine.h"
+#include "behaviour_stacks.h"
 #if WITH_TRACKING
 #include "behaviour_asked.h"
 #endif
@@ -54,6 +55,10 @@ static int run_coroutine(void)
         cmocka_unit_test(test_cancel_wakes_sleepers),
         cmocka_unit_test(test_shield_outlasts_cancel),
         cmocka_unit_test(test_protected_part_sleeps),
+        cmocka_unit_test(test_idle_stacks_go_back),
+#if WITH_STATS && !TP__CHECK_ADDRESS && !TP__CHECK_THREAD
+        cmocka_unit_test(test_stack_high_water),
+#endif
         cmocka_unit_test(test_abandon_sleepers),
         cmocka_unit_test(test_guards),
         cmocka_unit_test(test_panic_after_sleep),

@@ -47,6 +47,7 @@ enum {
     CRAWL_RING = 16,                     /* after so many tasks a worker looks at the clock, if a task waits for it */
     CRAWL_SAMPLE = 16,                   /* while tasks are many and short, one in so many is timed and stands for all */
     CRAWL_SHORT_NS = 2000,               /* a task is short below this */
+    CRAWL_DEPTH = 127,                   /* of one task in so many the stack is measured; odd, so that those are not always timed, too */
     CRAWL_LOOKS = 4,                     /* rounds a searching worker looks, some 3 us, before it sleeps */
     CRAWL_PAUSES = 16                    /* pauses after the first round; twice as many after each further one */
 };
@@ -365,6 +366,7 @@ struct crawl_worker {
     uint64_t started_ns;          /* when the task started, if it is timed */
     bool is_timed;                /* its end is timed too */
     bool is_busy;                 /* counted in n_busy */
+    uint32_t n_to_measured;       /* tasks it begins before one whose stack is measured */
     /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
     tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */
     tp_atomic(uint64_t) n_pushed;                   /* tasks put into `queue` by its owner's tasks */
@@ -413,6 +415,7 @@ struct crawl_pool {
     tp_atomic(uint32_t) n_busy, most_busy; /* workers that run tasks; by workers as that changes */
     /* When the pool was last opened or reopened, and tasks over then; written there. */
     tp_atomic(uint64_t) gone_before, run_before, opened_ns;
+    tp_atomic(uint64_t) stack_high_water; /* the greatest of the tasks measured; by workers, seldom */
 };
 
 /* Is this a copy of a pool whose threads are in another process? Then its locks may be held for ever
@@ -848,6 +851,27 @@ static void crawl_fibers_open(struct crawl_pool *pool)
     tp_fibers_init(&pool->fibers);
 }
 
+/* Before a task begins: the stack of the worker's first one, and of one in CRAWL_DEPTH, is measured. */
+static inline void crawl_depth_begin(struct crawl_worker *self, struct tp_fiber *fiber)
+{
+    fiber->is_measured = self->n_to_measured-- == 0;
+    if (!fiber->is_measured)
+        return;
+    self->n_to_measured = CRAWL_DEPTH - 1;
+    tp_co_wipe(fiber->co);
+}
+
+/* It has ended, perhaps on another worker. */
+static inline void crawl_depth_end(struct crawl_pool *pool, struct tp_fiber *fiber)
+{
+    if (!fiber->is_measured)
+        return;
+    uint64_t high_water = tp_stack_high_water(tp_co_stack(fiber->co));
+    uint64_t most = tp_load_rlx(&pool->stack_high_water); /* relaxed: the exchange decides */
+    while (most < high_water && !tp_cas_sc(&pool->stack_high_water, &most, high_water))
+        ; /* losing means that another worker raised it: look again */
+}
+
 /* Runs a task until it ends or leaves the worker. */
 static void crawl_go(struct crawl_worker *self, struct tp_fiber *fiber)
 {
@@ -857,6 +881,7 @@ static void crawl_go(struct crawl_worker *self, struct tp_fiber *fiber)
     case TP_FIBER_ENDED: {
         struct tp_task_result result = fiber->result;
         self->task.id = fiber->run.id;
+        crawl_depth_end(pool, fiber);
         tp_fiber_put(&pool->fibers, &self->fibers, fiber);
         crawl_end(self, result);
         return;
@@ -891,6 +916,7 @@ static inline void crawl_execute(struct crawl_worker *self)
         crawl_end(self, (struct tp_task_result){TP_TASK_FAILED, TP_ENOMEM});
         return;
     }
+    crawl_depth_begin(self, fiber);
     tp_fiber_begin(fiber, &self->task, self->task.id);
     crawl_go(self, fiber);
 }
@@ -1060,6 +1086,33 @@ static void crawl_end_search(struct crawl_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
+/* Takes a step of clean-up among idle coroutines, if one is due: awake, as if in a task, since it may last. Returns true if so: the
+ * caller, which is not counted as searching any more, looks again for tasks. */
+static bool crawl_tend(struct crawl_pool *pool, bool searching)
+{
+    if (!tp_fibers_are_many(&pool->fibers))
+        return false;
+    uint64_t now_ns = tp_clock_now_ns();
+    if (!tp_fibers_is_due(&pool->fibers, now_ns))
+        return false;
+    if (searching)
+        crawl_end_search(pool);
+    tp_fibers_tend(&pool->fibers, now_ns);
+    return true;
+}
+
+/* Sleeps, at most to the next deadline of a task, and, if no other worker does, to the next step of clean-up. Returns false
+ * when the worker is to leave. */
+static bool crawl_sleep(struct crawl_worker *self)
+{
+    struct crawl_pool *pool = self->pool;
+    uint64_t next_ns = tp_alarms_next_ns(&pool->fibers.alarms), step_ns = tp_fibers_watch(&pool->fibers);
+    bool stays = tp_idle_sleep_until(&pool->idle, &self->base, next_ns < step_ns ? next_ns : step_ns);
+    if (step_ns != TP_FOREVER)
+        tp_fibers_unwatch(&pool->fibers);
+    return stays;
+}
+
 /* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
  * false when the worker is to leave. */
 static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool searching)
@@ -1080,6 +1133,10 @@ static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool
             crawl_end_search(pool);
             return true;
         }
+        if (crawl_tend(pool, searching)) {
+            searching = tp_idle_begin_search(&pool->idle);
+            continue;
+        }
         tp_idle_prepare(&pool->idle, &self->base, searching);
         searching = true; /* from here on, either way */
         /* Before the look at the queues: what was accepted until the pool is draining is seen by a
@@ -1096,7 +1153,7 @@ static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool
             return false;
         } else {
             crawl_count(&self->n_parks, 1);
-            if (!tp_idle_sleep_until(&pool->idle, &self->base, tp_alarms_next_ns(&pool->fibers.alarms)))
+            if (!crawl_sleep(self))
                 return false;
         }
     }
@@ -1599,6 +1656,8 @@ void crawl_pool_stats(struct crawl_pool *pool, struct tp_pool_stats *out)
     sum.completed = n_run + n_helped + n_here;
     sum.submitted = sum.completed + n_gone - n_helped + look.pending + look.running;
     sum.submitted += look.suspended;
+    sum.stack_bytes = tp_stack_bytes(pool->fibers.stack_bytes);
+    sum.stack_high_water = tp_load_rlx(&pool->stack_high_water); /* relaxed: as above */
     uint32_t n_workers = crawl_n_workers(pool);
     for (uint32_t i = 0; i < n_workers; i++)
         crawl_stats_add(&pool->workers[i], &sum);
@@ -1631,6 +1690,7 @@ static void crawl_stats_reset(struct crawl_pool *pool)
         tp_store_rlx(&worker->n_stolen, 0);         /* relaxed: as above */
         tp_histogram_live_clear(&worker->latency);
         worker->stride = 1;
+        worker->n_to_measured = 0;
     }
     tp_store_rlx(&pool->n_dropped, 0); /* relaxed: as above, to the end */
     tp_store_rlx(&pool->n_rejected, 0);
@@ -1638,6 +1698,7 @@ static void crawl_stats_reset(struct crawl_pool *pool)
     tp_store_rlx(&pool->n_helped, 0);
     tp_store_rlx(&pool->n_here_failed, 0);
     tp_store_rlx(&pool->n_here_panicked, 0);
+    tp_store_rlx(&pool->stack_high_water, 0); /* relaxed: as above */
     /* Relaxed: as above. */
     tp_store_rlx(&pool->most_busy, 0);
     tp_store_rlx(&pool->opened_ns, tp_clock_now_ns());

@@ -50,11 +50,13 @@ static void job_discard(struct job_pool *pool, struct job_slot *task, enum tp_ta
     (void)state;
 }
 
+#if !WITH_COROUTINE || WITH_BOUNDED && WITH_BLOCK || WITH_BOUNDED && WITH_CALLER_RUNS
 /* How a task ended that returned `code`. */
 static inline struct tp_task_result job_returned(int code)
 {
     return (struct tp_task_result){code < 0 ? TP_TASK_FAILED : TP_TASK_RETURNED, code};
 }
+#endif
 
 static inline struct tp_task_result job_panicked(void)
 {

@@ -95,11 +95,14 @@ static int job_tasks_open(struct job_pool *pool)
 
 static void job_tasks_free(struct job_pool *pool)
 {
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
 #if WITH_BOARD
-    job_board_free(&pool->board);
+    if (!job_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+        job_board_free(&pool->board);
 #else
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        job_lane_free(&pool->lanes[i]);
+        if (!job_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+            job_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 #endif
 #if WITH_TRACKING

@@ -1762,7 +1762,9 @@ static int scale_tasks_open(struct scale_pool *pool)
 
 static void scale_tasks_free(struct scale_pool *pool)
 {
-    scale_board_free(&pool->board);
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    if (!scale_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+        scale_board_free(&pool->board);
 }
 
 /* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */

@@ -1338,8 +1338,10 @@ static int mail_tasks_open(struct mail_pool *pool)
 
 static void mail_tasks_free(struct mail_pool *pool)
 {
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        mail_lane_free(&pool->lanes[i]);
+        if (!mail_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+            mail_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }
 

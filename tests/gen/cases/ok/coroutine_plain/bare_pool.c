@@ -1103,8 +1103,10 @@ static int bare_tasks_open(struct bare_pool *pool)
 
 static void bare_tasks_free(struct bare_pool *pool)
 {
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        bare_lane_free(&pool->lanes[i]);
+        if (!bare_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+            bare_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }
 

@@ -1201,8 +1201,10 @@ static int homely_tasks_open(struct homely_pool *pool)
 
 static void homely_tasks_free(struct homely_pool *pool)
 {
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        homely_lane_free(&pool->lanes[i]);
+        if (!homely_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+            homely_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }
 

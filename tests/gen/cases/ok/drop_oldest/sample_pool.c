@@ -962,7 +962,9 @@ static int sample_tasks_open(struct sample_pool *pool)
 
 static void sample_tasks_free(struct sample_pool *pool)
 {
-    sample_board_free(&pool->board);
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    if (!sample_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+        sample_board_free(&pool->board);
 }
 
 /* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */

@@ -1175,7 +1175,9 @@ static int query_tasks_open(struct query_pool *pool)
 
 static void query_tasks_free(struct query_pool *pool)
 {
-    query_board_free(&pool->board);
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    if (!query_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+        query_board_free(&pool->board);
 }
 
 /* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */

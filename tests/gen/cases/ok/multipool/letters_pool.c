@@ -1460,8 +1460,10 @@ static int letters_tasks_open(struct letters_pool *pool)
 
 static void letters_tasks_free(struct letters_pool *pool)
 {
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        letters_lane_free(&pool->lanes[i]);
+        if (!letters_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+            letters_lane_free(&pool->lanes[i]);
     free(pool->lanes);
     tp_track_free(&pool->track);
 }

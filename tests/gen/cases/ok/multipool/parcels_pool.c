@@ -1423,7 +1423,9 @@ static int parcels_tasks_open(struct parcels_pool *pool)
 
 static void parcels_tasks_free(struct parcels_pool *pool)
 {
-    parcels_board_free(&pool->board);
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    if (!parcels_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+        parcels_board_free(&pool->board);
     tp_track_free(&pool->track);
 }
 

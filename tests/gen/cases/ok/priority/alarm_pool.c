@@ -1144,7 +1144,9 @@ static int alarm_tasks_open(struct alarm_pool *pool)
 
 static void alarm_tasks_free(struct alarm_pool *pool)
 {
-    alarm_board_free(&pool->board);
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    if (!alarm_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+        alarm_board_free(&pool->board);
 }
 
 /* Memory for workers. Returns 0 or TP_ENOMEM with nothing allocated. */

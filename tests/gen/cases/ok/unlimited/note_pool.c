@@ -1060,8 +1060,10 @@ static int note_tasks_open(struct note_pool *pool)
 
 static void note_tasks_free(struct note_pool *pool)
 {
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        note_lane_free(&pool->lanes[i]);
+        if (!note_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+            note_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }
 

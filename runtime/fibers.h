@@ -130,6 +130,12 @@ void tp_fibers_ask_all(struct tp_fibers *fibers);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id);
 
+/* When the next task that sleeps is to be woken, TP_FOREVER if there is none. */
+static inline uint64_t tp_fibers_next_ns(struct tp_fibers *fibers)
+{
+    return tp_alarms_next_ns(&fibers->alarms);
+}
+
 /* tp_fibers_ring: wake whom it is time for.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns);

@@ -195,6 +195,6 @@ static bool job_take_ready(struct job_worker *self, struct job_slot *task)
 /* Wakes the tasks whose time has come. */
 static inline void job_ring(struct job_pool *pool)
 {
-    if (tp_alarms_next_ns(&pool->fibers.alarms) != TP_FOREVER)
+    if (tp_fibers_next_ns(&pool->fibers) != TP_FOREVER)
         tp_fibers_ring(&pool->fibers, tp_clock_now_ns());
 }

@@ -61,7 +61,7 @@ static bool job_tend(struct job_pool *pool, bool searching)
 static bool job_sleep(struct job_worker *self)
 {
     struct job_pool *pool = self->pool;
-    uint64_t next_ns = tp_alarms_next_ns(&pool->fibers.alarms), step_ns = tp_fibers_watch(&pool->fibers);
+    uint64_t next_ns = tp_fibers_next_ns(&pool->fibers), step_ns = tp_fibers_watch(&pool->fibers);
     bool stays = tp_idle_sleep_until(&pool->idle, &self->base, next_ns < step_ns ? next_ns : step_ns);
     if (step_ns != TP_FOREVER)
         tp_fibers_unwatch(&pool->fibers);

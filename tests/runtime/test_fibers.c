@@ -234,7 +234,7 @@ static void test_deadline(void **state)
     step(third, TP_FIBER_AWAY);
     step(first, TP_FIBER_AWAY);
     step(second, TP_FIBER_AWAY);
-    assert_int_equal(tp_alarms_next_ns(&fibers.alarms), 100);
+    assert_int_equal(tp_fibers_next_ns(&fibers), 100);
     tp_fibers_ring(&fibers, 99);
     assert_null(tp_fiber_list_take(&fibers.list));
     assert_int_equal(tp_waitlist_wake(&list, 1), 1);
@@ -250,7 +250,7 @@ static void test_deadline(void **state)
     assert_int_equal(tp_waitlist_wake(&list, 1), 1); /* before it runs: the wake-up counts */
     again(first, TP_FIBER_ENDED);
     expect_end(first, TP_TASK_RETURNED, 0);
-    assert_int_equal(tp_alarms_next_ns(&fibers.alarms), TP_FOREVER);
+    assert_int_equal(tp_fibers_next_ns(&fibers), TP_FOREVER);
 }
 
 static void test_cancelled(void **state)

@@ -623,7 +623,7 @@ static bool homely_take_ready(struct homely_worker *self, struct homely_slot *ta
 /* Wakes the tasks whose time has come. */
 static inline void homely_ring(struct homely_pool *pool)
 {
-    if (tp_alarms_next_ns(&pool->fibers.alarms) != TP_FOREVER)
+    if (tp_fibers_next_ns(&pool->fibers) != TP_FOREVER)
         tp_fibers_ring(&pool->fibers, tp_clock_now_ns());
 }
 
@@ -760,7 +760,7 @@ static bool homely_tend(struct homely_pool *pool, bool searching)
 static bool homely_sleep(struct homely_worker *self)
 {
     struct homely_pool *pool = self->pool;
-    uint64_t next_ns = tp_alarms_next_ns(&pool->fibers.alarms), step_ns = tp_fibers_watch(&pool->fibers);
+    uint64_t next_ns = tp_fibers_next_ns(&pool->fibers), step_ns = tp_fibers_watch(&pool->fibers);
     bool stays = tp_idle_sleep_until(&pool->idle, &self->base, next_ns < step_ns ? next_ns : step_ns);
     if (step_ns != TP_FOREVER)
         tp_fibers_unwatch(&pool->fibers);

@@ -33,13 +33,14 @@ size_t tp_co_backtrace(const struct tp_co *co, void **frames, size_t n_max)
     if (tp_co_state(co) != TP_CO_SUSPENDED)
         return 0;
     uintptr_t at = tp__co_left_at(co), top = (uintptr_t)co; /* the control block lies on top of the stack */
-    if (at < (uintptr_t)tp_co_stack(co)->low || at % sizeof at != 0 || at + TP__SAVED_RETURN + sizeof at > top)
+    if (at < (uintptr_t)tp_co_stack(co)->low || at % sizeof at != 0 || at > top - (TP__SAVED_RETURN + sizeof at))
         return 0;
     uintptr_t frame = word_at(at + TP__SAVED_FRAME), next = word_at(at + TP__SAVED_RETURN);
     size_t n = 0;
     while (n < n_max && next != 0) {
         frames[n++] = (void *)next;
-        if (frame <= at || frame % sizeof frame != 0 || frame + 2 * sizeof frame > top)
+        /* Code without frame pointers may have left anything there: nothing is added to it. */
+        if (frame <= at || frame % sizeof frame != 0 || frame > top - 2 * sizeof frame)
             break;
         at = frame; /* each lies above the one before */
         next = word_at(at + sizeof at);

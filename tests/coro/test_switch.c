@@ -164,6 +164,38 @@ static void test_registers_over_lives(void **state)
     tp_co_free(co);
 }
 
+/* Yields once, with the same value in every register: code without frame pointers keeps anything there. */
+static void *yield_garbage(void *value)
+{
+    uint64_t filled[REGISTERS], found[REGISTERS];
+    for (int i = 0; i < REGISTERS; i++)
+        filled[i] = (uintptr_t)value;
+    fill_call(NULL, NULL, NULL, filled, found, (void (*)(void))tp_co_yield);
+    return NULL;
+}
+
+/* A frame pointer that is none ends the walk: below the stack, within the control block, above it, and where adding to it wraps. */
+static void test_backtrace_ends_at_garbage(void **state)
+{
+    struct tp_co *co;
+    (void)state;
+    assert_int_equal(tp_co_new(&co, yield_garbage, NULL, NULL), 0);
+    const uintptr_t top = (uintptr_t)co, garbage[] = {8, top - 8, top, top + 8, (uintptr_t)-8, (uintptr_t)-16, (uintptr_t)-24};
+    for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
+        void *frames[16];
+        assert_int_equal(tp_co_reset(co, yield_garbage, (void *)garbage[i]), 0);
+        assert_int_equal(tp_co_resume(co, NULL, NULL), 0);
+        size_t n = tp_co_backtrace(co, frames, 16);
+#if TP__SWITCH_PORTABLE /* whose saved registers are the system's */
+        assert_int_equal(n, 0);
+#else
+        assert_in_range(n, 1, 2); /* fill_call, and tp_co_yield below it if that has a frame */
+#endif
+        assert_int_equal(tp_co_resume(co, NULL, NULL), 0);
+    }
+    assert_int_equal(tp_co_free(co), 0);
+}
+
 /* Rounding up in one flow and to the nearest in the other: tp__float holds all there is. */
 static void test_float_environment(void **state)
 {
@@ -412,6 +444,7 @@ int main(void)
 #if defined(__x86_64__) || defined(__aarch64__)
         cmocka_unit_test(test_registers_are_preserved),
         cmocka_unit_test(test_registers_over_lives),
+        cmocka_unit_test(test_backtrace_ends_at_garbage),
         cmocka_unit_test(test_float_environment),
 #endif
 #if !TP__SWITCH_PORTABLE

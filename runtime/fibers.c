@@ -1,4 +1,4 @@
-/* Fibers: coroutines that tasks run in one after the other. The tags [FIBER-1] to [FIBER-4] are in docs/fibers.md.
+/* Fibers: coroutines that tasks run in one after the other. The tags [FIBER-1] to [FIBER-5] are in docs/fibers.md.
  * Invariant: an idle fiber is suspended at the end of its last task; it begins the next one by returning from there, so its
  * setjmp is called once in its life, as a worker's is. */
 #include "fibers.h"

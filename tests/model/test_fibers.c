@@ -1,5 +1,5 @@
 /* Fibers on the real lists, life cycles and idle accounting: no task sleeps for ever, none is run twice, a pool is not left
- * while a task sleeps in it, and not touched when it is gone [FIBER-1] to [FIBER-4].
+ * while a task sleeps in it, and not touched when it is gone [FIBER-1] to [FIBER-4]. How idle ones are stripped [FIBER-5] is for tests/runtime/test_fibers_tend.c.
  * A task is a function of steps in place of a stack; it waits for a flag, which is published by plain data behind it. The pool
  * is memory that ends with the close, so that a waker which is late is caught. */
 #define TP_FIBER_CHUNK 2

@@ -1,5 +1,5 @@
 /* A pool whose tasks are coroutines: tasks that sleep, wake each other and yield, against wakers from outside, a close, a cancel,
- * clean-up, and workers that go [FIBER-1] to [FIBER-4]; and with those that stay with their workers [IDLE-7].
+ * clean-up, and workers that go [FIBER-1] to [FIBER-4] (nothing is stripped here [FIBER-5]); and with those that stay with their workers [IDLE-7].
  * Each task that has begun ends once, on its own worker if it is to stay there, and no pool ends before. */
 #include "template.h"
 

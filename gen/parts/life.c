@@ -95,13 +95,13 @@ static int job_tasks_open(struct job_pool *pool)
 
 static void job_tasks_free(struct job_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
 #if WITH_BOARD
-    if (!job_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+    if (!job_is_forked(pool) || !tp_spin_is_held(&pool->room_lock))
         job_board_free(&pool->board);
 #else
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (!job_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+        if (!job_is_forked(pool) || !tp_spin_is_held(&pool->lanes[i].lock))
             job_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 #endif

@@ -34,6 +34,12 @@ static inline bool tp_spin_try_lock(struct tp_spin *lock)
     return tp_load_rlx(&lock->held) == 0 && tp_swap_acq(&lock->held, 1) == 0;
 }
 
+/* Is it held? For who knows that nobody takes or frees it meanwhile, as in a child of fork(). Relaxed: so nobody is there to pair with. */
+static inline bool tp_spin_is_held(const struct tp_spin *lock)
+{
+    return tp_load_rlx(&lock->held) != 0;
+}
+
 static inline void tp_spin_unlock(struct tp_spin *lock)
 {
     /* Release: pairs with the acquire swaps above and in tp__spin_wait. */

@@ -49,9 +49,12 @@ static int reset(void **state)
 static void test_states(void **state)
 {
     (void)state;
+    assert_false(tp_spin_is_held(&lock));
     assert_true(tp_spin_try_lock(&lock));
+    assert_true(tp_spin_is_held(&lock));
     assert_false(tp_spin_try_lock(&lock));
     tp_spin_unlock(&lock);
+    assert_false(tp_spin_is_held(&lock));
     tp_spin_lock(&lock);
     assert_false(tp_spin_try_lock(&lock));
     tp_spin_unlock(&lock);

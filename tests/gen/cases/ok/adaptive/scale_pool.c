@@ -1762,8 +1762,8 @@ static int scale_tasks_open(struct scale_pool *pool)
 
 static void scale_tasks_free(struct scale_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
-    if (!scale_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
+    if (!scale_is_forked(pool) || !tp_spin_is_held(&pool->room_lock))
         scale_board_free(&pool->board);
 }
 

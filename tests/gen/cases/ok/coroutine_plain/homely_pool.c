@@ -1201,9 +1201,9 @@ static int homely_tasks_open(struct homely_pool *pool)
 
 static void homely_tasks_free(struct homely_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (!homely_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+        if (!homely_is_forked(pool) || !tp_spin_is_held(&pool->lanes[i].lock))
             homely_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }

@@ -962,8 +962,8 @@ static int sample_tasks_open(struct sample_pool *pool)
 
 static void sample_tasks_free(struct sample_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
-    if (!sample_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
+    if (!sample_is_forked(pool) || !tp_spin_is_held(&pool->room_lock))
         sample_board_free(&pool->board);
 }
 

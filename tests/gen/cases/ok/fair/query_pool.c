@@ -1175,8 +1175,8 @@ static int query_tasks_open(struct query_pool *pool)
 
 static void query_tasks_free(struct query_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
-    if (!query_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
+    if (!query_is_forked(pool) || !tp_spin_is_held(&pool->room_lock))
         query_board_free(&pool->board);
 }
 

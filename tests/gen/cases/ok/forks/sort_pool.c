@@ -1317,9 +1317,9 @@ static int sort_tasks_open(struct sort_pool *pool)
 
 static void sort_tasks_free(struct sort_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (!sort_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+        if (!sort_is_forked(pool) || !tp_spin_is_held(&pool->lanes[i].lock))
             sort_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }

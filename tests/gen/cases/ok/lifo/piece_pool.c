@@ -1211,9 +1211,9 @@ static int piece_tasks_open(struct piece_pool *pool)
 
 static void piece_tasks_free(struct piece_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (!piece_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+        if (!piece_is_forked(pool) || !tp_spin_is_held(&pool->lanes[i].lock))
             piece_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }

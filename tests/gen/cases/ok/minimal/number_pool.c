@@ -1295,9 +1295,9 @@ static int number_tasks_open(struct number_pool *pool)
 
 static void number_tasks_free(struct number_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (!number_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+        if (!number_is_forked(pool) || !tp_spin_is_held(&pool->lanes[i].lock))
             number_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }

@@ -1423,8 +1423,8 @@ static int parcels_tasks_open(struct parcels_pool *pool)
 
 static void parcels_tasks_free(struct parcels_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
-    if (!parcels_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
+    if (!parcels_is_forked(pool) || !tp_spin_is_held(&pool->room_lock))
         parcels_board_free(&pool->board);
     tp_track_free(&pool->track);
 }

@@ -1479,9 +1479,9 @@ static int resize_tasks_open(struct resize_pool *pool)
 
 static void resize_tasks_free(struct resize_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (!resize_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+        if (!resize_is_forked(pool) || !tp_spin_is_held(&pool->lanes[i].lock))
             resize_lane_free(&pool->lanes[i]);
     free(pool->lanes);
 }

@@ -1144,8 +1144,8 @@ static int alarm_tasks_open(struct alarm_pool *pool)
 
 static void alarm_tasks_free(struct alarm_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
-    if (!alarm_is_forked(pool) || tp_load_rlx(&pool->room_lock.held) == 0)
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
+    if (!alarm_is_forked(pool) || !tp_spin_is_held(&pool->room_lock))
         alarm_board_free(&pool->board);
 }
 

@@ -1465,9 +1465,9 @@ static int build_tasks_open(struct build_pool *pool)
 
 static void build_tasks_free(struct build_pool *pool)
 {
-    /* In a child of fork(), what a thread of the parent was about to change is left as it is. Relaxed: nobody is there to change it. */
+    /* In a child of fork(), what a thread of the parent was about to change is left as it is. */
     for (uint32_t i = 0; i < pool->n_lanes; i++)
-        if (!build_is_forked(pool) || tp_load_rlx(&pool->lanes[i].lock.held) == 0)
+        if (!build_is_forked(pool) || !tp_spin_is_held(&pool->lanes[i].lock))
             build_lane_free(&pool->lanes[i]);
     free(pool->lanes);
     tp_track_free(&pool->track);

@@ -155,7 +155,7 @@ int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patien
 static int sleep_as_task(struct tp_waiter *w, uint64_t deadline_ns)
 {
     int status = 0;
-    while (tp_load_acq(&w->state) != TP_WAITER_WOKEN) { /* pairs with the release in tp__waiter_wake */
+    while (tp_load_acq(&w->state) != TP_WAITER_WOKEN) { /* pairs with the release in tp_waiter_hand_over */
         if (status != 0)
             return status;
         status = tp_fiber_sleep(w->fiber, deadline_ns);

@@ -15,11 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-#define tp_atomic(T) T /* of the same size; only C looks inside */
-extern "C" {
-#else
 #include "base/atomic.h"
+
+#ifdef __cplusplus
+extern "C" {
 #endif
 
 struct tp_deque;
@@ -43,10 +42,6 @@ struct tp_branch {
     char *panic;                      /* how it ended, if by a panic; published by `state` */
     tp_atomic(uint32_t) state;        /* enum tp_branch_state */
 };
-
-#ifdef __cplusplus
-#undef tp_atomic
-#endif
 
 /* tp_fork: offer run(argument) to workers that look for work.
  * branch: the caller's, filled here; until tp_join nobody else touches it. A branch that is open is not forked again.

@@ -49,6 +49,11 @@ static void list_unlink(struct tp_waitlist *list, struct tp_waiter *w)
 void tp_waitlist_prepare(struct tp_waitlist *list, struct tp_waiter *w)
 {
     tp_waiter_begin(w);
+    tp_waitlist_enlist(list, w);
+}
+
+void tp_waitlist_enlist(struct tp_waitlist *list, struct tp_waiter *w)
+{
     tp_spin_lock(&list->lock);
     w->next = NULL;
     w->prev = list->last;
@@ -166,6 +171,7 @@ static int sleep_as_task(struct tp_waiter *w, uint64_t deadline_ns)
 void tp_waiter_begin(struct tp_waiter *w)
 {
     tp_store_rlx(&w->state, TP_WAITER_QUEUED); /* relaxed: published by the list's lock */
+    w->choice = NULL;
     w->fiber = tp_fiber_self();
     w->generation = w->fiber ? tp_fiber_generation(w->fiber) : 0;
 }
@@ -175,8 +181,31 @@ int tp_waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patienc
     return w->fiber ? sleep_as_task(w, deadline_ns) : tp__waiter_sleep(w, deadline_ns, patience);
 }
 
+void tp_choice_begin(struct tp_choice *choice)
+{
+    tp_atomic_init(&choice->taken, 0);
+    tp_waiter_begin(&choice->waiter);
+}
+
+void tp_choice_entry(struct tp_choice *choice, struct tp_waiter *entry, uint32_t index)
+{
+    tp_store_rlx(&entry->state, TP_WAITER_QUEUED); /* relaxed: published by the list's lock */
+    entry->choice = choice;
+    entry->index = index;
+}
+
+bool tp__choice_claim(struct tp_waiter *entry)
+{
+    uint32_t open = 0;
+    tp_store_rlx(&entry->state, TP_WAITER_WOKEN); /* relaxed: written, and read, under the list's lock */
+    /* Losing means that another list's server was first [SELECT-1]. */
+    return tp_cas_sc(&entry->choice->taken, &open, entry->index + 1);
+}
+
 struct tp_wakeup tp_waiter_hand_over(struct tp_waiter *w)
 {
+    if (w->choice)
+        w = &w->choice->waiter;
     struct tp_wakeup call = {.fiber = w->fiber, .generation = w->generation};
     if (!call.fiber) {
         call.word = tp__waiter_wake(w);
@@ -221,7 +250,8 @@ unsigned tp_waitlist_wake(struct tp_waitlist *list, unsigned max)
         while (list->first && n < WAKE_BATCH && n_woken + n < max) {
             struct tp_waiter *w = list->first;
             list_unlink(list, w);
-            calls[n++] = tp_waiter_hand_over(w);
+            if (tp_waiter_claim(w))
+                calls[n++] = tp_waiter_hand_over(w);
         }
         tp_spin_unlock(&list->lock);
         if (n == 0)

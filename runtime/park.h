@@ -13,36 +13,7 @@
 
 #include "base/atomic.h"
 #include "base/spin.h"
-
-enum tp_waiter_state {
-    TP_WAITER_OFF,    /* in no list */
-    TP_WAITER_QUEUED, /* in a list; its thread is awake */
-    TP_WAITER_ASLEEP, /* in a list; its thread sleeps on this value, or is about to [PARK-2] */
-    TP_WAITER_WOKEN   /* a waker took it out of the list and handed it one wake-up */
-};
-
-struct tp_fiber;
-
-/* One who waits, a thread or a task in a coroutine; lives on its stack or in a worker's record. */
-struct tp_waiter {
-    struct tp_waiter *next, *prev; /* guarded by the list's lock */
-    struct tp_fiber *fiber;        /* of the task; NULL: a thread. By who waits; published to wakers by the lock */
-    uint64_t generation;           /* of the task */
-    tp_atomic(uint32_t) state;     /* WOKEN: written under the list's lock, publishes the waker's writes */
-};
-
-/* Whether it pays to look for a wake-up before the sleep, by what came of it the last times. Shared
- * by those who wait for the same thing. Hints: they publish nothing. */
-struct tp_patience {
-    tp_atomic(uint32_t) rest;    /* waits until one may look for long again; TP_PATIENCE_TAKEN: one does */
-    tp_atomic(uint32_t) penalty; /* the rest after the next long look, if it is in vain */
-    tp_atomic(uint32_t) is_near; /* 1: the last sleep was so short that it is worth a short look */
-};
-
-enum {
-    TP_PATIENCE_REST = 64, /* the longest rest */
-    TP_PATIENCE_TAKEN = UINT16_MAX
-};
+#include "waiter.h"
 
 /* Waiting threads, first in, first woken. */
 struct tp_waitlist {
@@ -61,6 +32,10 @@ void tp_waitlist_init(struct tp_waitlist *list);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_waitlist_prepare(struct tp_waitlist *list, struct tp_waiter *w);
 
+/* tp_waitlist_enlist: tp_waitlist_prepare for a waiter that was begun: an entry of a choice.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_waitlist_enlist(struct tp_waitlist *list, struct tp_waiter *w);
+
 /* tp_waitlist_cancel: take the announcement back.
  * Returns true if a waker had already handed its one wake-up to w: the caller must use what it
  * was woken for, or pass the wake-up on with tp_waitlist_notify.
@@ -73,7 +48,7 @@ bool tp_waitlist_cancel(struct tp_waitlist *list, struct tp_waiter *w);
  * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
 int tp_waitlist_wait(struct tp_waitlist *list, struct tp_waiter *w, uint64_t deadline_ns);
 
-/* tp_waitlist_wake: hand a wake-up to each of the first `max` waiters.
+/* tp_waitlist_wake: hand a wake-up to each of the first `max` waiters. Entries of choices that were ended elsewhere do not count.
  * Returns how many there were. The caller passes a fence first; tp_waitlist_notify does.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 unsigned tp_waitlist_wake(struct tp_waitlist *list, unsigned max);
@@ -85,14 +60,6 @@ static inline void tp_waitlist_notify(struct tp_waitlist *list, unsigned max)
     /* Relaxed: the fence orders it after the caller's write. */
     if (tp_load_rlx(&list->n_waiting) != 0)
         tp_waitlist_wake(list, max);
-}
-
-/* For a patience that nobody uses yet. */
-static inline void tp__patience_init(struct tp_patience *patience)
-{
-    tp_atomic_init(&patience->rest, 0);
-    tp_atomic_init(&patience->penalty, 1);
-    tp_atomic_init(&patience->is_near, 0);
 }
 
 /* -- one waiter, for those who keep lists of their own ------------------------------------------------ */
@@ -110,14 +77,35 @@ struct tp_wakeup {
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_waiter_begin(struct tp_waiter *w);
 
+/* tp_choice_begin: the caller is about to wait in several lists.
+ * choice: the caller's; its entries are put into their lists next.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_choice_begin(struct tp_choice *choice);
+
+/* tp_choice_entry: fill the entry of that index. The end of the wait is that of choice->waiter; the entry's own state becomes WOKEN
+ * when somebody takes it out of its list, for whatever comes of it.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_choice_entry(struct tp_choice *choice, struct tp_waiter *entry, uint32_t index);
+
+/* tp__choice_claim: for tp_waiter_claim.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp__choice_claim(struct tp_waiter *entry);
+
+/* May the caller, which has just taken w out of its list, under the list's lock, serve it? If not, its wait has been ended by
+ * another list, and it is not touched any more. If so, tp_waiter_hand_over follows, under the same lock. */
+static inline bool tp_waiter_claim(struct tp_waiter *w)
+{
+    return !w->choice || tp__choice_claim(w);
+}
+
 /* tp_waiter_sleep: sleep until w is woken. Before, it was put into the list, and the caller has passed a full fence or, if it is a
  * task, called tp_fiber_settle.
  * Returns 0 when woken; else as tp_waitlist_wait, with w possibly still in the list.
  * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
 int tp_waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience);
 
-/* tp_waiter_hand_over: hand a wake-up to w, which was just taken out of its list; the list's lock is held. From here on w may
- * be gone.
+/* tp_waiter_hand_over: hand a wake-up to w, which was just taken out of its list and claimed; the list's lock is held. From here on
+ * w may be gone.
  * Returns what tp_wakeup_call needs, after the lock [PARK-3].
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 struct tp_wakeup tp_waiter_hand_over(struct tp_waiter *w);

@@ -13,7 +13,6 @@
 
 #include "../coro/coro.h"
 #include "base/status.h"
-#include "chan.h"
 #include "clock.h"
 #include "cpu.h"
 #include "dump.h"
@@ -24,6 +23,7 @@
 #include "multi.h"
 #include "pool.h"
 #include "stock.h"
+#include "sync/chan.h"
 #include "task.h"
 
 #endif

@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if TP_MODEL
+#ifdef __cplusplus
+/* Hosts in C++ embed structs with atomic fields, and leave looking inside to C. Size and alignment are the same. */
+#define tp_atomic(T) T
+#elif TP_MODEL
 #include "model_atomic.h"
 #else
 

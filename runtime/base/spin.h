@@ -10,6 +10,8 @@ struct tp_spin {
     tp_atomic(uint32_t) held; /* written by lockers and the holder; publishes the section's writes */
 };
 
+#ifndef __cplusplus
+
 /* tp__spin_wait: the slow half of tp_spin_lock; returns with the lock held.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 void tp__spin_wait(struct tp_spin *lock);
@@ -45,5 +47,7 @@ static inline void tp_spin_unlock(struct tp_spin *lock)
     /* Release: pairs with the acquire swaps above and in tp__spin_wait. */
     tp_store_rel(&lock->held, 0);
 }
+
+#endif
 
 #endif

@@ -22,7 +22,8 @@ static bool sees_wake_up(struct tp_waiter *waiter)
 #define aligned_alloc(align, bytes) model_alloc(bytes)
 #define free model_free
 #define tp_waiter_is_woken sees_wake_up
-#include "runtime/chan.c"
+#include "runtime/sync/line.c"
+#include "runtime/sync/chan.c"
 
 enum { VALUES = 4 };
 

@@ -389,7 +389,7 @@ static const struct model_scenario scenarios[] = {
     {"fibers: a worker is told before the count is down", wake_and_close, check, .variant = 611, .preemptions = 2, .must_fail = true},
     {"fibers: without the release of who wakes", wake_and_close, check, .variant = 11, .preemptions = 2, .must_fail = true, .without = {"tp_fibers_woken", MODEL_RELEASE}},
     {"fibers: without the fence of who asks", cancel, check, .variant = 11, .preemptions = 2, .must_fail = true, .without = {"ask_those", MODEL_FENCE}},
-    {"fibers: without the fence of who sleeps", cancel, check, .variant = 11, .preemptions = 2, .must_fail = true, .without = {"tp_waitlist_prepare", MODEL_FENCE}},
+    {"fibers: without the fence of who sleeps", cancel, check, .variant = 11, .preemptions = 2, .must_fail = true, .without = {"tp_waitlist_enlist", MODEL_FENCE}},
 };
 
 int main(void)

@@ -248,7 +248,7 @@ static void close_all(unsigned n_waiters)
 static const struct model_scenario scenarios[] = {
     {"park: one waiter, one producer", one_flag, check_empty, .preemptions = 4, .spurious = 1},
     {"park: one waiter, one producer; prepare without fence", one_flag, check_empty, .preemptions = 2,
-        .must_fail = true, .without = {"tp_waitlist_prepare", MODEL_FENCE}},
+        .must_fail = true, .without = {"tp_waitlist_enlist", MODEL_FENCE}},
     {"park: one waiter, one producer; notify without fence", one_flag, check_empty, .preemptions = 2,
         .must_fail = true, .without = {"tp_waitlist_notify", MODEL_FENCE}},
     {"park: one waiter, one producer; wake without release", one_flag, check_empty, .preemptions = 2,
@@ -271,7 +271,7 @@ static const struct model_scenario scenarios[] = {
         .variant = LEAVES_WITH_WAKE_UP, .preemptions = 2, .timeouts = 1, .must_fail = true},
     {"park: close wakes three", close_all, check_empty, .variant = 3, .preemptions = 2},
     {"park: close wakes two; prepare without fence", close_all, check_empty, .variant = 2, .preemptions = 2,
-        .must_fail = true, .without = {"tp_waitlist_prepare", MODEL_FENCE}},
+        .must_fail = true, .without = {"tp_waitlist_enlist", MODEL_FENCE}},
 };
 
 int main(void)

@@ -382,7 +382,7 @@ static const struct model_scenario scenarios[] = {
     {"track: join and end; wake without fence", join_and_finish, check_ran, .preemptions = 2,
         .must_fail = true, .without = {"wake_waiters", MODEL_FENCE}},
     {"track: join and end; prepare without fence", join_and_finish, check_ran, .preemptions = 2,
-        .must_fail = true, .without = {"tp_waitlist_prepare", MODEL_FENCE}},
+        .must_fail = true, .without = {"tp_waitlist_enlist", MODEL_FENCE}},
     {"track: join and end; end without release", join_and_finish, check_ran, .preemptions = 2,
         .must_fail = true, .without = {"tp_track_finish", MODEL_RELEASE}},
     {"track: join and end; join without acquire", join_and_finish, check_ran, .preemptions = 2,

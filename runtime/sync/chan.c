@@ -1,41 +1,24 @@
 /* Channels. The argument is in docs/channels.md.
- * Invariant [CHAN-1], whenever the lock is free: if somebody waits to receive the channel is empty and nobody waits to send; if
- * somebody waits to send it is full. So whoever comes finds at most one queue, and what it needs is in front of it.
- * Invariant [CHAN-2]: who waits is in a queue, or was taken out by another who has done all that the wait was for, under the
+ * Invariant [CHAN-1], whenever the lock is free: if somebody waits to receive the channel is empty and nobody else waits to send; if
+ * somebody waits to send it is full. So whoever comes finds at most one line, and what it needs is in front of it.
+ * Invariant [CHAN-2]: who waits is in a line, or was taken out by another who has done all that the wait was for, under the
  * lock: moved the value, or found the channel closed. So who is woken looks at its own record, and at nothing else. */
 #include "chan.h"
 
-#include "base/align.h"
-#include "base/assert.h"
-#include "base/spin.h"
-#include "base/status.h"
-#include "clock.h"
-#include "fibers.h"
-#include "park.h"
+#include "../base/align.h"
+#include "../base/assert.h"
+#include "../base/status.h"
+#include "line.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { CLOSE_BATCH = 16 }; /* wake-ups collected under the lock */
-
-/* One who waits, on its own stack. */
-struct party {
-    struct tp_waiter waiter; /* its links are of the channel's queue */
-    void *value;             /* to be read, by who receives from it, or filled */
-    int status;              /* by who takes it out: 0, or TP_ECLOSED */
-};
-
-/* First in, first out. */
-struct queue {
-    struct tp_waiter *first, *last;
-};
 
 struct tp_chan {
     tp_line_aligned struct tp_spin lock; /* guards all that follows */
     bool is_closed;
     size_t value_bytes, capacity;
     size_t first, n; /* of the values, a ring */
-    struct queue senders, receivers;
+    struct tp_line senders, receivers;
     struct tp_patience patience;
     tp_line_aligned unsigned char values[];
 };
@@ -70,20 +53,6 @@ void tp_chan_free(struct tp_chan *chan)
 
 /* -- under the lock --------------------------------------------------------------------------------- */
 
-static void queue_add(struct queue *queue, struct tp_waiter *waiter)
-{
-    waiter->next = NULL;
-    waiter->prev = queue->last;
-    *(queue->last ? &queue->last->next : &queue->first) = waiter;
-    queue->last = waiter;
-}
-
-static void queue_remove(struct queue *queue, struct tp_waiter *waiter)
-{
-    *(waiter->prev ? &waiter->prev->next : &queue->first) = waiter->next;
-    *(waiter->next ? &waiter->next->prev : &queue->last) = waiter->prev;
-}
-
 static void copy(const struct tp_chan *chan, void *to, const void *from)
 {
     if (chan->value_bytes == sizeof(void *))
@@ -98,15 +67,6 @@ static unsigned char *place(struct tp_chan *chan, size_t i)
     return chan->values + (at < chan->capacity ? at : at - chan->capacity) * chan->value_bytes;
 }
 
-/* Takes the first party out of a queue. Its wait is over, and whoever it is may be gone at once. */
-static struct tp_wakeup release(struct queue *queue, int status)
-{
-    struct party *party = (struct party *)queue->first;
-    queue_remove(queue, queue->first);
-    party->status = status;
-    return tp_waiter_hand_over(&party->waiter);
-}
-
 /* -- sending and receiving ---------------------------------------------------------------------------- */
 
 /* What a call found: it is through, or has to wait. */
@@ -119,9 +79,10 @@ static enum found put(struct tp_chan *chan, const void *value, struct tp_wakeup 
     *status = chan->is_closed ? TP_ECLOSED : 0;
     if (chan->is_closed)
         return THROUGH;
-    if (chan->receivers.first) {
-        copy(chan, ((struct party *)chan->receivers.first)->value, value);
-        *call = release(&chan->receivers, 0);
+    struct tp_party *receiver = tp_line_take(&chan->receivers);
+    if (receiver) {
+        copy(chan, receiver->value, value);
+        *call = tp_party_let_go(receiver, 0);
         return CALLS;
     }
     if (chan->n == chan->capacity)
@@ -132,7 +93,7 @@ static enum found put(struct tp_chan *chan, const void *value, struct tp_wakeup 
 
 static enum found get(struct tp_chan *chan, void *value, struct tp_wakeup *call, int *status)
 {
-    struct party *sender = chan->is_closed ? NULL : (struct party *)chan->senders.first; /* tp_chan_close sees to them */
+    struct tp_party *sender = chan->is_closed ? NULL : tp_line_take(&chan->senders); /* tp_chan_close sees to them */
     *status = 0;
     if (chan->n > 0) {
         copy(chan, value, place(chan, 0));
@@ -148,28 +109,20 @@ static enum found get(struct tp_chan *chan, void *value, struct tp_wakeup *call,
     }
     if (!sender)
         return THROUGH;
-    *call = release(&chan->senders, 0);
+    *call = tp_party_let_go(sender, 0);
     return CALLS;
 }
 
-/* Waits in a queue; the lock is held, and given up. Returns how the wait ended. */
-static int wait_in(struct tp_chan *chan, struct queue *queue, void *value, uint64_t deadline_ns)
+/* Waits in a line; the lock is held, and given up. Returns how the wait ended. */
+static int wait_in(struct tp_chan *chan, struct tp_line *line, void *value, uint64_t deadline_ns)
 {
-    struct party party = {.value = value};
+    struct tp_party party = {.value = value};
+    int status;
     tp_waiter_begin(&party.waiter);
-    queue_add(queue, &party.waiter);
-    tp_spin_unlock(&chan->lock);
-    if (party.waiter.fiber)
-        tp_fiber_settle(party.waiter.fiber);
-    int status = tp_waiter_sleep(&party.waiter, deadline_ns, &chan->patience);
-    if (status == 0)
-        return party.status;
-    tp_spin_lock(&chan->lock);
-    bool was_served = tp_waiter_is_woken(&party.waiter); /* at the last moment: then that counts [CHAN-2] */
-    if (!was_served)
-        queue_remove(queue, &party.waiter);
-    tp_spin_unlock(&chan->lock);
-    return was_served ? party.status : status;
+    tp_line_join(line, &party);
+    if (!tp_party_sleep(&party, line, &chan->lock, deadline_ns, &chan->patience, &status))
+        tp_spin_unlock(&chan->lock);
+    return status;
 }
 
 int tp_chan_send(struct tp_chan *chan, const void *value, uint64_t deadline_ns)
@@ -202,21 +155,17 @@ int tp_chan_recv(struct tp_chan *chan, void *value, uint64_t deadline_ns)
 
 void tp_chan_close(struct tp_chan *chan)
 {
-    struct tp_wakeup calls[CLOSE_BATCH];
-    bool is_last;
-    do {
-        unsigned n = 0;
-        tp_spin_lock(&chan->lock);
-        chan->is_closed = true;
-        /* One queue has somebody in it at most [CHAN-1]; nobody joins it from here on. */
-        struct queue *queue = chan->senders.first ? &chan->senders : &chan->receivers;
-        while (queue->first && n < CLOSE_BATCH)
-            calls[n++] = release(queue, TP_ECLOSED);
-        is_last = !queue->first;
-        tp_spin_unlock(&chan->lock); /* if that was the last, the channel may be gone [CHAN-3] */
-        for (unsigned i = 0; i < n; i++)
-            tp_wakeup_call(&calls[i]);
-    } while (!is_last);
+    tp_spin_lock(&chan->lock);
+    chan->is_closed = true; /* nobody joins a line from here on */
+    tp_line_dismiss(&chan->senders, &chan->receivers, &chan->lock, TP_ECLOSED);
+}
+
+bool tp_chan_is_closed(struct tp_chan *chan)
+{
+    tp_spin_lock(&chan->lock);
+    bool is_over = chan->is_closed && chan->n == 0;
+    tp_spin_unlock(&chan->lock);
+    return is_over;
 }
 
 size_t tp_chan_count(struct tp_chan *chan)

@@ -9,6 +9,7 @@
 #ifndef TP_CHAN_H
 #define TP_CHAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,14 @@ void tp_chan_close(struct tp_chan *chan);
 /* tp_chan_count: how many values are in the channel; old news by the time it is read.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 size_t tp_chan_count(struct tp_chan *chan);
+
+/* tp_chan_is_closed: is it closed, and empty? If so it stays so, and each call says TP_ECLOSED.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp_chan_is_closed(struct tp_chan *chan);
+
+/* TP_CHAN_EACH(chan, value): a loop over the values of a channel, until it is closed and empty, or the task is asked to end: value, a
+ * variable of the channel's type, holds one after the other. */
+#define TP_CHAN_EACH(chan, value) while (tp_chan_recv((chan), &(value), TP_FOREVER) == 0)
 
 #ifdef __cplusplus
 }

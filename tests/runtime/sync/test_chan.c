@@ -3,7 +3,7 @@
 
 #include "runtime/base/atomic.h"
 #include "runtime/base/status.h"
-#include "runtime/chan.c"
+#include "runtime/sync/chan.c"
 #include "runtime/clock.h"
 
 #include <sched.h>

@@ -108,6 +108,7 @@ local function fill(pool, is)
   local out = {
     VALUE_NAME = '"' .. pool.name .. '"',
     VALUE_PAYLOAD = v.payload.type.text,
+    VALUE_PAYLOAD_NAME = is.WITH_OPS and '"' .. v.payload.type.text .. '"' or nil,
     VALUE_RUN = v.run.name,
     VALUE_WORKERS = ("%d"):format(v.workers.number or v.workers.times or v.workers.high),
     VALUE_WORKERS_DIVISOR = ("%d"):format(v.workers.divided or 1),

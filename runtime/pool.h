@@ -34,6 +34,13 @@ enum tp_stealing {
     TP_STEALING_HALF
 };
 
+/* What tasks are. */
+enum tp_tasks {
+    TP_TASKS_CONFIGURED,
+    TP_TASKS_FUNCTION, /* a plain call: what it waits for keeps its worker */
+    TP_TASKS_COROUTINE /* with a stack of its own: it waits without its worker (docs/fibers.md) */
+};
+
 /* What happens to a task when the pool is full. */
 enum tp_overload {
     TP_OVERLOAD_CONFIGURED,
@@ -66,6 +73,8 @@ struct tp_pool_settings {
     enum tp_policy policy;
     enum tp_stealing stealing;
     enum tp_overload overload;
+    enum tp_tasks tasks;
+    uint32_t seed;                                                        /* of the order in which workers look at each other's queues; 0: the usual one */
     uint32_t weights[TP_CLASSES_MAX];                                     /* of the classes, in their order; at most TP_WEIGHT_MAX */
     void (*on_panic)(const struct tp_panic_report *panic, void *context); /* told of panics and of tasks over their limit; NULL: tp_panic_log */
     void *context;                                                        /* handed to on_panic */
@@ -133,7 +142,8 @@ struct tp_decision {
  * variant's own function of that name, with its contract. NULL: the variant was built without it. */
 struct tp_pool_ops {
     const char *name;     /* of the pool, static */
-    size_t payload_bytes; /* size of one task's payload */
+    const char *payload;  /* type of one task's payload, as the config has it */
+    size_t payload_bytes; /* its size */
     uint32_t n_classes;   /* 1 if the pool has no classes */
     int (*open)(void **pool, const struct tp_pool_settings *settings);
     int (*submit)(void *pool, const void *payload);

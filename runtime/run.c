@@ -154,6 +154,7 @@ void tp__run_part(struct tp_run *run, struct tp_run *parent, unsigned worker)
         return;
     run->lead = task->lead ? task->lead : task;
     run->owner = task->owner;
+    run->ops = task->ops;
     run->pool = task->pool;
     run->id = task->id;
     run->track = task->track;

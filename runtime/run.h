@@ -21,6 +21,7 @@
 
 struct tp_branch;
 struct tp_fiber;
+struct tp_pool_ops;
 struct tp_track;
 struct tp_unwind;
 
@@ -34,16 +35,17 @@ struct tp_run {
     uint32_t n_shields;         /* of the task: tp_shield_begin without tp_shield_end */
 
     /* By the owner, before; id and serial anew for each task. All 0 is valid. */
-    bool is_protection;        /* of tp_task_protect: the task is that of the run around it, if there is one */
-    struct tp_run *lead;       /* of a branch that another thread forked: the run of its task; else NULL */
-    struct tp_fiber *fiber;    /* the coroutine whose task this is; NULL: a plain one, which waits with its thread */
-    const void *owner;         /* the pool; compared only */
-    const char *pool;          /* its name; lives as long as the run */
-    unsigned worker;           /* UINT_MAX: not on a worker */
-    uint64_t id;               /* 0: untracked */
-    struct tp_track *track;    /* where the id is known; NULL: untracked */
-    uint64_t serial;           /* of this task, counted from 1; 0: without limit */
-    tp_atomic(uint32_t) *stop; /* not 0 once the pool is cancelled; NULL: never */
+    bool is_protection;            /* of tp_task_protect: the task is that of the run around it, if there is one */
+    struct tp_run *lead;           /* of a branch that another thread forked: the run of its task; else NULL */
+    struct tp_fiber *fiber;        /* the coroutine whose task this is; NULL: a plain one, which waits with its thread */
+    const void *owner;             /* the pool; for who knows its type, as `ops` do */
+    const struct tp_pool_ops *ops; /* how tasks of the pool make others in it; NULL: they cannot */
+    const char *pool;              /* its name; lives as long as the run */
+    unsigned worker;               /* UINT_MAX: not on a worker */
+    uint64_t id;                   /* 0: untracked */
+    struct tp_track *track;        /* where the id is known; NULL: untracked */
+    uint64_t serial;               /* of this task, counted from 1; 0: without limit */
+    tp_atomic(uint32_t) *stop;     /* not 0 once the pool is cancelled; NULL: never */
     void (*on_panic)(const struct tp_panic_report *panic, void *context);
     void *context; /* for on_panic, which may be NULL: tp_panic_log */
 

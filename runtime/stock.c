@@ -11,21 +11,13 @@
 extern const struct tp_pool_ops stock_fifo_half_pool_ops, stock_fifo_one_pool_ops, stock_fifo_off_pool_ops,
     stock_fifo_drop_pool_ops, stock_lifo_half_pool_ops, stock_lifo_one_pool_ops, stock_lifo_off_pool_ops,
     stock_lifo_drop_pool_ops, stock_priority_pool_ops, stock_fair_pool_ops, stock_adaptive_half_pool_ops,
-    stock_adaptive_one_pool_ops, stock_adaptive_off_pool_ops;
-
-int stock_call_run(struct tp_call call);
+    stock_adaptive_one_pool_ops, stock_adaptive_off_pool_ops, stock_coroutine_pool_ops;
 
 struct tp_pool {
     const struct tp_pool_ops *ops;
     void *pool;             /* what ops->open made */
     unsigned class_default; /* of tasks that name none */
 };
-
-/* What all of the pools in stock.pool call for a task. */
-int stock_call_run(struct tp_call call)
-{
-    return call.run(call.argument);
-}
 
 /* The variant for what is asked, in which everything is then said that the variant needs to hear, and
  * nothing that has no meaning there. Returns NULL for a choice that there is not. */
@@ -41,15 +33,19 @@ static const struct tp_pool_ops *choose(struct tp_pool_settings *asked)
             &stock_adaptive_half_pool_ops},
     };
     if ((unsigned)asked->policy > TP_POLICY_ADAPTIVE || (unsigned)asked->stealing > TP_STEALING_HALF ||
-        (unsigned)asked->overload > TP_OVERLOAD_SPILL)
+        (unsigned)asked->overload > TP_OVERLOAD_SPILL || (unsigned)asked->tasks > TP_TASKS_COROUTINE)
         return NULL;
     asked->policy = asked->policy != TP_POLICY_CONFIGURED ? asked->policy : TP_POLICY_FIFO;
-    asked->timeout_ns = asked->timeout_ns > 0 ? asked->timeout_ns : UINT64_MAX;
     asked->expire_ns = asked->expire_ns > 0 ? asked->expire_ns : UINT64_MAX;
+    if (asked->tasks == TP_TASKS_COROUTINE)
+        return &stock_coroutine_pool_ops; /* it refuses what it is not */
+    asked->timeout_ns = asked->timeout_ns > 0 ? asked->timeout_ns : UINT64_MAX;
     bool is_plain = asked->policy == TP_POLICY_FIFO || asked->policy == TP_POLICY_LIFO;
     bool is_drop = is_plain && asked->overload == TP_OVERLOAD_DROP_OLDEST;
     if (is_drop || (!is_plain && asked->policy != TP_POLICY_ADAPTIVE))
         asked->stealing = TP_STEALING_CONFIGURED; /* one queue: there is nobody to steal from */
+    if (is_drop || asked->stealing == TP_STEALING_OFF || (!is_plain && asked->policy != TP_POLICY_ADAPTIVE))
+        asked->seed = 0;
     if (!is_drop)
         return any[asked->policy][asked->stealing];
     asked->waiting_max = 0;

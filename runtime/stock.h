@@ -33,6 +33,9 @@ enum {
     TP_STOCK_CLASSES_FAIR = 8
 };
 
+/* Bytes of stack of a task with tasks = TP_TASKS_COROUTINE. */
+#define TP_STOCK_STACK_BYTES 65536
+
 /* The class of a task that names none: TP_CLASS_NORMAL where there is one, else 0. */
 #define TP_CLASS_DEFAULT UINT_MAX
 
@@ -45,9 +48,11 @@ struct tp_pool;
  * settings: read during the call only; NULL or 0 in a field: TP_POLICY_FIFO, TP_STEALING_HALF,
  *           TP_OVERLOAD_BLOCK without limits, a capacity of 1024, as many workers as cores; workers_min is
  *           1, the others start when there is work for them; tasks may run and workers sleep for any time.
+ * tasks = TP_TASKS_COROUTINE: each task has a stack of 64 KiB, and waits without its worker; only with TP_POLICY_FIFO,
+ * TP_STEALING_HALF, any overload but TP_OVERLOAD_DROP_OLDEST, and no timeout_ns.
  * What cannot matter is ignored, and tp_pool_get_settings says so: `stealing` where the pool has one queue
- * (TP_POLICY_PRIORITY, TP_POLICY_FAIR; TP_OVERLOAD_DROP_OLDEST with TP_POLICY_FIFO or TP_POLICY_LIFO), and
- * there, for the latter, waiting_max and deadline_ns.
+ * (TP_POLICY_PRIORITY, TP_POLICY_FAIR; TP_OVERLOAD_DROP_OLDEST with TP_POLICY_FIFO or TP_POLICY_LIFO), `seed`
+ * where nobody steals, and, with TP_OVERLOAD_DROP_OLDEST, waiting_max and deadline_ns.
  * Returns 0, TP_EINVAL (a field out of range; weights of classes that there are not, or without
  * TP_POLICY_FAIR and TP_POLICY_ADAPTIVE), TP_ENOMEM, or TP_ETHREAD (nothing is left running).
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */

@@ -21,6 +21,9 @@ static void job_run_init(struct job_pool *pool, struct tp_run *run, unsigned wor
 #if WITH_TRACKING
     run->track = &pool->track;
 #endif
+#if WITH_OPS
+    run->ops = &job_pool_ops;
+#endif
 }
 
 /* Tells the host of an accepted task that will not run. */

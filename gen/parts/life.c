@@ -21,8 +21,8 @@ static void job_worker_init(struct job_pool *pool, uint32_t index)
 #if !WITH_BOARD
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
 #endif
-#if WITH_RING && WITH_STEALING
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+#if WITH_RING && WITH_STEALING && WITH_RANDOM
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
 #endif
 #if WITH_STATS
     worker->stride = 1;

@@ -150,6 +150,7 @@ static void job_ops_settings(void *pool, struct tp_pool_settings *out)
 
 const struct tp_pool_ops job_pool_ops = {
     .name = VALUE_NAME,
+    .payload = VALUE_PAYLOAD_NAME,
     .payload_bytes = sizeof(VALUE_PAYLOAD),
 #if WITH_CLASSES
     .n_classes = JOB_CLASSES,

@@ -131,6 +131,9 @@
 #ifndef VALUE_PAYLOAD /* the type of a task's argument */
 #define VALUE_PAYLOAD uintptr_t
 #endif
+#ifndef VALUE_PAYLOAD_NAME /* the same as text */
+#define VALUE_PAYLOAD_NAME "uintptr_t"
+#endif
 #ifndef VALUE_RUN /* the function that runs a task */
 #define VALUE_RUN job_run
 #endif

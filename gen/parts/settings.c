@@ -91,6 +91,14 @@ static int job_settings_resolve(const struct tp_pool_settings *settings, struct 
 #if !WITH_RING || !WITH_STEALING
     is->stealing = TP_STEALING_OFF;
 #endif
+#if WITH_RING && WITH_STEALING && WITH_RANDOM
+    is->seed = asked.seed;
+#endif
+#if WITH_COROUTINE
+    is->tasks = TP_TASKS_COROUTINE;
+#else
+    is->tasks = TP_TASKS_FUNCTION;
+#endif
 #if WITH_BOUNDED && WITH_ANY
     is->overload = asked.overload != TP_OVERLOAD_CONFIGURED ? asked.overload : TP_OVERLOAD_BLOCK;
     if ((unsigned)is->overload > TP_OVERLOAD_SPILL)

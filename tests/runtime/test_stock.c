@@ -179,6 +179,49 @@ static void test_no_function(void **state)
     tp_pool_free(pool);
 }
 
+/* Where nobody steals a seed is ignored, as is the way to steal. */
+static void test_seed(void **state)
+{
+    (void)state;
+    struct tp_pool_settings is;
+    for (int policy = TP_POLICY_FIFO; policy <= TP_POLICY_ADAPTIVE; policy++)
+        for (int stealing = TP_STEALING_OFF; stealing <= TP_STEALING_HALF; stealing++) {
+            struct tp_pool_settings asked = {.workers = 2, .seed = 77, .policy = (enum tp_policy)policy, .stealing = (enum tp_stealing)stealing};
+            struct tp_pool *pool = open_as(&asked);
+            tp_pool_get_settings(pool, &is);
+            assert_int_equal(is.seed, is.stealing == TP_STEALING_OFF ? 0 : 77);
+            tp_pool_free(pool);
+        }
+}
+
+/* Tasks in coroutines: what that variant is not, it refuses. */
+static void test_coroutine(void **state)
+{
+    (void)state;
+    static const uint64_t capacities[] = {0, 3, UINT64_MAX};
+    struct tp_pool_settings is;
+    for (int overload = TP_OVERLOAD_CONFIGURED; overload <= TP_OVERLOAD_SPILL; overload++)
+        for (int i = 0; i < 3 && overload != TP_OVERLOAD_DROP_OLDEST; i++)
+            check_choice(&(struct tp_pool_settings){.workers = 2, .capacity = capacities[i], .overload = (enum tp_overload)overload, .tasks = TP_TASKS_COROUTINE});
+    struct tp_pool *pool = open_as(&(struct tp_pool_settings){.tasks = TP_TASKS_COROUTINE, .stealing = TP_STEALING_HALF, .policy = TP_POLICY_FIFO});
+    struct tp_pool_stats stats;
+    tp_pool_get_settings(pool, &is);
+    tp_pool_get_stats(pool, &stats);
+    assert_int_equal(is.tasks, TP_TASKS_COROUTINE);
+    assert_int_equal(stats.stack_bytes, TP_STOCK_STACK_BYTES);
+    assert_string_equal(tp_pool_get_ops(pool)->name, "stock_coroutine");
+    tp_pool_free(pool);
+    pool = open_as(&(struct tp_pool_settings){.tasks = TP_TASKS_FUNCTION});
+    tp_pool_get_settings(pool, &is);
+    assert_int_equal(is.tasks, TP_TASKS_FUNCTION);
+    tp_pool_free(pool);
+    refuse((struct tp_pool_settings){.tasks = (enum tp_tasks)(TP_TASKS_COROUTINE + 1)});
+    refuse((struct tp_pool_settings){.tasks = TP_TASKS_COROUTINE, .policy = TP_POLICY_LIFO});
+    refuse((struct tp_pool_settings){.tasks = TP_TASKS_COROUTINE, .stealing = TP_STEALING_OFF});
+    refuse((struct tp_pool_settings){.tasks = TP_TASKS_COROUTINE, .timeout_ns = TP_SECOND});
+    refuse((struct tp_pool_settings){.tasks = TP_TASKS_COROUTINE, .overload = TP_OVERLOAD_DROP_OLDEST});
+}
+
 static void test_weights(void **state)
 {
     (void)state;
@@ -281,6 +324,8 @@ int main(void)
         cmocka_unit_test(test_every_number),
         cmocka_unit_test(test_no_settings),
         cmocka_unit_test(test_no_function),
+        cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_coroutine),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_threads),

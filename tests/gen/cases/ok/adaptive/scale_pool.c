@@ -1727,6 +1727,8 @@ static int scale_settings_resolve(const struct tp_pool_settings *settings, struc
     for (uint32_t c = 0; c < SCALE_CLASSES; c++)
         is->weights[c] = asked.weights[c] > 0 ? asked.weights[c] : weights[c];
     is->stealing = TP_STEALING_ONE;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_BLOCK;
     if (is->workers > SCALE_WORKERS_MAX || is->workers_max > SCALE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1745,7 +1747,7 @@ static void scale_worker_init(struct scale_pool *pool, uint32_t index)
     worker->base.index = index;
     worker->pool = pool;
     scale_run_init(pool, &worker->run, index);
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     tp_crew_add(&pool->crew, &worker->base, "scale", scale_worker_main);
 }
 

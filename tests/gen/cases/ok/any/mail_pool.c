@@ -1283,6 +1283,8 @@ static int mail_settings_resolve(const struct tp_pool_settings *settings, struct
     is->deadline_ns = asked.deadline_ns > 0 ? asked.deadline_ns : MAIL_DEADLINE_NS;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = asked.overload != TP_OVERLOAD_CONFIGURED ? asked.overload : TP_OVERLOAD_BLOCK;
     if ((unsigned)is->overload > TP_OVERLOAD_SPILL)
         return TP_EINVAL;
@@ -1306,7 +1308,7 @@ static void mail_worker_init(struct mail_pool *pool, uint32_t index)
     worker->pool = pool;
     mail_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     tp_crew_add(&pool->crew, &worker->base, "mail", mail_worker_main);
 }
 

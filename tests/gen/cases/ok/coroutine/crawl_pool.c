@@ -1740,6 +1740,8 @@ static int crawl_settings_resolve(const struct tp_pool_settings *settings, struc
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_COROUTINE;
     is->overload = TP_OVERLOAD_BLOCK;
     if (is->workers > CRAWL_WORKERS_MAX || is->workers_max > CRAWL_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1759,7 +1761,7 @@ static void crawl_worker_init(struct crawl_pool *pool, uint32_t index)
     worker->pool = pool;
     crawl_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     worker->stride = 1;
     tp_crew_add(&pool->crew, &worker->base, "crawl", crawl_worker_main);
 }

@@ -1054,6 +1054,7 @@ static int bare_settings_resolve(const struct tp_pool_settings *settings, struct
     is->capacity = UINT64_MAX;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_OFF;
+    is->tasks = TP_TASKS_COROUTINE;
     if (is->workers > BARE_WORKERS_MAX || is->workers_max > BARE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
     return tp_pool_settings_fit(&asked, is);

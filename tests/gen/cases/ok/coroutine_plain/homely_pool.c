@@ -1150,6 +1150,8 @@ static int homely_settings_resolve(const struct tp_pool_settings *settings, stru
     is->capacity = UINT64_MAX;
     is->policy = TP_POLICY_LIFO;
     is->stealing = TP_STEALING_HALF;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_COROUTINE;
     if (is->workers > HOMELY_WORKERS_MAX || is->workers_max > HOMELY_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
     return tp_pool_settings_fit(&asked, is);
@@ -1169,7 +1171,7 @@ static void homely_worker_init(struct homely_pool *pool, uint32_t index)
     homely_run_init(pool, &worker->run, index);
     tp_fiber_list_init(&worker->ready);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     tp_crew_add(&pool->crew, &worker->base, "homely", homely_worker_main);
 }
 

@@ -932,6 +932,7 @@ static int sample_settings_resolve(const struct tp_pool_settings *settings, stru
     is->capacity = asked.capacity > 0 ? asked.capacity : 64;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_OFF;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_DROP_OLDEST;
     if (is->workers > SAMPLE_WORKERS_MAX || is->workers_max > SAMPLE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;

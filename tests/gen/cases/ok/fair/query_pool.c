@@ -1144,6 +1144,7 @@ static int query_settings_resolve(const struct tp_pool_settings *settings, struc
     for (uint32_t c = 0; c < QUERY_CLASSES; c++)
         is->weights[c] = asked.weights[c] > 0 ? asked.weights[c] : weights[c];
     is->stealing = TP_STEALING_OFF;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_CALLER_RUNS;
     if (is->workers > QUERY_WORKERS_MAX || is->workers_max > QUERY_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;

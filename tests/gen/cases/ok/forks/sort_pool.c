@@ -1266,6 +1266,8 @@ static int sort_settings_resolve(const struct tp_pool_settings *settings, struct
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_BLOCK;
     if (is->workers > SORT_WORKERS_MAX || is->workers_max > SORT_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1285,7 +1287,7 @@ static void sort_worker_init(struct sort_pool *pool, uint32_t index)
     worker->pool = pool;
     sort_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     tp_crew_add(&pool->crew, &worker->base, "sort", sort_worker_main);
 }
 

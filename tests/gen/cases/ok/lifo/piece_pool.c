@@ -1160,6 +1160,7 @@ static int piece_settings_resolve(const struct tp_pool_settings *settings, struc
     is->capacity = asked.capacity > 0 ? asked.capacity : 100;
     is->policy = TP_POLICY_LIFO;
     is->stealing = TP_STEALING_OFF;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_REJECT;
     if (is->workers > PIECE_WORKERS_MAX || is->workers_max > PIECE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;

@@ -612,6 +612,7 @@ static void letters_run_init(struct letters_pool *pool, struct tp_run *run, unsi
     run->on_panic = pool->settings.on_panic;
     run->context = pool->settings.context;
     run->track = &pool->track;
+    run->ops = &letters_pool_ops;
 }
 
 /* Tells the host of an accepted task that will not run. */
@@ -1403,6 +1404,8 @@ static int letters_settings_resolve(const struct tp_pool_settings *settings, str
     is->capacity = asked.capacity > 0 ? asked.capacity : 64;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_REJECT;
     if (is->workers > LETTERS_WORKERS_MAX || is->workers_max > LETTERS_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1422,7 +1425,7 @@ static void letters_worker_init(struct letters_pool *pool, uint32_t index)
     worker->pool = pool;
     letters_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     worker->stride = 1;
     tp_crew_add(&pool->crew, &worker->base, "letters", letters_worker_main);
 }
@@ -1826,6 +1829,7 @@ static void letters_ops_settings(void *pool, struct tp_pool_settings *out)
 
 const struct tp_pool_ops letters_pool_ops = {
     .name = "letters",
+    .payload = "struct mail *",
     .payload_bytes = sizeof(struct mail *),
     .n_classes = 1,
     .open = letters_ops_open,

@@ -548,6 +548,7 @@ static void parcels_run_init(struct parcels_pool *pool, struct tp_run *run, unsi
     run->on_panic = pool->settings.on_panic;
     run->context = pool->settings.context;
     run->track = &pool->track;
+    run->ops = &parcels_pool_ops;
 }
 
 /* Tells the host of an accepted task that will not run. */
@@ -1387,6 +1388,7 @@ static int parcels_settings_resolve(const struct tp_pool_settings *settings, str
     is->capacity = asked.capacity > 0 ? asked.capacity : 16;
     is->policy = TP_POLICY_PRIORITY;
     is->stealing = TP_STEALING_OFF;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_BLOCK;
     if (is->workers > PARCELS_WORKERS_MAX || is->workers_max > PARCELS_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1812,6 +1814,7 @@ static void parcels_ops_settings(void *pool, struct tp_pool_settings *out)
 
 const struct tp_pool_ops parcels_pool_ops = {
     .name = "parcels",
+    .payload = "struct mail *",
     .payload_bytes = sizeof(struct mail *),
     .n_classes = PARCELS_CLASSES,
     .submit_class = parcels_ops_submit_class,

@@ -1427,6 +1427,8 @@ static int resize_settings_resolve(const struct tp_pool_settings *settings, stru
     is->deadline_ns = asked.deadline_ns > 0 ? asked.deadline_ns : RESIZE_DEADLINE_NS;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_ONE;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_BLOCK;
     if (is->workers > RESIZE_WORKERS_MAX || is->workers_max > RESIZE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1446,7 +1448,7 @@ static void resize_worker_init(struct resize_pool *pool, uint32_t index)
     worker->pool = pool;
     resize_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     worker->stride = 1;
     tp_crew_add(&pool->crew, &worker->base, "resize", resize_worker_main);
 }

@@ -1113,6 +1113,7 @@ static int alarm_settings_resolve(const struct tp_pool_settings *settings, struc
     is->capacity = asked.capacity > 0 ? asked.capacity : 100;
     is->policy = TP_POLICY_PRIORITY;
     is->stealing = TP_STEALING_OFF;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_REJECT;
     if (is->workers > ALARM_WORKERS_MAX || is->workers_max > ALARM_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;

@@ -1384,6 +1384,7 @@ static int crawl_settings_resolve(const struct tp_pool_settings *settings, struc
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_SPILL;
     if (is->workers > CRAWL_WORKERS_MAX || is->workers_max > CRAWL_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1403,7 +1404,6 @@ static void crawl_worker_init(struct crawl_pool *pool, uint32_t index)
     worker->pool = pool;
     crawl_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     worker->stride = 1;
     tp_crew_add(&pool->crew, &worker->base, "crawl", crawl_worker_main);
 }

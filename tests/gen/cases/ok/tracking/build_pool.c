@@ -1409,6 +1409,8 @@ static int build_settings_resolve(const struct tp_pool_settings *settings, struc
     is->timeout_ns = asked.timeout_ns > 0 ? asked.timeout_ns : 30000000000;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_BLOCK;
     if (is->workers > BUILD_WORKERS_MAX || is->workers_max > BUILD_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1428,7 +1430,7 @@ static void build_worker_init(struct build_pool *pool, uint32_t index)
     worker->pool = pool;
     build_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     tp_crew_add(&pool->crew, &worker->base, "build", build_worker_main);
 }
 

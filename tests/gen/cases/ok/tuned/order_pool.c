@@ -1618,6 +1618,8 @@ static int order_settings_resolve(const struct tp_pool_settings *settings, struc
     is->expire_ns = asked.expire_ns > 0 ? asked.expire_ns : 30000000000;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_FUNCTION;
     is->overload = TP_OVERLOAD_BLOCK;
     if (is->workers > ORDER_WORKERS_MAX || is->workers_max > ORDER_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
@@ -1637,7 +1639,7 @@ static void order_worker_init(struct order_pool *pool, uint32_t index)
     worker->pool = pool;
     order_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     worker->stride = 1;
     tp_crew_add(&pool->crew, &worker->base, "order", order_worker_main);
 }

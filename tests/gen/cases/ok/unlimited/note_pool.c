@@ -1010,6 +1010,8 @@ static int note_settings_resolve(const struct tp_pool_settings *settings, struct
     is->capacity = UINT64_MAX;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;
+    is->seed = asked.seed;
+    is->tasks = TP_TASKS_FUNCTION;
     if (is->workers > NOTE_WORKERS_MAX || is->workers_max > NOTE_WORKERS_MAX || is->workers > is->workers_max || is->workers_min > is->workers)
         return TP_EINVAL;
     return tp_pool_settings_fit(&asked, is);
@@ -1028,7 +1030,7 @@ static void note_worker_init(struct note_pool *pool, uint32_t index)
     worker->pool = pool;
     note_run_init(pool, &worker->run, index);
     worker->lane = &pool->lanes[index & (pool->n_lanes - 1)];
-    worker->random = index * 2654435769u + 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
+    worker->random = (pool->settings.seed ^ index) * 2654435769u | 1; /* never 0; neighbours begin far apart (Knuth 6.4) */
     tp_crew_add(&pool->crew, &worker->base, "note", note_worker_main);
 }
 

@@ -84,6 +84,7 @@ static int before_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
         fiber->alarm.whom = fiber;
         fiber->alarm.generation = fiber->generation;
         tp_alarm_set(&fiber->fibers->alarms, &fiber->alarm, deadline_ns);
+        tp_lookout_tell(fiber->fibers, deadline_ns);
     }
     tp_forks_publish(); /* the next task of this worker has nothing to do with them [FORK-2] */
     fiber->stop = TP_FIBER_AWAY;
@@ -226,9 +227,9 @@ void tp_fibers_init(struct tp_fibers *fibers)
     fibers->idle = fibers->bare = NULL;
     fibers->n_least = 0;
     tp_atomic_init(&fibers->n_idle, 0);
-    tp_atomic_init(&fibers->is_watched, 0);
     tp_atomic_init(&fibers->step_ns, 0);
     tp_alarms_init(&fibers->alarms);
+    tp_lookout_init(&fibers->lookout);
     tp__known_add(fibers);
 }
 
@@ -243,6 +244,7 @@ void tp_fibers_free(struct tp_fibers *fibers, bool is_forked)
     tp__known_remove(fibers);
     if (!is_forked)
         tp_fibers_await_wakers(fibers);
+    tp_driver_free(&fibers->lookout.driver);
     struct tp_fiber_chunk *chunk = tp_load_rlx(&fibers->chunks); /* relaxed: nobody else is there */
     while (chunk) {
         struct tp_fiber_chunk *next = chunk->next;

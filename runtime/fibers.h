@@ -17,6 +17,7 @@
 #include "../coro/stack.h"
 #include "alarms.h"
 #include "base/align.h"
+#include "lookout.h"
 #include "run.h"
 
 /* How a fiber came back to its worker. */
@@ -38,6 +39,7 @@ struct tp_fiber {
     uint64_t generation;
     bool is_settled;         /* it has passed a fence since its life began [FIBER-4] */
     bool is_measured;        /* by the pool: it will look how deep the stack was used */
+    uint32_t n_calls;        /* with descriptors that were ready, since it gave way to others */
     void *argument;          /* for `body`, until its first suspension */
     enum tp_fiber_stop stop; /* what it wants of its worker; AWAY: to sleep */
     struct tp_task_result result;
@@ -85,6 +87,7 @@ struct tp_fibers {
     void (*ready)(struct tp_fiber *fiber); /* put it where a worker finds it, then tp_fibers_woken, then wake a worker */
     struct tp_run run;                     /* what each fiber's begins with */
     size_t stack_bytes;
+    struct tp_idle *sleepers;      /* its workers that sleep; NULL: it has one thread, which sees to alarms and descriptors itself */
     struct tp_fiber_cache *caches; /* of its workers; the next one is so many bytes further on */
     size_t cache_stride;
     uint32_t n_caches;
@@ -96,11 +99,11 @@ struct tp_fibers {
     struct tp_fiber *idle, *bare;                /* with a coroutine, and without */
     uint32_t n_least;                            /* the fewest idle ones since the last step of clean-up */
     tp_atomic(uint32_t) n_idle;                  /* written under the lock, read by workers about to sleep */
-    tp_atomic(uint32_t) is_watched;              /* a worker that sleeps wakes up for the next step; by that worker */
     tp_atomic(uint64_t) step_ns;                 /* when the next step is due, 0: none is; by who takes a step [FIBER-5] */
     tp_atomic(struct tp_fiber_chunk *) chunks;   /* written under the lock; publishes the records */
     tp_line_aligned struct tp_fiber_list list;   /* those that wait for any worker */
     struct tp_alarms alarms;
+    struct tp_lookout lookout;
     struct tp_fibers *next_known, *prev_known; /* guarded by the lock of known.c */
 };
 
@@ -151,21 +154,10 @@ bool tp_fibers_is_due(struct tp_fibers *fibers, uint64_t now_ns);
  * [thread: any, in no coroutine] [suspends: no] [blocks: while tasks are reported] [allocates: no] */
 void tp_fibers_tend(struct tp_fibers *fibers, uint64_t now_ns);
 
-/* tp_fibers_watch: the caller sleeps now. Returns when it is to wake up for the next step, and call tp_fibers_unwatch; TP_FOREVER
- * if there is no need, or another one does.
- * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-uint64_t tp_fibers_watch(struct tp_fibers *fibers);
-
 /* Is there anything to clean up, or was there a while ago? Relaxed: it is sure to be seen by who made it so [FIBER-5]. */
 static inline bool tp_fibers_are_many(struct tp_fibers *fibers)
 {
     return tp_load_rlx(&fibers->n_idle) > TP_FIBER_KEEP || tp_load_rlx(&fibers->step_ns) != 0; /* relaxed: see above */
-}
-
-/* The caller is awake again, and looks for itself before it sleeps. */
-static inline void tp_fibers_unwatch(struct tp_fibers *fibers)
-{
-    tp_store_rel(&fibers->is_watched, 0); /* pairs with the exchange in tp_fibers_watch */
 }
 
 /* tp_fiber_list_init: an empty list.

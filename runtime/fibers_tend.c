@@ -98,11 +98,3 @@ void tp_fibers_tend(struct tp_fibers *fibers, uint64_t now_ns)
         is_over = false;
     end_step(fibers, now_ns + TP_FIBER_PERIOD_NS, is_over);
 }
-
-uint64_t tp_fibers_watch(struct tp_fibers *fibers)
-{
-    uint64_t due_ns = tp_load_rlx(&fibers->step_ns);             /* relaxed: the caller has looked before */
-    if (due_ns == 0 || tp_swap_acq(&fibers->is_watched, 1) != 0) /* pairs with the release in tp_fibers_unwatch */
-        return TP_FOREVER;
-    return due_ns;
-}

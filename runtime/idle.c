@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "clock.h"
+#include "io/driver.h"
 
 #ifndef TP_IDLE_RETRY_NS /* after a refusal the system is left alone for so long */
 #define TP_IDLE_RETRY_NS TP_MILLISECOND
@@ -14,6 +15,8 @@ enum {
     ONE_SLEEPING = 1 << 16,
     RETIRE_BATCH = 16 /* workers retired under the lock before the system calls outside it */
 };
+
+static const struct tp_alert NO_ALERT = {NULL, -1};
 
 void tp_idle_init(struct tp_idle *idle, struct tp_worker **stack, uint32_t n_max)
 {
@@ -96,20 +99,20 @@ static void take(struct tp_idle *idle, struct tp_worker *worker)
     count(idle, is_stacked ? -1 : 0, 1);
 }
 
-/* The last sleeper, if any, becomes a searcher and is handed its wake-up. *word is for tp__waiter_call. */
-static bool take_sleeper(struct tp_idle *idle, tp_atomic(uint32_t) **word)
+/* The last sleeper, if any, becomes a searcher and is handed its wake-up. *alert is for tp__waiter_call. */
+static bool take_sleeper(struct tp_idle *idle, struct tp_alert *alert)
 {
-    *word = NULL;
+    *alert = NO_ALERT;
     if (idle->n_stacked == idle->n_vacant)
         return false;
     struct tp_worker *worker = stack_top(idle);
     take(idle, worker);
-    *word = tp__waiter_wake(&worker->waiter);
+    *alert = tp__waiter_wake(&worker->waiter);
     return true;
 }
 
-/* Its place is no longer a sleeper's; its thread is told to go. Returns the word for tp__waiter_call. */
-static tp_atomic(uint32_t) *retire(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place place)
+/* Its place is no longer a sleeper's; its thread is told to go. Returns what is for tp__waiter_call. */
+static struct tp_alert retire(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place place)
 {
     worker->place = place;
     worker->retired = true;
@@ -117,16 +120,16 @@ static tp_atomic(uint32_t) *retire(struct tp_idle *idle, struct tp_worker *worke
     return tp__waiter_wake(&worker->waiter);
 }
 
-/* Whoever is not awake is out of the pool. Returns the word for tp__waiter_call. */
-static tp_atomic(uint32_t) *dismiss(struct tp_idle *idle, struct tp_worker *worker)
+/* Whoever is not awake is out of the pool. Returns what is for tp__waiter_call. */
+static struct tp_alert dismiss(struct tp_idle *idle, struct tp_worker *worker)
 {
     bool sleeps = worker->place == TP_WORKER_ASLEEP;
     if (!sleeps && worker->place != TP_WORKER_VACANT)
-        return NULL;
+        return NO_ALERT;
     stack_remove(idle, worker);
     count(idle, -1, 0);
     worker->place = TP_WORKER_OUT;
-    return sleeps ? retire(idle, worker, TP_WORKER_OUT) : NULL;
+    return sleeps ? retire(idle, worker, TP_WORKER_OUT) : NO_ALERT;
 }
 
 /* -- the worker -------------------------------------------------------------------------------- */
@@ -177,7 +180,12 @@ void tp_idle_cancel(struct tp_idle *idle, struct tp_worker *worker)
 
 bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker)
 {
-    return tp_idle_sleep_until(idle, worker, TP_FOREVER);
+    return tp_idle_sleep_in(idle, worker, NULL, TP_FOREVER);
+}
+
+bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns)
+{
+    return tp_idle_sleep_in(idle, worker, NULL, deadline_ns);
 }
 
 /* Its time has come: it wakes itself, unless somebody did meanwhile, or has retired or dismissed it. */
@@ -189,7 +197,7 @@ static void wake_oneself(struct tp_idle *idle, struct tp_worker *worker)
     tp_spin_unlock(&idle->lock);
 }
 
-bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns)
+bool tp_idle_sleep_in(struct tp_idle *idle, struct tp_worker *worker, struct tp_driver *driver, uint64_t deadline_ns)
 {
     if (tp_idle_is_leaving(worker) && !worker->stays) { /* asked so before it prepared: later, it would have been dismissed */
         tp_spin_lock(&idle->lock);
@@ -197,7 +205,8 @@ bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_
             dismiss(idle, worker);
         tp_spin_unlock(&idle->lock);
     }
-    if (tp__waiter_sleep(&worker->waiter, deadline_ns, &idle->patience) != 0)
+    struct tp_waiter *w = &worker->waiter;
+    if ((driver ? tp__driver_sleep(driver, w, deadline_ns) : tp__waiter_sleep(w, deadline_ns, &idle->patience)) != 0)
         wake_oneself(idle, worker);
     tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
     if (!worker->retired)
@@ -245,8 +254,8 @@ bool tp_idle_leave(struct tp_idle *idle, struct tp_worker *worker)
 static bool refused(struct tp_idle *idle, struct tp_worker *worker, enum tp_worker_place before)
 {
     tp_spin_lock(&idle->lock);
-    tp_atomic(uint32_t) *word;
-    bool other = take_sleeper(idle, &word); /* first, so that the count of searchers is not 0 in between */
+    struct tp_alert alert;
+    bool other = take_sleeper(idle, &alert); /* first, so that the count of searchers is not 0 in between */
     worker->place = TP_WORKER_OUT;
     count_live(idle, -1);
     if (before == TP_WORKER_VACANT)
@@ -254,7 +263,7 @@ static bool refused(struct tp_idle *idle, struct tp_worker *worker, enum tp_work
     idle->retry_ns = tp_deadline_in_ns(TP_IDLE_RETRY_NS);
     count(idle, before == TP_WORKER_VACANT ? 1 : 0, -1);
     tp_spin_unlock(&idle->lock);
-    tp__waiter_call(word);
+    tp__waiter_call(alert);
     return other;
 }
 
@@ -268,13 +277,13 @@ enum outcome {
 struct taken {
     enum outcome outcome;
     struct tp_worker *worker;
-    tp_atomic(uint32_t) *word; /* for tp__waiter_call */
+    struct tp_alert alert; /* for tp__waiter_call */
 };
 
 /* Takes whom a task wakes, unless somebody searches. has_room: tp__crew_enter was called. */
 static struct taken take_one(struct tp_idle *idle, bool has_room)
 {
-    struct taken taken = {NOBODY, NULL, NULL};
+    struct taken taken = {NOBODY, NULL, NO_ALERT};
     tp_spin_lock(&idle->lock);
     /* Relaxed: if a searcher shows up or leaves meanwhile, it looks itself [IDLE-1]. */
     if (tp_idle_searching(tp_load_rlx(&idle->counts)) == 0)
@@ -285,7 +294,7 @@ static struct taken take_one(struct tp_idle *idle, bool has_room)
         if (taken.outcome != NO_ROOM)
             take(idle, taken.worker);
         if (sleeps)
-            taken.word = tp__waiter_wake(&taken.worker->waiter);
+            taken.alert = tp__waiter_wake(&taken.worker->waiter);
     }
     tp_spin_unlock(&idle->lock);
     return taken;
@@ -301,7 +310,7 @@ bool tp_idle_wake(struct tp_idle *idle)
             return false; /* every worker has left for good: no task is left [LIFE-2] */
     }
     bool woken = taken.outcome != NOBODY;
-    tp__waiter_call(taken.word);
+    tp__waiter_call(taken.alert);
     if (taken.outcome == STARTABLE) {
         if (tp__crew_launch(taken.worker) == 0)
             return true; /* the room is the thread's now */
@@ -322,25 +331,25 @@ bool tp_idle_insist(struct tp_idle *idle)
 
 void tp_idle_wake_worker(struct tp_idle *idle, struct tp_worker *worker)
 {
-    tp_atomic(uint32_t) *word = NULL;
+    struct tp_alert alert = NO_ALERT;
     tp_spin_lock(&idle->lock);
     if (worker->place == TP_WORKER_ASLEEP) { /* else it looks before it sleeps, or since it was told to go [IDLE-7] */
         take(idle, worker);
-        word = tp__waiter_wake(&worker->waiter);
+        alert = tp__waiter_wake(&worker->waiter);
     }
     tp_spin_unlock(&idle->lock);
-    tp__waiter_call(word);
+    tp__waiter_call(alert);
 }
 
 void tp_idle_wake_all(struct tp_idle *idle)
 {
-    tp_atomic(uint32_t) *word;
+    struct tp_alert alert;
     bool more;
     do {
         tp_spin_lock(&idle->lock);
-        more = take_sleeper(idle, &word);
+        more = take_sleeper(idle, &alert);
         tp_spin_unlock(&idle->lock);
-        tp__waiter_call(word);
+        tp__waiter_call(alert);
     } while (more);
 }
 
@@ -380,9 +389,9 @@ void tp_idle_shrink(struct tp_idle *idle, struct tp_worker *worker)
 {
     tp_spin_lock(&idle->lock);
     tp_store_rlx(&worker->leaving, 1); /* relaxed: see above */
-    tp_atomic(uint32_t) *word = dismiss(idle, worker);
+    struct tp_alert alert = dismiss(idle, worker);
     tp_spin_unlock(&idle->lock);
-    tp__waiter_call(word);
+    tp__waiter_call(alert);
 }
 
 /* Where the sleepers begin that fell asleep at before_ns or later. */
@@ -401,7 +410,7 @@ static uint32_t stack_cut(struct tp_idle *idle, uint64_t before_ns)
 
 uint32_t tp_idle_expire(struct tp_idle *idle, uint64_t before_ns, uint32_t n_keep)
 {
-    tp_atomic(uint32_t) *words[RETIRE_BATCH];
+    struct tp_alert alerts[RETIRE_BATCH];
     uint32_t n_retired = 0, n;
     do {
         n = 0;
@@ -409,11 +418,11 @@ uint32_t tp_idle_expire(struct tp_idle *idle, uint64_t before_ns, uint32_t n_kee
         uint32_t cut = stack_cut(idle, before_ns);
         while (n < RETIRE_BATCH && idle->n_vacant < cut && tp_idle_live(idle) > n_keep) {
             struct tp_worker *worker = idle->stack[idle->n_vacant++];
-            words[n++] = retire(idle, worker, TP_WORKER_VACANT); /* the counts stay: it can still be woken */
+            alerts[n++] = retire(idle, worker, TP_WORKER_VACANT); /* the counts stay: it can still be woken */
         }
         tp_spin_unlock(&idle->lock);
         for (uint32_t i = 0; i < n; i++)
-            tp__waiter_call(words[i]);
+            tp__waiter_call(alerts[i]);
         n_retired += n;
     } while (n == RETIRE_BATCH);
     return n_retired;

@@ -15,6 +15,8 @@
 #include "base/spin.h"
 #include "worker.h"
 
+struct tp_driver;
+
 struct tp_idle {
     /* searching (low half) and sleeping (high half) workers. Written by workers as they change
      * state and by wakers; read by every submitter, hence alone on its line but for n_live. */
@@ -68,6 +70,10 @@ bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker);
  * deadline_ns: on the clock of tp_clock_now_ns(); TP_FOREVER for none.
  * [thread: owning worker] [suspends: no] [blocks: yes] [allocates: no] */
 bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns);
+
+/* tp_idle_sleep_in: the same in a driver, which also ends the sleep when it has events; NULL: as above. Only one at a time.
+ * [thread: owning worker] [suspends: no] [blocks: yes] [allocates: no] */
+bool tp_idle_sleep_in(struct tp_idle *idle, struct tp_worker *worker, struct tp_driver *driver, uint64_t deadline_ns);
 
 /* tp_idle_quit: the caller leaves, since its pool is drained: that had been so before it prepared
  * and looked. It is in no count afterwards, and out of the pool until it joins again.

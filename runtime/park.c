@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "fibers.h"
 #include "futex.h"
+#include "io/driver.h"
 
 #ifndef TP_WAITER_SPINS /* looks between two of the clock; 0: straight to sleep */
 #define TP_WAITER_SPINS 16
@@ -125,18 +126,25 @@ static bool look_first(struct tp_waiter *w, uint64_t deadline_ns, struct tp_pati
 
 /* -- one waiter ------------------------------------------------------------------------------- */
 
-tp_atomic(uint32_t) *tp__waiter_wake(struct tp_waiter *w)
+struct tp_alert tp__waiter_wake(struct tp_waiter *w)
 {
+    struct tp_alert alert = {NULL, -1};
     /* Release: pairs with the acquires of WOKEN. Also the look whether w sleeps [PARK-2]. */
     uint32_t before = tp_swap_acq_rel(&w->state, TP_WAITER_WOKEN);
-    tp_assert(before == TP_WAITER_QUEUED || before == TP_WAITER_ASLEEP);
-    return before == TP_WAITER_ASLEEP ? &w->state : NULL;
+    tp_assert(before != TP_WAITER_OFF && before != TP_WAITER_WOKEN);
+    if (before == TP_WAITER_ASLEEP)
+        alert.word = &w->state;
+    if (before == TP_WAITER_POLLING)
+        alert.bell = tp_load_rlx(&w->bell); /* relaxed: published by the state; a worker's record stays [LOOK-3] */
+    return alert;
 }
 
-void tp__waiter_call(tp_atomic(uint32_t) *word)
+void tp__waiter_call(struct tp_alert alert)
 {
-    if (word)
-        tp_futex_wake(word, 1);
+    if (alert.word)
+        tp_futex_wake(alert.word, 1);
+    else if (alert.bell >= 0)
+        tp__bell_ring(alert.bell);
 }
 
 int tp__waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience)
@@ -208,7 +216,7 @@ struct tp_wakeup tp_waiter_hand_over(struct tp_waiter *w)
         w = &w->choice->waiter;
     struct tp_wakeup call = {.fiber = w->fiber, .generation = w->generation};
     if (!call.fiber) {
-        call.word = tp__waiter_wake(w);
+        call.alert = tp__waiter_wake(w);
         return call;
     }
     struct tp_fiber *self = tp_fiber_self();
@@ -222,7 +230,7 @@ struct tp_wakeup tp_waiter_hand_over(struct tp_waiter *w)
 void tp_wakeup_call(const struct tp_wakeup *call)
 {
     if (!call->fiber)
-        tp__waiter_call(call->word);
+        tp__waiter_call(call->alert);
     else if (call->holds)
         tp__fiber_call(call->fiber, call->generation);
     else

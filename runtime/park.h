@@ -64,10 +64,16 @@ static inline void tp_waitlist_notify(struct tp_waitlist *list, unsigned max)
 
 /* -- one waiter, for those who keep lists of their own ------------------------------------------------ */
 
+/* The thread to call after the lock under which it was handed a wake-up. */
+struct tp_alert {
+    tp_atomic(uint32_t) *word; /* only its address is used. NULL: it is awake */
+    int bell;                  /* not -1: it sleeps in a driver, whose bell this is [LOOK-3] */
+};
+
 /* Whom to call after the lock under which a wake-up was handed over. */
 struct tp_wakeup {
-    tp_atomic(uint32_t) *word; /* a thread's; only its address is used. NULL: it is awake */
-    struct tp_fiber *fiber;    /* not NULL: a task's */
+    struct tp_alert alert;
+    struct tp_fiber *fiber; /* not NULL: a task's */
     uint64_t generation;
     bool holds; /* its pool, so that it stays until the call */
 };
@@ -122,14 +128,13 @@ static inline bool tp_waiter_is_woken(struct tp_waiter *w)
 
 /* tp__waiter_wake: hand a wake-up to w, a thread's, which the caller has just taken out, under the list's lock.
  * From here on w may be gone.
- * Returns the word for tp__waiter_call, which follows outside of the lock; NULL: w is awake.
+ * Returns what tp__waiter_call needs, which follows outside of the lock.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-tp_atomic(uint32_t) *tp__waiter_wake(struct tp_waiter *w);
+struct tp_alert tp__waiter_wake(struct tp_waiter *w);
 
-/* tp__waiter_call: end the sleep of a waiter.
- * word: what tp__waiter_wake returned; only its address is used.
+/* tp__waiter_call: end the sleep of a waiter, if it sleeps.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void tp__waiter_call(tp_atomic(uint32_t) *word);
+void tp__waiter_call(struct tp_alert alert);
 
 /* tp__waiter_sleep: look for as long as patience says, then sleep until w, a thread's, is woken; the list is
  * not touched.

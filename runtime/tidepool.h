@@ -20,6 +20,8 @@
 #include "fork.h"
 #include "guard.h"
 #include "handle.h"
+#include "io/fd.h"
+#include "io/io.h"
 #include "multi.h"
 #include "pool.h"
 #include "stock.h"

@@ -7,10 +7,11 @@
 #include "base/atomic.h"
 
 enum tp_waiter_state {
-    TP_WAITER_OFF,    /* in no list */
-    TP_WAITER_QUEUED, /* in a list; its thread is awake */
-    TP_WAITER_ASLEEP, /* in a list; its thread sleeps on this value, or is about to [PARK-2] */
-    TP_WAITER_WOKEN   /* a waker took it out of the list and handed it one wake-up */
+    TP_WAITER_OFF,     /* in no list */
+    TP_WAITER_QUEUED,  /* in a list; its thread is awake */
+    TP_WAITER_ASLEEP,  /* in a list; its thread sleeps on this value, or is about to [PARK-2] */
+    TP_WAITER_POLLING, /* in a list; its thread, a worker's, sleeps in a driver, or is about to; its bell wakes it [PARK-2] */
+    TP_WAITER_WOKEN    /* a waker took it out of the list and handed it one wake-up */
 };
 
 struct tp_choice;
@@ -22,6 +23,7 @@ struct tp_waiter {
     struct tp_choice *choice;      /* NULL: it waits in this list alone */
     struct tp_fiber *fiber;        /* of the task; NULL: a thread. By who waits; published to wakers by the lock */
     uint64_t generation;           /* of the task */
+    tp_atomic(int) bell;           /* of the driver in which it is POLLING; by who waits; published by that state */
     tp_atomic(uint32_t) state;     /* WOKEN: written under the list's lock, publishes the waker's writes */
     uint32_t index;                /* among the entries of its choice */
 };

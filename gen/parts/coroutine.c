@@ -65,6 +65,7 @@ static void job_fibers_open(struct job_pool *pool)
     pool->fibers.owner = pool;
     pool->fibers.body = job_body;
     pool->fibers.ready = job_ready;
+    pool->fibers.sleepers = &pool->idle;
     pool->fibers.stack_bytes = VALUE_STACK;
     pool->fibers.caches = &pool->workers->fibers;
     pool->fibers.cache_stride = sizeof *pool->workers;

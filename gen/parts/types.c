@@ -29,7 +29,8 @@ enum {
     JOB_NEWEST = VALUE_NEWEST, /* newest children run in a row at most */
 #endif
 #if WITH_COROUTINE
-    JOB_RING = 16, /* after so many tasks a worker looks at the clock, if a task waits for it */
+    JOB_RING = 16,   /* after so many tasks a worker looks at the clock, if a task waits for it */
+    JOB_GLANCE = 64, /* and after so many at descriptors, if a task waits for one */
 #endif
 #if WITH_TUNE
     JOB_WORKERS_ROOM = 64, /* threads that tuning may ask for, unless the settings say */

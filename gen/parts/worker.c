@@ -33,14 +33,23 @@ static bool job_search(struct job_worker *self, struct job_slot *task)
     }
 }
 
+#if !WITH_COROUTINE
 /* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
 static void job_end_search(struct job_pool *pool)
 {
     if (tp_idle_end_search(&pool->idle) && job_is_work_visible(pool))
         tp_idle_notify(&pool->idle);
 }
-
+#endif
 #if WITH_COROUTINE
+/* The last searcher that found something, or begins to work, hands the search on [IDLE-3], and the lookout for deadlines and
+ * descriptors [LOOK-1]. */
+static void job_end_search(struct job_pool *pool)
+{
+    if (tp_idle_end_search(&pool->idle) && (job_is_work_visible(pool) || tp_lookout_is_vacant(&pool->fibers)))
+        tp_idle_notify(&pool->idle);
+}
+
 /* Takes a step of clean-up among idle coroutines, if one is due: awake, as if in a task, since it may last. Returns true if so: the
  * caller, which is not counted as searching any more, looks again for tasks. */
 static bool job_tend(struct job_pool *pool, bool searching)
@@ -56,17 +65,6 @@ static bool job_tend(struct job_pool *pool, bool searching)
     return true;
 }
 
-/* Sleeps, at most to the next deadline of a task, and, if no other worker does, to the next step of clean-up. Returns false
- * when the worker is to leave. */
-static bool job_sleep(struct job_worker *self)
-{
-    struct job_pool *pool = self->pool;
-    uint64_t next_ns = tp_fibers_next_ns(&pool->fibers), step_ns = tp_fibers_watch(&pool->fibers);
-    bool stays = tp_idle_sleep_until(&pool->idle, &self->base, next_ns < step_ns ? next_ns : step_ns);
-    if (step_ns != TP_FOREVER)
-        tp_fibers_unwatch(&pool->fibers);
-    return stays;
-}
 #endif
 
 /* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
@@ -135,7 +133,7 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
             job_count(&self->n_parks, 1);
 #endif
 #if WITH_COROUTINE
-            if (!job_sleep(self))
+            if (!tp_lookout_sleep(&pool->fibers, &self->base)) /* to the next deadline of a task, if no other does */
                 return false;
 #else
             if (!tp_idle_sleep(&pool->idle, &self->base))
@@ -195,6 +193,8 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
 #if WITH_COROUTINE
     if (self->tick % JOB_RING == 0)
         job_ring(self->pool);
+    if (self->tick % JOB_GLANCE == 0)
+        tp_lookout_glance(&self->pool->fibers);
 #endif
 #if WITH_TUNE && WITH_RING
     if (tp_idle_is_leaving(&self->base)) {

@@ -21,7 +21,18 @@
     X(TP_EPANICKED, -14, "the task panicked")                                      \
     X(TP_EBUSY, -15, "it is in use: it runs, or has resumed another")              \
     X(TP_EDONE, -16, "the coroutine has ended")                                    \
-    X(TP_EOUTSIDE, -17, "only a coroutine can do this")
+    X(TP_EOUTSIDE, -17, "only a coroutine can do this")                            \
+    X(TP_EIO, -18, "the system reported an error that has no status of its own")   \
+    X(TP_EMFILE, -19, "too many descriptors are open")                             \
+    X(TP_EPIPE, -20, "nobody reads any more what is written")                      \
+    X(TP_ERESET, -21, "the peer broke the connection off")                         \
+    X(TP_EREFUSED, -22, "nobody listens there")                                    \
+    X(TP_EUNREACH, -23, "there is no way to that address")                         \
+    X(TP_EADDRINUSE, -24, "the address is in use")                                 \
+    X(TP_EACCES, -25, "the system does not permit it")                             \
+    X(TP_ENOENT, -26, "there is no such file or name")                             \
+    X(TP_EEXIST, -27, "it is there already")                                       \
+    X(TP_ENOSPC, -28, "there is no space left")
 
 enum tp_status {
 #define TP__STATUS_ENUM(name, value, sentence) name = value,

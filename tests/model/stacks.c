@@ -137,12 +137,6 @@ void tp_fibers_tend(struct tp_fibers *fibers, uint64_t now_ns)
     model_check(fibers == NULL);
 }
 
-uint64_t tp_fibers_watch(struct tp_fibers *fibers)
-{
-    (void)fibers;
-    return TP_FOREVER;
-}
-
 /* -- the running task ------------------------------------------------------------------------------- */
 
 struct tp_run *tp_run_here(void)

@@ -76,10 +76,12 @@ static inline bool start(struct tp_track *track, uint64_t id)
 
 #include "runtime/fibers.c"
 
-static inline bool sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns)
+#include "runtime/lookout.c"
+
+static inline bool sleep_for(struct tp_fibers *fibers, struct tp_worker *worker)
 {
     worker->stays = worker->stays && habit != LEAVES_THEM;
-    return tp_idle_sleep_until(idle, worker, deadline_ns);
+    return tp_lookout_sleep(fibers, worker);
 }
 
 static inline void wake_all(struct tp_idle *idle)
@@ -94,7 +96,7 @@ static inline void hold(struct tp_fibers *fibers, int delta)
         tp_fibers_hold(fibers, delta);
 }
 
-#define tp_idle_sleep_until sleep_until
+#define tp_lookout_sleep sleep_for
 #define tp_idle_wake_all wake_all
 #define tp_fibers_hold hold
 #endif

@@ -37,6 +37,8 @@ static enum habit habit;
 #define free(p) model_free(p)
 #include "runtime/fibers.c"
 
+#include "runtime/lookout.c"
+
 void tp_forks_publish(void)
 {
 }

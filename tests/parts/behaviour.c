@@ -32,6 +32,7 @@ static int run_forks(void)
 #endif
 #if WITH_COROUTINE
 #include "behaviour_channel.h"
+#include "behaviour_fd.h"
 #include "behaviour_coroutine.h"
 #include "behaviour_stacks.h"
 #if WITH_TRACKING
@@ -65,6 +66,8 @@ static int run_coroutine(void)
         cmocka_unit_test(test_channels_between_tasks),
         cmocka_unit_test(test_cancel_at_a_channel),
         cmocka_unit_test(test_deadline_at_a_channel),
+        cmocka_unit_test(test_echo_on_sockets),
+        cmocka_unit_test(test_ends_of_waits_for_descriptors),
 #if WITH_TRACKING
         cmocka_unit_test(test_join_children),
         cmocka_unit_test(test_cancel_a_sleeper),

@@ -168,7 +168,6 @@ static void test_steps(void **state)
     assert_int_equal(n_freed, SHED - TP_FIBER_KEEP);
     assert_int_equal(n_warm, 0);
     assert_int_equal(n_steps, 12);
-    assert_int_equal(tp_fibers_watch(&fibers), TP_FOREVER);
     burst(MANY); /* they get others */
     assert_int_equal(n_live(), MANY);
     keep_stacks((size_t)32 << 20, TP_SECOND);
@@ -189,26 +188,11 @@ static void test_used_between(void **state)
     assert_int_equal(n_freed, (SHED - 160 - TP_FIBER_KEEP) / 2);
 }
 
-static void test_one_watches(void **state)
-{
-    (void)state;
-    burst(MANY);
-    assert_int_equal(tp_fibers_watch(&fibers), TP_FOREVER); /* nobody has looked yet */
-    assert_false(tp_fibers_is_due(&fibers, 1000));
-    assert_int_equal(tp_fibers_watch(&fibers), 1100);
-    assert_int_equal(tp_fibers_watch(&fibers), TP_FOREVER);
-    tp_fibers_unwatch(&fibers);
-    step(1150);
-    assert_int_equal(tp_fibers_watch(&fibers), 1250);
-    tp_fibers_unwatch(&fibers);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_steps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_used_between, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_one_watches, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

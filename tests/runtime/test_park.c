@@ -123,13 +123,20 @@ static void test_only_a_sleeper_is_called(void **state)
     struct tp_waiter w;
     (void)state;
     tp_store_rlx(&w.state, TP_WAITER_QUEUED);
-    assert_null(tp__waiter_wake(&w));
+    assert_null(tp__waiter_wake(&w).word);
     assert_int_equal(tp_load_rlx(&w.state), TP_WAITER_WOKEN);
     tp_store_rlx(&w.state, TP_WAITER_ASLEEP);
-    assert_ptr_equal(tp__waiter_wake(&w), &w.state);
+    struct tp_alert alert = tp__waiter_wake(&w);
+    assert_ptr_equal(alert.word, &w.state);
+    assert_int_equal(alert.bell, -1);
     assert_int_equal(tp_load_rlx(&w.state), TP_WAITER_WOKEN);
-    tp__waiter_call(NULL);
-    tp__waiter_call(&w.state); /* nobody there */
+    tp__waiter_call((struct tp_alert){NULL, -1});
+    tp__waiter_call(alert); /* nobody there */
+    tp_store_rlx(&w.bell, 7);
+    tp_store_rlx(&w.state, TP_WAITER_POLLING);
+    alert = tp__waiter_wake(&w);
+    assert_null(alert.word);
+    assert_int_equal(alert.bell, 7);
 }
 
 static void test_late_waiter_was_asleep(void **state)

@@ -45,6 +45,7 @@ enum {
     CRAWL_LANES_MAX = 64,                /* lanes at most; a power of two */
     CRAWL_CREDIT = 64,                   /* room a lane is given at once */
     CRAWL_RING = 16,                     /* after so many tasks a worker looks at the clock, if a task waits for it */
+    CRAWL_GLANCE = 64,                   /* and after so many at descriptors, if a task waits for one */
     CRAWL_SAMPLE = 16,                   /* while tasks are many and short, one in so many is timed and stands for all */
     CRAWL_SHORT_NS = 2000,               /* a task is short below this */
     CRAWL_DEPTH = 127,                   /* of one task in so many the stack is measured; odd, so that those are not always timed, too */
@@ -843,6 +844,7 @@ static void crawl_fibers_open(struct crawl_pool *pool)
     pool->fibers.owner = pool;
     pool->fibers.body = crawl_body;
     pool->fibers.ready = crawl_ready;
+    pool->fibers.sleepers = &pool->idle;
     pool->fibers.stack_bytes = 32768;
     pool->fibers.caches = &pool->workers->fibers;
     pool->fibers.cache_stride = sizeof *pool->workers;
@@ -1079,10 +1081,11 @@ static bool crawl_search(struct crawl_worker *self, struct crawl_slot *task)
     }
 }
 
-/* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
+/* The last searcher that found something, or begins to work, hands the search on [IDLE-3], and the lookout for deadlines and
+ * descriptors [LOOK-1]. */
 static void crawl_end_search(struct crawl_pool *pool)
 {
-    if (tp_idle_end_search(&pool->idle) && crawl_is_work_visible(pool))
+    if (tp_idle_end_search(&pool->idle) && (crawl_is_work_visible(pool) || tp_lookout_is_vacant(&pool->fibers)))
         tp_idle_notify(&pool->idle);
 }
 
@@ -1099,18 +1102,6 @@ static bool crawl_tend(struct crawl_pool *pool, bool searching)
         crawl_end_search(pool);
     tp_fibers_tend(&pool->fibers, now_ns);
     return true;
-}
-
-/* Sleeps, at most to the next deadline of a task, and, if no other worker does, to the next step of clean-up. Returns false
- * when the worker is to leave. */
-static bool crawl_sleep(struct crawl_worker *self)
-{
-    struct crawl_pool *pool = self->pool;
-    uint64_t next_ns = tp_fibers_next_ns(&pool->fibers), step_ns = tp_fibers_watch(&pool->fibers);
-    bool stays = tp_idle_sleep_until(&pool->idle, &self->base, next_ns < step_ns ? next_ns : step_ns);
-    if (step_ns != TP_FOREVER)
-        tp_fibers_unwatch(&pool->fibers);
-    return stays;
 }
 
 /* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
@@ -1153,7 +1144,7 @@ static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool
             return false;
         } else {
             crawl_count(&self->n_parks, 1);
-            if (!crawl_sleep(self))
+            if (!tp_lookout_sleep(&pool->fibers, &self->base)) /* to the next deadline of a task, if no other does */
                 return false;
         }
     }
@@ -1172,6 +1163,8 @@ static inline bool crawl_next(struct crawl_worker *self, struct crawl_slot *task
 {
     if (self->tick % CRAWL_RING == 0)
         crawl_ring(self->pool);
+    if (self->tick % CRAWL_GLANCE == 0)
+        tp_lookout_glance(&self->pool->fibers);
     if (++self->tick % CRAWL_FAIRNESS == 0 && crawl_take(self, task, 1))
         return true;
     if (crawl_own(self, task) || crawl_take(self, task, CRAWL_BATCH))

@@ -42,6 +42,7 @@ enum {
     BARE_LANES_MIN = 4,  /* lanes at least; a power of two */
     BARE_LANES_MAX = 64, /* lanes at most; a power of two */
     BARE_RING = 16,      /* after so many tasks a worker looks at the clock, if a task waits for it */
+    BARE_GLANCE = 64,    /* and after so many at descriptors, if a task waits for one */
     BARE_LOOKS = 4,      /* rounds a searching worker looks, some 3 us, before it sleeps */
     BARE_PAUSES = 16     /* pauses after the first round; twice as many after each further one */
 };
@@ -535,6 +536,7 @@ static void bare_fibers_open(struct bare_pool *pool)
     pool->fibers.owner = pool;
     pool->fibers.body = bare_body;
     pool->fibers.ready = bare_ready;
+    pool->fibers.sleepers = &pool->idle;
     pool->fibers.stack_bytes = 65536;
     pool->fibers.caches = &pool->workers->fibers;
     pool->fibers.cache_stride = sizeof *pool->workers;
@@ -640,10 +642,11 @@ static bool bare_search(struct bare_worker *self, struct bare_slot *task)
     }
 }
 
-/* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
+/* The last searcher that found something, or begins to work, hands the search on [IDLE-3], and the lookout for deadlines and
+ * descriptors [LOOK-1]. */
 static void bare_end_search(struct bare_pool *pool)
 {
-    if (tp_idle_end_search(&pool->idle) && bare_is_work_visible(pool))
+    if (tp_idle_end_search(&pool->idle) && (bare_is_work_visible(pool) || tp_lookout_is_vacant(&pool->fibers)))
         tp_idle_notify(&pool->idle);
 }
 
@@ -660,18 +663,6 @@ static bool bare_tend(struct bare_pool *pool, bool searching)
         bare_end_search(pool);
     tp_fibers_tend(&pool->fibers, now_ns);
     return true;
-}
-
-/* Sleeps, at most to the next deadline of a task, and, if no other worker does, to the next step of clean-up. Returns false
- * when the worker is to leave. */
-static bool bare_sleep(struct bare_worker *self)
-{
-    struct bare_pool *pool = self->pool;
-    uint64_t next_ns = tp_fibers_next_ns(&pool->fibers), step_ns = tp_fibers_watch(&pool->fibers);
-    bool stays = tp_idle_sleep_until(&pool->idle, &self->base, next_ns < step_ns ? next_ns : step_ns);
-    if (step_ns != TP_FOREVER)
-        tp_fibers_unwatch(&pool->fibers);
-    return stays;
 }
 
 /* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
@@ -712,7 +703,7 @@ static bool bare_await(struct bare_worker *self, struct bare_slot *task, bool se
             tp_fibers_await_wakers(&pool->fibers); /* before the pool may be taken for empty [FIBER-2] */
             return false;
         } else {
-            if (!bare_sleep(self))
+            if (!tp_lookout_sleep(&pool->fibers, &self->base)) /* to the next deadline of a task, if no other does */
                 return false;
         }
     }
@@ -731,6 +722,8 @@ static inline bool bare_next(struct bare_worker *self, struct bare_slot *task)
 {
     if (self->tick % BARE_RING == 0)
         bare_ring(self->pool);
+    if (self->tick % BARE_GLANCE == 0)
+        tp_lookout_glance(&self->pool->fibers);
     if (++self->tick % BARE_FAIRNESS == 0 && bare_take(self, task, 1))
         return true;
     if (bare_own(self, task) || bare_take(self, task, BARE_BATCH))

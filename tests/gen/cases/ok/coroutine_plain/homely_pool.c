@@ -43,6 +43,7 @@ enum {
     HOMELY_LANES_MIN = 4,                  /* lanes at least; a power of two */
     HOMELY_LANES_MAX = 64,                 /* lanes at most; a power of two */
     HOMELY_RING = 16,                      /* after so many tasks a worker looks at the clock, if a task waits for it */
+    HOMELY_GLANCE = 64,                    /* and after so many at descriptors, if a task waits for one */
     HOMELY_LOOKS = 4,                      /* rounds a searching worker looks, some 3 us, before it sleeps */
     HOMELY_PAUSES = 16                     /* pauses after the first round; twice as many after each further one */
 };
@@ -561,6 +562,7 @@ static void homely_fibers_open(struct homely_pool *pool)
     pool->fibers.owner = pool;
     pool->fibers.body = homely_body;
     pool->fibers.ready = homely_ready;
+    pool->fibers.sleepers = &pool->idle;
     pool->fibers.stack_bytes = 16384;
     pool->fibers.caches = &pool->workers->fibers;
     pool->fibers.cache_stride = sizeof *pool->workers;
@@ -733,10 +735,11 @@ static bool homely_search(struct homely_worker *self, struct homely_slot *task)
     }
 }
 
-/* The last searcher that found something, or begins to work, hands the search on [IDLE-3]. */
+/* The last searcher that found something, or begins to work, hands the search on [IDLE-3], and the lookout for deadlines and
+ * descriptors [LOOK-1]. */
 static void homely_end_search(struct homely_pool *pool)
 {
-    if (tp_idle_end_search(&pool->idle) && homely_is_work_visible(pool))
+    if (tp_idle_end_search(&pool->idle) && (homely_is_work_visible(pool) || tp_lookout_is_vacant(&pool->fibers)))
         tp_idle_notify(&pool->idle);
 }
 
@@ -753,18 +756,6 @@ static bool homely_tend(struct homely_pool *pool, bool searching)
         homely_end_search(pool);
     tp_fibers_tend(&pool->fibers, now_ns);
     return true;
-}
-
-/* Sleeps, at most to the next deadline of a task, and, if no other worker does, to the next step of clean-up. Returns false
- * when the worker is to leave. */
-static bool homely_sleep(struct homely_worker *self)
-{
-    struct homely_pool *pool = self->pool;
-    uint64_t next_ns = tp_fibers_next_ns(&pool->fibers), step_ns = tp_fibers_watch(&pool->fibers);
-    bool stays = tp_idle_sleep_until(&pool->idle, &self->base, next_ns < step_ns ? next_ns : step_ns);
-    if (step_ns != TP_FOREVER)
-        tp_fibers_unwatch(&pool->fibers);
-    return stays;
 }
 
 /* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
@@ -807,7 +798,7 @@ static bool homely_await(struct homely_worker *self, struct homely_slot *task, b
             tp_fibers_await_wakers(&pool->fibers); /* before the pool may be taken for empty [FIBER-2] */
             return false;
         } else {
-            if (!homely_sleep(self))
+            if (!tp_lookout_sleep(&pool->fibers, &self->base)) /* to the next deadline of a task, if no other does */
                 return false;
         }
     }
@@ -826,6 +817,8 @@ static inline bool homely_next(struct homely_worker *self, struct homely_slot *t
 {
     if (self->tick % HOMELY_RING == 0)
         homely_ring(self->pool);
+    if (self->tick % HOMELY_GLANCE == 0)
+        tp_lookout_glance(&self->pool->fibers);
     if (self->tick % 2 == 0 && homely_take_ready(self, task)) { /* in turn with its own queue */
         self->tick++;
         return true;

@@ -1,0 +1,587 @@
+/* Descriptors: the table of handles, readiness, and waiting. The argument is in docs/io.md. */
+#include "fd_parts.h"
+
+#include "../base/assert.h"
+#include "../base/status.h"
+#include "../clock.h"
+#include "../fiber.h"
+#include "../fibers.h"
+#include "../park.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    CHUNK = 1024,    /* slots allocated at once */
+    CHUNKS = 4096,   /* so descriptors below 4 Mi */
+    WAKE_BATCH = 16, /* wake-ups collected under a lock */
+    PATIENCE = 64    /* calls without a wait after which a task gives way */
+};
+
+/* The parts of a slot's state word, above the number of calls that are under way. */
+#define OPEN (UINT64_C(1) << 30)
+#define CLOSING (UINT64_C(1) << 31)  /* no call begins, the last one to end closes */
+#define BORROWED (UINT64_C(1) << 29) /* the descriptor is somebody else's */
+#define USERS (BORROWED - 1)
+#define TAG_SHIFT 32
+
+/* The parts of `ready`. The ends stay on: what they announce is not found once, but always. */
+enum {
+    READ_END = 4, /* for reading it is ready, if only for the end */
+    WRITE_END = 8,
+    TICK = 16 /* one more with each event, so that who has tried in vain notices [FD-1] */
+};
+
+/* One who waits, on its own stack. */
+struct party {
+    struct tp_waiter waiter; /* its links are of the slot's queue */
+    unsigned what;
+    int status; /* by who takes it out: 0, or TP_ECLOSED */
+};
+
+/* A thread that waits by itself, in poll(2), to be told of a close. */
+struct thread {
+    struct thread *next;
+    int bell;
+};
+
+/* What stands for one number. Never moved or given back. */
+struct tp_fd_slot {
+    tp_atomic(uint64_t) state; /* tag, CLOSING, OPEN, BORROWED, calls under way */
+    tp_atomic(uint32_t) ready; /* bits, and a count of events [FD-1] */
+    struct tp_spin lock;       /* guards the next three */
+    struct tp_waiter *first, *last;
+    struct thread *threads;
+    bool is_socket, is_stream;            /* written before the state says OPEN */
+    tp_atomic(struct tp_driver *) driver; /* the one that it was linked with last, to be found without the lock of links */
+    struct tp_fd_link *links;             /* guarded by link_lock */
+};
+
+/* That a driver watches a descriptor. */
+struct tp_fd_link {
+    struct tp_fd_slot *slot;
+    int fd;
+    struct tp_driver *driver;
+    struct tp_fd_link *next;                      /* of the slot */
+    struct tp_fd_link *next_linked, *prev_linked; /* of the driver */
+};
+
+static tp_atomic(struct tp_fd_slot *) chunks[CHUNKS]; /* each written once, by who is first */
+static struct tp_spin link_lock;                      /* guards all links: they change when descriptors come and go */
+
+/* -- slots ------------------------------------------------------------------------------------------ */
+
+/* NULL: there is none yet, or there can be none. */
+static struct tp_fd_slot *find_slot(int fd)
+{
+    if (fd < 0 || fd >= CHUNK * CHUNKS)
+        return NULL;
+    struct tp_fd_slot *chunk = tp_load_acq(&chunks[fd / CHUNK]); /* pairs with the exchange in make_slot */
+    return chunk ? &chunk[fd % CHUNK] : NULL;
+}
+
+/* NULL: too large, or no memory. */
+static struct tp_fd_slot *make_slot(int fd)
+{
+    struct tp_fd_slot *slot = find_slot(fd), *none = NULL;
+    if (slot || fd < 0 || fd >= CHUNK * CHUNKS)
+        return slot;
+    struct tp_fd_slot *chunk = calloc(CHUNK, sizeof *chunk);    /* unlocked, in no state, without waiters: all 0 */
+    if (chunk && !tp_cas_sc(&chunks[fd / CHUNK], &none, chunk)) /* losing means that another one was first: its chunk is as good */
+        free(chunk);
+    return find_slot(fd);
+}
+
+/* Begins a call. Returns the slot, or NULL: the handle is stale. */
+static struct tp_fd_slot *enter(struct tp_fd fd)
+{
+    struct tp_fd_slot *slot = find_slot(fd.fd);
+    if (!slot)
+        return NULL;
+    uint64_t state = tp_load_acq(&slot->state); /* pairs with the release in open_slot: the slot is filled in */
+    do {
+        if (state >> TAG_SHIFT != fd.tag || !(state & OPEN) || (state & CLOSING))
+            return NULL;
+    } while (!tp_cas_sc(&slot->state, &state, state + 1)); /* losing: another call began or ended, or it is closed: look again */
+    return slot;
+}
+
+/* -- links -------------------------------------------------------------------------------------------- */
+
+static uint64_t data_of(uint32_t tag, int fd)
+{
+    return (uint64_t)tag << TAG_SHIFT | (uint32_t)fd;
+}
+
+/* The lock of links is held. */
+static struct tp_fd_link *find_link(struct tp_fd_slot *slot, const struct tp_driver *driver)
+{
+    struct tp_fd_link *link = slot->links;
+    while (link && link->driver != driver)
+        link = link->next;
+    return link;
+}
+
+/* Relaxed stores of n_linked and of `driver` below: under the lock, and ordered for others by [LOOK-2]. */
+static void add_link(struct tp_fd_link *link)
+{
+    struct tp_driver *driver = link->driver;
+    link->next = link->slot->links;
+    link->slot->links = link;
+    link->prev_linked = NULL;
+    link->next_linked = driver->links;
+    if (driver->links)
+        driver->links->prev_linked = link;
+    driver->links = link;
+    tp_add_sc(&driver->n_linked, 1);           /* one order with tp_driver_is_needed [LOOK-2] */
+    tp_store_rel(&link->slot->driver, driver); /* pairs with the acquire in link_with */
+}
+
+/* Takes it from its driver's list only. */
+static void leave_driver(struct tp_fd_link *link)
+{
+    struct tp_driver *driver = link->driver;
+    *(link->prev_linked ? &link->prev_linked->next_linked : &driver->links) = link->next_linked;
+    if (link->next_linked)
+        link->next_linked->prev_linked = link->prev_linked;
+    tp_add_sc(&driver->n_linked, (uint32_t)-1); /* as in add_link */
+}
+
+/* From here on the driver reports the descriptor, first as it is. Returns 0 or a status. */
+static int watch(struct tp_driver *driver, int fd, uint32_t tag)
+{
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+        .data.u64 = data_of(tag, fd),
+    };
+    if (epoll_ctl(driver->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return 0;
+    /* It is there already: another task was faster, or one who had borrowed it has closed it too early. */
+    if (errno == EEXIST && epoll_ctl(driver->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0)
+        return 0;
+    return errno == EPERM ? 0 : tp__status_of(errno); /* EPERM: a file, which is always ready */
+}
+
+/* Sees to it that the driver watches the descriptor. Returns 0 or a status. */
+static int link_with(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fibers *fibers)
+{
+    struct tp_driver *driver = &fibers->lookout.driver;
+    if (tp_load_acq(&slot->driver) == driver) /* pairs with the release in add_link: it watches */
+        return 0;
+    struct tp_fd_link *link = malloc(sizeof *link);
+    int status = link ? tp_lookout_open(fibers) : TP_ENOMEM;
+    int saved = errno;
+    if (status == 0)
+        status = watch(driver, fd.fd, fd.tag);
+    errno = saved;
+    if (status != 0) {
+        free(link);
+        return status;
+    }
+    *link = (struct tp_fd_link){.slot = slot, .fd = fd.fd, .driver = driver};
+    tp_spin_lock(&link_lock);
+    bool is_first = !find_link(slot, driver);
+    if (is_first)
+        add_link(link);
+    else
+        tp_store_rel(&slot->driver, driver); /* as in add_link */
+    tp_spin_unlock(&link_lock);
+    if (!is_first)
+        free(link);
+    return 0;
+}
+
+/* No driver watches the slot's descriptor any more, which is still open: a copy of it, in another process, will not report. */
+static void unlink_slot(struct tp_fd_slot *slot)
+{
+    tp_spin_lock(&link_lock);
+    struct tp_fd_link *link = slot->links;
+    slot->links = NULL;
+    tp_store_rlx(&slot->driver, NULL); /* relaxed: the next life begins by a release */
+    for (struct tp_fd_link *at = link; at; at = at->next) {
+        if (tp_driver_is_own(at->driver)) /* else the parent's tasks wait for it */
+            epoll_ctl(at->driver->epoll_fd, EPOLL_CTL_DEL, at->fd, NULL);
+        leave_driver(at);
+    }
+    tp_spin_unlock(&link_lock);
+    while (link) {
+        struct tp_fd_link *next = link->next;
+        free(link);
+        link = next;
+    }
+}
+
+void tp__fd_unlink_all(struct tp_driver *driver)
+{
+    struct tp_fd_link *gone = NULL;
+    tp_spin_lock(&link_lock);
+    while (driver->links) {
+        struct tp_fd_link *link = driver->links, **at = &link->slot->links;
+        while (*at != link)
+            at = &(*at)->next;
+        *at = link->next;
+        if (tp_load_rlx(&link->slot->driver) == driver) /* relaxed, as the store: the lock orders them */
+            tp_store_rlx(&link->slot->driver, NULL);
+        leave_driver(link);
+        link->next = gone;
+        gone = link;
+    }
+    tp_spin_unlock(&link_lock);
+    while (gone) {
+        struct tp_fd_link *next = gone->next;
+        free(gone);
+        gone = next;
+    }
+}
+
+/* -- waking ------------------------------------------------------------------------------------------- */
+
+/* The lock is held. */
+static void take_out(struct tp_fd_slot *slot, struct tp_waiter *waiter)
+{
+    *(waiter->prev ? &waiter->prev->next : &slot->first) = waiter->next;
+    *(waiter->next ? &waiter->next->prev : &slot->last) = waiter->prev;
+}
+
+static void put_in(struct tp_fd_slot *slot, struct tp_waiter *waiter)
+{
+    waiter->next = NULL;
+    waiter->prev = slot->last;
+    *(slot->last ? &slot->last->next : &slot->first) = waiter;
+    slot->last = waiter;
+}
+
+/* Wakes all that wait for some of this. */
+static void wake(struct tp_fd_slot *slot, unsigned what, int status)
+{
+    struct tp_wakeup calls[WAKE_BATCH];
+    int n;
+    do {
+        n = 0;
+        tp_spin_lock(&slot->lock);
+        for (struct tp_waiter *w = slot->first, *next; w && n < WAKE_BATCH; w = next) {
+            struct party *party = (struct party *)w;
+            next = w->next;
+            if (!(party->what & what))
+                continue;
+            take_out(slot, w);
+            party->status = status;
+            calls[n++] = tp_waiter_hand_over(w);
+        }
+        tp_spin_unlock(&slot->lock);
+        for (int i = 0; i < n; i++)
+            tp_wakeup_call(&calls[i]);
+    } while (n == WAKE_BATCH);
+}
+
+/* It is ready, as far as is known now. */
+static void note(struct tp_fd_slot *slot, uint32_t bits)
+{
+    uint32_t ready = tp_load_rlx(&slot->ready); /* relaxed: the exchange decides */
+    /* Losing means that a call has taken a bit back, or there was another event: add ours to what it says now [FD-1]. */
+    while (!tp_cas_sc(&slot->ready, &ready, (ready | bits) + TICK))
+        ;
+}
+
+void tp__fd_event(uint64_t data, uint32_t bits)
+{
+    struct tp_fd_slot *slot = find_slot((int)(uint32_t)data);
+    uint64_t state = slot ? tp_load_acq(&slot->state) : 0; /* pairs with the release in open_slot */
+    if (!(state & OPEN) || state >> TAG_SHIFT != data >> TAG_SHIFT)
+        return;
+    uint32_t ends = (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? READ_END : 0) | (bits & (EPOLLHUP | EPOLLERR) ? WRITE_END : 0);
+    uint32_t what = (bits & (EPOLLIN | EPOLLPRI) || ends & READ_END ? TP_FD_READABLE : 0) |
+                    (bits & EPOLLOUT || ends & WRITE_END ? TP_FD_WRITABLE : 0);
+    note(slot, what | ends);
+    wake(slot, what, 0);
+}
+
+/* -- open and close ------------------------------------------------------------------------------------ */
+
+/* Under the next tag, which stays 0 for nobody. */
+static int open_slot(struct tp_fd_slot *slot, int fd, bool is_borrowed, struct tp_fd *out)
+{
+    int type = 0;
+    socklen_t n = sizeof type;
+    int saved = errno;
+    bool is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0;
+    errno = saved;
+    uint64_t state = tp_load_acq(&slot->state); /* pairs with the release in finish */
+    uint64_t mine = CLOSING | (state >> TAG_SHIFT) << TAG_SHIFT;
+    if (state & (OPEN | CLOSING) || !tp_cas_sc(&slot->state, &state, mine)) /* losing: another one opens it at this moment */
+        return TP_EBUSY;
+    uint32_t tag = (uint32_t)(state >> TAG_SHIFT) + 1;
+    tag += tag == 0;
+    slot->is_socket = is_socket;
+    slot->is_stream = is_socket && type == SOCK_STREAM;
+    tp_store_rlx(&slot->ready, TP_FD_READABLE | TP_FD_WRITABLE);                                  /* relaxed: published by the next. As far as we know: it is tried first */
+    tp_store_rel(&slot->state, (uint64_t)tag << TAG_SHIFT | OPEN | (is_borrowed ? BORROWED : 0)); /* pairs with the acquires of the state */
+    *out = (struct tp_fd){fd, tag};
+    return 0;
+}
+
+/* The last call is out of a slot that is to be closed. */
+static void finish(struct tp_fd_slot *slot, int fd)
+{
+    int saved = errno;
+    uint64_t state = tp_load_rlx(&slot->state); /* relaxed: nobody else changes it now */
+    unlink_slot(slot);
+    tp_store_rel(&slot->state, state >> TAG_SHIFT << TAG_SHIFT); /* pairs with the acquire in open_slot; before the number is free */
+    if (!(state & BORROWED))
+        close(fd); /* after EINTR it is closed, too */
+    errno = saved;
+}
+
+/* Ends a call. */
+static void leave(struct tp_fd_slot *slot, int fd)
+{
+    uint64_t before = tp_add_sc(&slot->state, (uint64_t)-1); /* one order of all changes: exactly one is the last */
+    if ((before & (CLOSING | USERS)) == (CLOSING | 1))
+        finish(slot, fd);
+}
+
+/* It has a handle, but the descriptor behind it was closed in another way: that handle ends, and leaves the number alone. */
+static void close_forgotten(struct tp_fd_slot *slot, int fd)
+{
+    uint64_t state = tp_load_acq(&slot->state); /* pairs with the release in open_slot */
+    do {
+        if (!(state & OPEN) || (state & CLOSING))
+            return;
+    } while (!tp_cas_sc(&slot->state, &state, state | BORROWED)); /* losing: a call began or ended: look again */
+    tp_fd_close((struct tp_fd){fd, (uint32_t)(state >> TAG_SHIFT)});
+}
+
+static int open_with(int fd, bool is_borrowed, struct tp_fd *out)
+{
+    if (!out || fcntl(fd, F_GETFD) < 0)
+        return TP_EINVAL;
+    struct tp_fd_slot *slot = make_slot(fd);
+    if (!slot)
+        return TP_ENOMEM;
+    close_forgotten(slot, fd);
+    return open_slot(slot, fd, is_borrowed, out);
+}
+
+int tp_fd_open(int fd, struct tp_fd *out)
+{
+    int saved = errno, flags = fcntl(fd, F_GETFL);
+    bool is_done = flags >= 0 && (flags & O_NONBLOCK || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+    int status = is_done ? open_with(fd, false, out) : TP_EINVAL;
+    if (is_done && status != 0 && !(flags & O_NONBLOCK))
+        fcntl(fd, F_SETFL, flags);
+    errno = saved;
+    return status;
+}
+
+int tp_fd_borrow(int fd, struct tp_fd *out)
+{
+    int saved = errno, status = open_with(fd, true, out);
+    errno = saved;
+    return status;
+}
+
+int tp_fd_close(struct tp_fd fd)
+{
+    struct tp_fd_slot *slot = enter(fd);
+    if (!slot)
+        return TP_ESTALE;
+    uint64_t state = tp_load_rlx(&slot->state); /* relaxed: the exchange decides */
+    do {
+        if (state & CLOSING) { /* by another one, at this moment */
+            leave(slot, fd.fd);
+            return TP_ESTALE;
+        }
+    } while (!tp_cas_sc(&slot->state, &state, state | CLOSING)); /* losing: a call began or ended: look again */
+    wake(slot, TP_FD_READABLE | TP_FD_WRITABLE, TP_ECLOSED);     /* after the exchange: who comes now does not wait any more [FD-2] */
+    tp_spin_lock(&slot->lock);
+    for (struct thread *thread = slot->threads; thread; thread = thread->next)
+        tp__bell_ring(thread->bell); /* under the lock: then it is still there */
+    tp_spin_unlock(&slot->lock);
+    leave(slot, fd.fd);
+    return 0;
+}
+
+/* -- waiting ------------------------------------------------------------------------------------------ */
+
+/* What of it is ready, as far as is known. */
+static unsigned ready_of(uint32_t ready, unsigned what)
+{
+    if (ready & READ_END)
+        ready |= TP_FD_READABLE;
+    if (ready & WRITE_END)
+        ready |= TP_FD_WRITABLE;
+    return ready & what;
+}
+
+/* A call found that it is not, after it had read `seen`. */
+static void take_back(struct tp_fd_slot *slot, uint32_t seen, unsigned what)
+{
+    /* Losing means that there was an event, perhaps the one that we would wait for: it stays [FD-1]. */
+    tp_cas_sc(&slot->ready, &seen, seen & ~what);
+}
+
+static bool is_closing(struct tp_fd_slot *slot)
+{
+    return (tp_load_sc(&slot->state) & CLOSING) != 0; /* one order with the exchange in tp_fd_close [FD-2] */
+}
+
+/* A task waits for an event. */
+static int wait_as_task(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fiber *fiber, unsigned what, uint64_t deadline_ns)
+{
+    int status = link_with(slot, fd, fiber->fibers);
+    if (status != 0)
+        return status;
+    struct party party = {.what = what};
+    tp_waiter_begin(&party.waiter);
+    tp_spin_lock(&slot->lock);
+    put_in(slot, &party.waiter);
+    tp_spin_unlock(&slot->lock);
+    /* Relaxed: who is not woken, since the lock was taken after that of the one who wakes, sees what that one did before [FD-1]. */
+    bool was_late = ready_of(tp_load_rlx(&slot->ready), what) != 0 || is_closing(slot);
+    if (!was_late) {
+        fiber->n_calls = 0;
+        tp_fiber_settle(fiber);
+        status = tp_waiter_sleep(&party.waiter, deadline_ns, NULL);
+        if (status == 0)
+            return party.status;
+    }
+    tp_spin_lock(&slot->lock);
+    bool was_woken = tp_waiter_is_woken(&party.waiter);
+    if (!was_woken)
+        take_out(slot, &party.waiter);
+    tp_spin_unlock(&slot->lock);
+    if (was_woken)
+        return party.status;
+    return was_late && is_closing(slot) ? TP_ECLOSED : status;
+}
+
+/* A thread waits by itself. Returns 0 also for nothing. */
+static int wait_as_thread(struct tp_fd_slot *slot, struct tp_fd fd, unsigned what, uint64_t deadline_ns)
+{
+    struct thread self = {.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (self.bell < 0)
+        return tp__status_of(errno);
+    tp_spin_lock(&slot->lock);
+    self.next = slot->threads;
+    slot->threads = &self;
+    tp_spin_unlock(&slot->lock);
+    short events = (short)((what & TP_FD_READABLE ? POLLIN | POLLPRI | POLLRDHUP : 0) | (what & TP_FD_WRITABLE ? POLLOUT : 0));
+    struct pollfd fds[2] = {{.fd = fd.fd, .events = events}, {.fd = self.bell, .events = POLLIN}};
+    struct timespec left, *limit = NULL;
+    if (deadline_ns != TP_FOREVER) {
+        uint64_t now_ns = tp_clock_now_ns(), left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+        left = (struct timespec){(time_t)(left_ns / TP_SECOND), (long)(left_ns % TP_SECOND)};
+        limit = &left;
+    }
+    int n = is_closing(slot) ? 1 : ppoll(fds, 2, limit, NULL);
+    tp_spin_lock(&slot->lock);
+    struct thread **at = &slot->threads;
+    while (*at != &self)
+        at = &(*at)->next;
+    *at = self.next;
+    tp_spin_unlock(&slot->lock);
+    close(self.bell);
+    if (is_closing(slot))
+        return TP_ECLOSED;
+    note(slot, n > 0 ? what : 0);
+    return n == 0 ? TP_ETIMEDOUT : 0;
+}
+
+static int wait_for(struct tp_fd_slot *slot, struct tp_fd fd, unsigned what, uint64_t deadline_ns)
+{
+    if (deadline_ns == 0)
+        return is_closing(slot) ? TP_ECLOSED : TP_ETIMEDOUT;
+    struct tp_fiber *fiber = tp_fiber_self();
+    return fiber ? wait_as_task(slot, fd, fiber, what, deadline_ns) : wait_as_thread(slot, fd, what, deadline_ns);
+}
+
+/* What poll(2) says of it now. */
+static unsigned look(int fd, unsigned what)
+{
+    short events = (short)((what & TP_FD_READABLE ? POLLIN | POLLPRI | POLLRDHUP : 0) | (what & TP_FD_WRITABLE ? POLLOUT : 0));
+    struct pollfd one = {.fd = fd, .events = events};
+    if (poll(&one, 1, 0) <= 0)
+        return 0;
+    return (one.revents & (POLLIN | POLLPRI | POLLRDHUP | POLLHUP | POLLERR) ? what & TP_FD_READABLE : 0) |
+           (one.revents & (POLLOUT | POLLHUP | POLLERR) ? what & TP_FD_WRITABLE : 0);
+}
+
+int tp_fd_wait(struct tp_fd fd, unsigned what, uint64_t deadline_ns, unsigned *which)
+{
+    if (what == 0 || what & ~(unsigned)(TP_FD_READABLE | TP_FD_WRITABLE))
+        return TP_EINVAL;
+    int status = tp_task_check();
+    struct tp_fd_slot *slot = status == 0 ? enter(fd) : NULL;
+    if (!slot)
+        return status != 0 ? status : TP_ESTALE;
+    int saved = errno;
+    unsigned found = 0;
+    while (status == 0) {
+        uint32_t seen = tp_load_acq(&slot->ready); /* acquire: the look comes after; pairs with the exchange in tp__fd_event */
+        found = look(fd.fd, what);
+        if (found != 0)
+            break;
+        tp_cas_sc(&slot->ready, &seen, seen & ~(what | READ_END | WRITE_END)); /* as in take_back; an end is not there either */
+        status = wait_for(slot, fd, what, deadline_ns);
+    }
+    leave(slot, fd.fd);
+    *tp_co_errno() = saved;
+    if (status == 0 && which)
+        *which = found;
+    return status;
+}
+
+/* Gives way after many calls that did not have to wait: others first, and what their descriptors have to say. */
+static int take_turn(struct tp_fiber *fiber)
+{
+    if (!fiber)
+        return tp_task_check();
+    if (++fiber->n_calls < PATIENCE)
+        return tp_run_check(&fiber->run);
+    fiber->n_calls = 0;
+    tp_lookout_glance(fiber->fibers);
+    return tp_yield();
+}
+
+int tp__fd_do(struct tp_fd fd, unsigned what, uint64_t deadline_ns, ssize_t (*call)(int fd, bool is_socket, void *argument),
+    bool (*is_short)(void *argument, ssize_t n), void *argument, ssize_t *done)
+{
+    int status = take_turn(tp_fiber_self());
+    struct tp_fd_slot *slot = status == 0 ? enter(fd) : NULL;
+    if (!slot)
+        return status != 0 ? status : TP_ESTALE;
+    for (;;) {
+        uint32_t seen = tp_load_acq(&slot->ready); /* acquire: the call comes after; pairs with the exchange in tp__fd_event */
+        if (ready_of(seen, what) != 0) {
+            ssize_t n = call(fd.fd, slot->is_socket, argument);
+            int error = *tp_co_errno();
+            if (n >= 0) {
+                if (is_short && slot->is_stream && is_short(argument, n))
+                    take_back(slot, seen, what);
+                if (done)
+                    *done = n;
+                break;
+            }
+            if (error == EINTR)
+                continue;
+            if (error != EAGAIN && error != EWOULDBLOCK) {
+                status = tp__status_of(error);
+                break;
+            }
+            take_back(slot, seen, what | (what & TP_FD_READABLE ? READ_END : WRITE_END));
+        }
+        status = wait_for(slot, fd, what, deadline_ns);
+        if (status != 0)
+            break;
+    }
+    int error = *tp_co_errno();
+    leave(slot, fd.fd);
+    *tp_co_errno() = error;
+    return status;
+}

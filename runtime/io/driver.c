@@ -91,7 +91,8 @@ void tp_driver_free(struct tp_driver *driver)
 {
     if (!tp_driver_is_open(driver))
         return;
-    tp__fd_unlink_all(driver);
+    if (tp_driver_is_own(driver))
+        tp__fd_unlink_all(driver);
     close(driver->bell);
     close(driver->epoll_fd);
     tp_driver_init(driver);

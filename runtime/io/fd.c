@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -150,7 +151,7 @@ static void leave_driver(struct tp_fd_link *link)
     *(link->prev_linked ? &link->prev_linked->next_linked : &driver->links) = link->next_linked;
     if (link->next_linked)
         link->next_linked->prev_linked = link->prev_linked;
-    tp_add_sc(&driver->n_linked, (uint32_t)-1); /* as in add_link */
+    tp_add_sc(&driver->n_linked, (uint32_t)-1); /* in one order, as in add_link [LOOK-2] */
 }
 
 /* From here on the driver reports the descriptor, first as it is. Returns 0 or a status. */
@@ -357,10 +358,36 @@ static void close_forgotten(struct tp_fd_slot *slot, int fd)
     tp_fd_close((struct tp_fd){fd, (uint32_t)(state >> TAG_SHIFT)});
 }
 
+/* In a child process, which has the descriptors, and none of those who wait for them; nor those who held locks. */
+static void forget_waits(void)
+{
+    tp_spin_init(&link_lock);
+    for (int i = 0; i < CHUNKS; i++) {
+        struct tp_fd_slot *slots = tp_load_rlx(&chunks[i]); /* relaxed, as all here: the child has one thread */
+        for (int k = 0; slots && k < CHUNK; k++) {
+            uint64_t state = tp_load_rlx(&slots[k].state);
+            uint64_t kept = state & CLOSING ? 0 : state & (OPEN | BORROWED);
+            tp_store_rlx(&slots[k].state, state >> TAG_SHIFT << TAG_SHIFT | kept); /* relaxed: see above */
+            tp_store_rlx(&slots[k].driver, NULL);
+            tp_spin_init(&slots[k].lock);
+            slots[k].first = slots[k].last = NULL;
+            slots[k].threads = NULL;
+            slots[k].links = NULL; /* their memory is the price */
+        }
+    }
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_waits);
+}
+
 static int open_with(int fd, bool is_borrowed, struct tp_fd *out)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (!out || fcntl(fd, F_GETFD) < 0)
         return TP_EINVAL;
+    pthread_once(&once, watch_forks);
     struct tp_fd_slot *slot = make_slot(fd);
     if (!slot)
         return TP_ENOMEM;
@@ -527,7 +554,7 @@ int tp_fd_wait(struct tp_fd fd, unsigned what, uint64_t deadline_ns, unsigned *w
         found = look(fd.fd, what);
         if (found != 0)
             break;
-        tp_cas_sc(&slot->ready, &seen, seen & ~(what | READ_END | WRITE_END)); /* as in take_back; an end is not there either */
+        take_back(slot, seen, what | READ_END | WRITE_END); /* nor is there an end */
         status = wait_for(slot, fd, what, deadline_ns);
     }
     leave(slot, fd.fd);

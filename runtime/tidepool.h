@@ -25,7 +25,17 @@
 #include "multi.h"
 #include "pool.h"
 #include "stock.h"
+#include "sync/barrier.h"
+#include "sync/broadcast.h"
 #include "sync/chan.h"
+#include "sync/cond.h"
+#include "sync/mutex.h"
+#include "sync/once.h"
+#include "sync/oneshot.h"
+#include "sync/rwlock.h"
+#include "sync/semaphore.h"
+#include "sync/waitgroup.h"
+#include "sync/watch.h"
 #include "task.h"
 
 #endif

@@ -32,7 +32,8 @@
     X(TP_EACCES, -25, "the system does not permit it")                             \
     X(TP_ENOENT, -26, "there is no such file or name")                             \
     X(TP_EEXIST, -27, "it is there already")                                       \
-    X(TP_ENOSPC, -28, "there is no space left")
+    X(TP_ENOSPC, -28, "there is no space left")                                    \
+    X(TP_ELAGGED, -29, "the reader was too slow, and has missed values")
 
 enum tp_status {
 #define TP__STATUS_ENUM(name, value, sentence) name = value,

@@ -120,7 +120,8 @@ static int wait_in(struct tp_chan *chan, struct tp_line *line, void *value, uint
     int status;
     tp_waiter_begin(&party.waiter);
     tp_line_join(line, &party);
-    if (!tp_party_sleep(&party, line, &chan->lock, deadline_ns, &chan->patience, &status))
+    tp_spin_unlock(&chan->lock);
+    if (!tp_party_await(&party, line, &chan->lock, deadline_ns, &chan->patience, &status))
         tp_spin_unlock(&chan->lock);
     return status;
 }

@@ -4,8 +4,6 @@
 #include "../base/assert.h"
 #include "../fibers.h"
 
-enum { CALL_BATCH = 16 }; /* wake-ups collected under the lock */
-
 void tp_gate_init(struct tp_gate *gate)
 {
     tp_spin_init(&gate->lock);
@@ -67,17 +65,28 @@ bool tp_line_has_other(const struct tp_line *line, const struct tp_choice *choic
     return false;
 }
 
+bool tp_calls_make(struct tp_calls *calls, struct tp_spin *lock, bool is_last)
+{
+    tp_spin_unlock(lock);
+    for (unsigned i = 0; i < calls->n; i++)
+        tp_wakeup_call(&calls->calls[i]);
+    calls->n = 0;
+    if (!is_last)
+        tp_spin_lock(lock);
+    return is_last;
+}
+
 /* Takes those that are before the n-th out of the line, and lets go whom it can, as long as there is room for their calls. Returns
  * whether all are out. */
-static bool dismiss_some(struct tp_line *line, uint64_t n_joined, int status, struct tp_wakeup *calls, unsigned *n)
+static bool dismiss_some(struct tp_line *line, uint64_t n_joined, int status, struct tp_calls *calls)
 {
     struct tp_party *party;
     while ((party = tp_line_first(line)) && party->joined < n_joined) {
-        if (*n == CALL_BATCH)
+        if (tp_calls_are_full(calls))
             return false;
         tp_line_leave(line, party);
         if (tp_waiter_claim(&party->waiter))
-            calls[(*n)++] = tp_party_let_go(party, status);
+            calls->calls[calls->n++] = tp_party_let_go(party, status);
     }
     return true;
 }
@@ -85,24 +94,17 @@ static bool dismiss_some(struct tp_line *line, uint64_t n_joined, int status, st
 void tp_line_dismiss(struct tp_line *line, struct tp_line *other, struct tp_spin *lock, int status)
 {
     uint64_t n_joined = line->n_joined, n_other = other ? other->n_joined : 0;
+    struct tp_calls calls = {.n = 0};
     bool is_last;
-    do {
-        struct tp_wakeup calls[CALL_BATCH];
-        unsigned n = 0;
-        is_last = dismiss_some(line, n_joined, status, calls, &n) && (!other || dismiss_some(other, n_other, status, calls, &n));
-        tp_spin_unlock(lock); /* if that was the last, the thing may be gone [SYNC-2] */
-        for (unsigned i = 0; i < n; i++)
-            tp_wakeup_call(&calls[i]);
-        if (!is_last)
-            tp_spin_lock(lock);
-    } while (!is_last);
+    do
+        is_last = dismiss_some(line, n_joined, status, &calls) && (!other || dismiss_some(other, n_other, status, &calls));
+    while (!tp_calls_make(&calls, lock, is_last));
 }
 
-bool tp_party_sleep(struct tp_party *party, struct tp_line *line, struct tp_spin *lock, uint64_t deadline_ns, struct tp_patience *patience,
+bool tp_party_await(struct tp_party *party, struct tp_line *line, struct tp_spin *lock, uint64_t deadline_ns, struct tp_patience *patience,
     int *status)
 {
     struct tp_waiter *waiter = &party->waiter;
-    tp_spin_unlock(lock);
     if (waiter->fiber)
         tp_fiber_settle(waiter->fiber);
     *status = tp_waiter_sleep(waiter, deadline_ns, patience);

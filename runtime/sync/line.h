@@ -87,21 +87,40 @@ static inline struct tp_wakeup tp_party_let_go(struct tp_party *party, int statu
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_line_dismiss(struct tp_line *line, struct tp_line *other, struct tp_spin *lock, int status);
 
-/* tp_party_sleep: wait in the line that the party has joined. The lock is held, and given up.
+/* tp_party_await: wait in the line that the party has joined. The lock is not held any more.
  * status: set to how the wait ended.
  * Returns true if the party was served: party->status is in *status. False: it has left the line by itself, for TP_ETIMEDOUT or
  * TP_ECANCELED; then the lock is held again.
  * [thread: any] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
-bool tp_party_sleep(struct tp_party *party, struct tp_line *line, struct tp_spin *lock, uint64_t deadline_ns, struct tp_patience *patience,
+bool tp_party_await(struct tp_party *party, struct tp_line *line, struct tp_spin *lock, uint64_t deadline_ns, struct tp_patience *patience,
     int *status);
 
-/* Waits at the end of a gate's line, as above. */
-static inline bool tp_gate_sleep(struct tp_gate *gate, struct tp_party *party, uint64_t deadline_ns, int *status)
+/* Waits at the end of a gate's line, as above; the lock is held, and given up. */
+static inline bool tp_gate_wait(struct tp_gate *gate, struct tp_party *party, uint64_t deadline_ns, int *status)
 {
     tp_waiter_begin(&party->waiter);
     tp_line_join(&gate->line, party);
-    return tp_party_sleep(party, &gate->line, &gate->lock, deadline_ns, &gate->patience, status);
+    tp_spin_unlock(&gate->lock);
+    return tp_party_await(party, &gate->line, &gate->lock, deadline_ns, &gate->patience, status);
 }
+
+/* Wake-ups that were handed over under a lock, to be called after it. */
+struct tp_calls {
+    unsigned n;
+    struct tp_wakeup calls[16];
+};
+
+/* Is there no room for another one? */
+static inline bool tp_calls_are_full(const struct tp_calls *calls)
+{
+    return calls->n == sizeof calls->calls / sizeof *calls->calls;
+}
+
+/* tp_calls_make: give the lock up, and call those that were let go. If is_last, the thing may be gone; else the lock is
+ * held again, and somebody who waits keeps the thing [SYNC-2].
+ * Returns is_last.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp_calls_make(struct tp_calls *calls, struct tp_spin *lock, bool is_last);
 
 #endif
 #endif

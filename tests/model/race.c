@@ -1,6 +1,6 @@
 /* Happens-before: clocks, races on plain data, and memory that ends with the execution.
  * The scenarios are compiled with -fsanitize=thread and linked without its runtime: the calls
- * that the compiler puts before each plain access land here (FastTrack without its shortcuts:
+ * that the compiler puts before each plain access land here (FastTrack, of whose shortcuts only that for an epoch's second access:
  * Flanagan and Freund, PLDI 2009). So the explorer checks what each acquire and release publishes,
  * by the rules of C11 and not by those of the machine it runs on. */
 #include "explorer.h"
@@ -13,12 +13,17 @@ enum { CELLS_BITS = 14,
     ARENA_BYTES = 1 << 20,
     ARENA_ALIGN = 128 };
 
-/* The last read and write of each thread in eight bytes of memory; bit b of a mask is byte b. */
+/* The last accesses of one kind to eight bytes of memory, of each thread in `by`; bit b of a mask is byte b. */
+struct accesses {
+    uint8_t by; /* bit i: thread i */
+    uint8_t mask[THREADS_MAX];
+    uint32_t at[THREADS_MAX];
+};
+
 struct cell {
     uintptr_t block;
     unsigned stamp;
-    uint32_t read_at[THREADS_MAX], write_at[THREADS_MAX];
-    uint8_t read[THREADS_MAX], written[THREADS_MAX];
+    struct accesses reads, writes;
 };
 
 static struct cell cells[1 << CELLS_BITS];
@@ -44,8 +49,11 @@ static struct cell *cell_at(uintptr_t block)
 {
     for (uint64_t i = mix(block, 0);; i++) {
         struct cell *cell = &cells[i & ((1 << CELLS_BITS) - 1)];
-        if (cell->stamp != model.number)
-            *cell = (struct cell){.block = block, .stamp = model.number};
+        if (cell->stamp != model.number) {
+            cell->block = block;
+            cell->stamp = model.number;
+            cell->reads.by = cell->writes.by = 0; /* and so nobody looks at the rest */
+        }
         if (cell->block == block)
             return cell;
     }
@@ -69,26 +77,34 @@ enum access { READS,
     WRITES,
     ATOMIC };
 
+/* Fails if one of the others' accesses to these bytes did not happen before. */
+static void check_order(const struct accesses *others, uint8_t mask, const char *what)
+{
+    const struct thread *self = model.current;
+    for (unsigned left = others->by & ~(1u << self->index); left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+        if ((others->mask[i] & mask) && others->at[i] > self->clock.at[i])
+            fail_race(i, what);
+    }
+}
+
 static void touch_cell(uintptr_t block, uint8_t mask, enum access access)
 {
     const struct thread *self = model.current;
     struct cell *cell = cell_at(block);
-    for (unsigned i = 0; i < model.n_threads; i++) {
-        if (i == self->index)
-            continue;
-        if ((cell->written[i] & mask) && cell->write_at[i] > self->clock.at[i])
-            fail_race(i, access == READS ? "a read after a write" : "after a write");
-        if (access == WRITES && (cell->read[i] & mask) && cell->read_at[i] > self->clock.at[i])
-            fail_race(i, "a write after a read");
-    }
+    struct accesses *mine = access == WRITES ? &cell->writes : &cell->reads;
     uint32_t now = self->clock.at[self->index];
-    if (access == READS) {
-        cell->read[self->index] = (uint8_t)(mask | (cell->read_at[self->index] == now ? cell->read[self->index] : 0));
-        cell->read_at[self->index] = now;
-    } else if (access == WRITES) {
-        cell->written[self->index] = (uint8_t)(mask | (cell->write_at[self->index] == now ? cell->written[self->index] : 0));
-        cell->write_at[self->index] = now;
-    }
+    uint8_t me = (uint8_t)(1u << self->index), so_far = mine->by & me && mine->at[self->index] == now ? mine->mask[self->index] : 0;
+    if (access != ATOMIC && (so_far & mask) == mask)
+        return; /* not since the thread last told anyone anything: who came between would have been caught then */
+    check_order(&cell->writes, mask, access == READS ? "a read after a write" : "after a write");
+    if (access == WRITES)
+        check_order(&cell->reads, mask, "a write after a read");
+    if (access == ATOMIC)
+        return;
+    mine->by |= me;
+    mine->mask[self->index] = so_far | mask;
+    mine->at[self->index] = now;
 }
 
 static void touch(const void *address, size_t size, enum access access)

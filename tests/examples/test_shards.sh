@@ -46,7 +46,9 @@ if [[ ! -x $program ]]; then
     exit 1
 fi
 
-for _ in 1 2 3 4 5; do
+times=5 # a sanitizer sees at once what others see seldom, and takes ten times as long
+[[ $build == build/release ]] || times=1
+for ((i = 0; i < times; i++)); do
     same "what the page says" "$(blocks "What is printed")" "$(answer)"
     same "nothing is wrong" "" "$(cat "$temp/stderr")"
 done

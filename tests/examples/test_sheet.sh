@@ -46,12 +46,14 @@ if [[ ! -x $program ]]; then
     exit 1
 fi
 
-for _ in 1 2 3 4 5; do
+times=5 # a sanitizer sees at once what others see seldom, and takes ten times as long
+[[ $build == build/release ]] || times=1
+for ((i = 0; i < times; i++)); do
     same "what the page says" "$(blocks "What is printed")" "$(answer)"
     same "nothing is wrong" "" "$(cat "$temp/stderr")"
 done
 same "one row" 1 "$(answer -n 1 | grep -c 'waits for what it needs: .* plain     24   pooled     40$')"
-same "the same values each time" 1 "$(answer -n 300 | sed -n 's/^.*: *\([0-9]*\)   plain.*$/\1/p' | sort -u | wc -l)"
+same "the same values each time" 1 "$(answer -n $((times * 60)) | sed -n 's/^.*: *\([0-9]*\)   plain.*$/\1/p' | sort -u | wc -l)"
 
 same "help: status" 0 "$("$program" --help >"$temp/report"; echo $?)"
 same "help" "usage: sheet [-n N]" "$(head -n 1 "$temp/report")"

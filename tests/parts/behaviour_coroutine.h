@@ -14,7 +14,7 @@ enum { STEPS = 4,
 #endif
     FAMILY = 5,
     STORM = 300,
-    STORM_TOKENS = 10 };
+    STORM_TOKENS = TEST_SHARE > 1 ? 5 : 10 };
 
 /* What tasks of a test wait for: a flag, or tokens. */
 static struct tp_waitlist door;

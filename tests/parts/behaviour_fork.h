@@ -1,7 +1,7 @@
 /* Behaviour: fork() while the pool is at work. The child has a copy of its memory, but none of its
  * threads, and whatever lock one of them held is held for ever: no call may want it. */
 
-enum { FORKS = 40 };
+enum { FORKS = OFTEN(40) };
 
 #define MUST(number, condition) \
     do {                        \

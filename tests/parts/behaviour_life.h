@@ -122,7 +122,7 @@ static void test_close_against_submit(void **state)
 {
     (void)state;
     enum { PRODUCERS = 3, EACH = 3000 };
-    for (int round = 0; round < 30; round++) {
+    for (int round = 0; round < OFTEN(30); round++) {
         struct job_pool *pool = pool_open(1 + (uint32_t)round % 3, room_for(PRODUCERS * EACH, 50));
         struct entry *entries = ledger_new(PRODUCERS * EACH);
         struct producer producers[PRODUCERS];
@@ -131,7 +131,7 @@ static void test_close_against_submit(void **state)
             producers[i] = (struct producer){.pool = pool, .entries = entries + i * EACH, .n = EACH};
             pthread_create(&producers[i].thread, NULL, submit_until_closed, &producers[i]);
         }
-        for (int i = 0; i < round * 5; i++)
+        for (int i = 0; i < round * 5 * TEST_SHARE; i++)
             sched_yield();
         pthread_create(&closer, NULL, close_pool, pool);
         assert_int_equal(job_pool_close(pool, TP_FOREVER), 0);
@@ -150,13 +150,13 @@ static void test_close_against_submit(void **state)
 static void test_open_and_close(void **state)
 {
     (void)state;
-    struct entry *entries = ledger_new(200);
-    for (size_t i = 0; i < 200; i++) {
+    struct entry *entries = ledger_new(OFTEN(200));
+    for (size_t i = 0; i < OFTEN(200); i++) {
         struct job_pool *pool = pool_open(1 + (uint32_t)i % 4, 4);
         submit(pool, &entries[i].call);
         job_pool_free(pool);
     }
-    ledger_check(entries, 200);
+    ledger_check(entries, OFTEN(200));
     free(entries);
     job_pool_free(NULL);
 }

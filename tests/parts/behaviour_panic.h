@@ -129,7 +129,7 @@ static void test_panic_from_deep(void **state)
 static void test_many_panics(void **state)
 {
     (void)state;
-    enum { TASKS = 10000 };
+    enum { TASKS = OFTEN(10000) };
     struct told told;
     struct job_pool *pool = pool_open_told(&told, 1, TASKS);
     struct diver diver = {.call = {diver_run, &diver}, .depth = 2};

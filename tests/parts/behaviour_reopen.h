@@ -172,9 +172,9 @@ static void test_late_submitter(void **state)
 
 /* -- many lives against many threads ---------------------------------------------------------------- */
 
-enum { LIVES = 200,
+enum { LIVES = OFTEN(200),
     SUBMITTERS = 4,
-    EACH_SUBMITS = 20000 };
+    EACH_SUBMITS = OFTEN(20000) };
 
 struct storm {
     struct job_pool *pool;

@@ -244,7 +244,7 @@ static void test_block_storm(void **state)
 {
     (void)state;
     enum { PRODUCERS = 4,
-        EACH = 500 };
+        EACH = OFTEN(500) };
     EACH_WORKER_COUNT(workers)
     {
         struct job_pool *pool = pool_open((uint32_t)workers, 1);

@@ -16,7 +16,7 @@ struct crowd {
     tp_atomic(uint32_t) n_left; /* threads that still submit */
 };
 enum { CROWD = 4,
-    EACH_OF_CROWD = 3000 };
+    EACH_OF_CROWD = OFTEN(3000) };
 
 static int crowd_put(struct crowd *crowd, size_t i)
 {
@@ -60,7 +60,7 @@ static void test_identity(void **state)
         pthread_t threads[CROWD];
         for (size_t i = 0; i < CROWD; i++)
             pthread_create(&threads[i], NULL, crowd_run, &crowd);
-        for (int i = 0; i < 2000; i++) {
+        for (int i = 0; i < OFTEN(2000); i++) {
             job_pool_stats(crowd.pool, &stats);
             check_identity(&stats);
             assert_true(stats.now.running <= workers);

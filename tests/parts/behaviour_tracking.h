@@ -26,7 +26,7 @@ static void check_no_records(struct job_pool *pool)
 static void test_ids_are_unique(void **state)
 {
     (void)state;
-    enum { TASKS = 100000,
+    enum { TASKS = OFTEN(100000),
         PART = 1000 };
     struct call nothing = {nothing_run, NULL};
     static uint64_t ids[TASKS];

@@ -306,7 +306,7 @@ static void test_tune_against_close(void **state)
     struct job_pool *pool = life_open(2, 16);
     struct tuner tuner = {.pool = pool, .is_over = &is_over};
     assert_int_equal(pthread_create(&tuner.thread, NULL, tune_on, &tuner), 0);
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < OFTEN(200); round++) {
         struct entry *entries = ledger_new(10);
         for (size_t i = 0; i < 10; i++)
             submit(pool, &entries[i].call);

@@ -1,4 +1,4 @@
--- Are variants.ninja and product.ninja what tests/parts/variants.lua writes?
+-- Are sample.ninja, variants.ninja and product.ninja what tests/parts/variants.lua writes?
 -- Run from the project's root.
 arg = { "--check" }
 dofile "tests/parts/variants.lua"

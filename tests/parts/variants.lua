@@ -1,11 +1,12 @@
--- Which variants of the template the behaviour suite is compiled for; writes variants.ninja, for every
--- flavour, and product.ninja, for the release flavour. Run from the project's root after a change here:
--- lua5.4 tests/parts/variants.lua. With --check it writes nothing, and says whether both are as they
+-- Which variants of the template the behaviour suite is compiled for; writes sample.ninja, for every flavour,
+-- variants.ninja, for release, asan and tsan, and product.ninja, for release. Run from the project's root after a
+-- change here: lua5.4 tests/parts/variants.lua. With --check it writes nothing, and says whether all are as they
 -- should be (tests/parts/test_variants.lua).
 --
 -- The product: every policy with every way of stealing, every overload policy, with and without
 -- statistics. The selection: programs in which any two choices of any two axes stand together at least
--- once; a program with overload = any, which tries each of them, counts for each.
+-- once; a program with overload = any, which tries each of them, counts for each. The sample: those of the selection
+-- in which each choice stands at least once, and each policy with some overload policy that stands alone.
 
 -- -- axes ----------------------------------------------------------------------------------------
 -- A choice: its name in a program's name, if any; its flags; what follows is for `possible`.
@@ -174,6 +175,23 @@ local function selection()
   return rows
 end
 
+-- Divides the selection: rows that have a choice which those before have not, and the rest.
+local function divide(rows)
+  local sample, rest, seen = {}, {}, {}
+  for _, row in ipairs(rows) do
+    local is_new = false
+    for _, choice in ipairs(row) do
+      is_new = is_new or not seen[choice]
+    end
+    local list = is_new and sample or rest
+    list[#list + 1] = row
+    for _, choice in ipairs(row) do
+      seen[choice] = true
+    end
+  end
+  return sample, rest
+end
+
 -- -- writing -------------------------------------------------------------------------------------
 
 local function edge(folder, row)
@@ -199,13 +217,17 @@ local function text(head, folder, rows, phony, more)
   return table.concat(lines)
 end
 
+local sample, rest = divide(selection())
 local made = {
-  ["variants.ninja"] = text("# The behaviour suite, for a selection of variants: written by tests/parts/variants.lua, included by parts.ninja.\n\n",
-    "parts", selection(), "${flavour}-tests-selection"),
+  ["sample.ninja"] = text("# The behaviour suite, for a sample of variants: written by tests/parts/variants.lua, included by parts.ninja.\n\n",
+    "parts", sample, "${flavour}-tests-sample"),
+  ["variants.ninja"] = text("# The behaviour suite, for the selection of variants without the sample: written by tests/parts/variants.lua.\n"
+    .. "b = build/$flavour\ncc = $cc\ncflags = $base_cflags $opt\nldflags = $link\nvariant_opt = $variant_opt\n\n",
+    "parts", rest, "${flavour}-tests-selection"),
   ["product.ninja"] = text("# The behaviour suite, for all products of variants, release only: written by tests/parts/variants.lua.\n"
-    .. "# Not optimised: it compiles in a fifth of the time.\n"
-    .. "b = build/release\ncc = $cc\ncflags = $base_cflags -O0 -g\nldflags =\n\n",
-    "product", product(), "release-tests-product", "release-tests-selection"),
+    .. "# Not optimised: it compiles in a fifth of the time. The selection repeats oftener what these repeat.\n"
+    .. "b = build/release\ncc = $cc\ncflags = $base_cflags -O0 -g -DTEST_SHARE=4\nldflags =\n\n",
+    "product", product(), "release-tests-product"),
 }
 
 local n_passed, n_failed = 0, 0

@@ -2,6 +2,7 @@
 #ifndef TP_CLOCK_H
 #define TP_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -14,9 +15,15 @@ extern "C" {
 #define TP_MILLISECOND UINT64_C(1000000)
 #define TP_SECOND UINT64_C(1000000000)
 
-/* tp_clock_now_ns: the present, in nanoseconds since an arbitrary start; never goes back.
+/* tp_clock_now_ns: the present, in nanoseconds since an arbitrary start; never goes back. In a task of a runtime with a time of its
+ * own (runtime/runtime.h), that time.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 uint64_t tp_clock_now_ns(void);
+
+/* tp__clock_ask: from now on ask who may have a time of its own, which tp_clock_now_ns then tells.
+ * tell: fills *now_ns and returns true if the caller sees another time; the same function for all calls.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__clock_ask(bool (*tell)(uint64_t *now_ns));
 
 /* tp_deadline_in_ns: the point `duration_ns` from now.
  * duration_ns: nanoseconds; so large a value that the sum would wrap gives TP_FOREVER.

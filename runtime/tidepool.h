@@ -24,6 +24,7 @@
 #include "io/io.h"
 #include "multi.h"
 #include "pool.h"
+#include "runtime.h"
 #include "stock.h"
 #include "sync/barrier.h"
 #include "sync/broadcast.h"

@@ -21,7 +21,7 @@
     X(TP_EPANICKED, -14, "the task panicked")                                      \
     X(TP_EBUSY, -15, "it is in use: it runs, or has resumed another")              \
     X(TP_EDONE, -16, "the coroutine has ended")                                    \
-    X(TP_EOUTSIDE, -17, "only a coroutine can do this")                            \
+    X(TP_EOUTSIDE, -17, "only a coroutine or a task can do this")                  \
     X(TP_EIO, -18, "the system reported an error that has no status of its own")   \
     X(TP_EMFILE, -19, "too many descriptors are open")                             \
     X(TP_EPIPE, -20, "nobody reads any more what is written")                      \

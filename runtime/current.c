@@ -10,9 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where who drives sleeps. */
+enum { AWAKE,
+    ON_WORD,
+    IN_DRIVER };
+
 enum {
     FIRST_ROOM = 16, /* places in a new ring */
-    LOOK = 16        /* steps between two looks at the clock: deadlines are noticed by then */
+    LOOK = 16,       /* steps between two looks at the clock, if a task waits for it */
+    GLANCE = 64      /* and between two at descriptors */
 };
 
 /* A time that tasks of one runtime see begins here. */
@@ -20,14 +26,22 @@ static const uint64_t FIRST_NS = TP_SECOND;
 
 /* -- the ring ----------------------------------------------------------------------------------- */
 
-/* Appends it; the lock is held, and there is room. Returns whether who drives is to be woken, after the lock. */
-static bool append(struct tp_current *current, const struct tp_ready *ready)
+/* Appends it; the lock is held, and there is room. Returns where who drives sleeps, for `rouse`, after the lock. */
+static uint32_t append(struct tp_current *current, const struct tp_ready *ready)
 {
     current->ring[(current->first + current->n_ready++) & (current->n_room - 1)] = *ready;
-    if (tp_load_rlx(&current->asleep) == 0) /* relaxed, and so is the store: written under the lock */
-        return false;
-    tp_store_rlx(&current->asleep, 0);
-    return true;
+    uint32_t place = tp_load_rlx(&current->asleep); /* relaxed, and so is the store: written under the lock */
+    if (place != AWAKE)
+        tp_store_rlx(&current->asleep, AWAKE);
+    return place;
+}
+
+static void rouse(struct tp_current *current, uint32_t place)
+{
+    if (place == ON_WORD)
+        tp_futex_wake(&current->asleep, 1);
+    if (place == IN_DRIVER)
+        tp__bell_ring(current->fibers.lookout.driver.bell);
 }
 
 /* xorshift64* (Vigna 2016). */
@@ -111,18 +125,17 @@ int tp__current_accept(struct tp_current *current, const struct tp_call *call, b
     int status = tp_track_begin(&current->track, 1, is_kept, &ready.id, &n_begun);
     if (status != 0)
         return status;
-    bool calls = false;
+    uint32_t place = AWAKE;
     tp_spin_lock(&current->lock);
     status = admit(current);
     if (status == 0) {
         *id = ready.id;
-        calls = append(current, &ready);
+        place = append(current, &ready);
     }
     tp_spin_unlock(&current->lock);
     if (status != 0)
         tp_track_undo(&current->track, &ready.id, 1);
-    if (calls)
-        tp_futex_wake(&current->asleep, 1);
+    rouse(current, place);
     return status;
 }
 
@@ -132,11 +145,10 @@ static void put_ready(struct tp_fiber *fiber)
     struct tp_current *current = fiber->fibers->owner;
     struct tp_ready ready = {.fiber = fiber};
     tp_spin_lock(&current->lock);
-    bool calls = append(current, &ready);
+    uint32_t place = append(current, &ready);
     tp_spin_unlock(&current->lock);
     tp_fibers_woken(&current->fibers, NULL);
-    if (calls)
-        tp_futex_wake(&current->asleep, 1);
+    rouse(current, place);
 }
 
 /* -- running tasks ------------------------------------------------------------------------------ */
@@ -266,21 +278,43 @@ int tp__current_advance(struct tp_current *current, uint64_t duration_ns)
 
 /* -- driving ------------------------------------------------------------------------------------ */
 
-/* Sleeps until there is a task that can go on, or that time has come. The only place where who drives sleeps. */
+/* Wakes the tasks whose descriptors are ready. until_ns: how long to wait for one; 0: not at all. */
+static void look_at_descriptors(struct tp_current *current, uint64_t until_ns)
+{
+    struct tp_driver *driver = &current->fibers.lookout.driver;
+    if (driver->n_events == 0)
+        tp_driver_poll(driver, until_ns);
+    tp_spin_lock(&current->lock);
+    tp_store_rlx(&current->asleep, AWAKE); /* relaxed: written under the lock */
+    tp_spin_unlock(&current->lock);
+    tp_driver_dispatch(driver);
+}
+
+static bool has_descriptors(struct tp_current *current)
+{
+    return tp_driver_is_needed(&current->fibers.lookout.driver);
+}
+
+/* Sleeps until there is a task that can go on, or that time has come; in the driver if a task waits for a descriptor, of which
+ * those learn who wake. The only place where who drives sleeps. */
 static void idle(struct tp_current *current, uint64_t until_ns)
 {
+    uint32_t place = has_descriptors(current) ? IN_DRIVER : ON_WORD;
     tp_spin_lock(&current->lock);
-    bool sleeps = current->n_ready == 0;
-    tp_store_rlx(&current->asleep, sleeps); /* relaxed: written under the lock */
-    current->stats.parks += sleeps;
+    if (current->n_ready > 0)
+        place = AWAKE;
+    tp_store_rlx(&current->asleep, place); /* relaxed: written under the lock */
+    current->stats.parks += place != AWAKE;
     tp_spin_unlock(&current->lock);
+    if (place == IN_DRIVER)
+        look_at_descriptors(current, until_ns);
     int status = 0;
-    while (sleeps && status == 0 && tp_load_acq(&current->asleep) != 0) /* a hint: what was put into the ring is read under the lock */
-        status = tp_futex_wait(&current->asleep, 1, until_ns);
+    while (place == ON_WORD && status == 0 && tp_load_acq(&current->asleep) != AWAKE) /* a hint: the ring is read under the lock */
+        status = tp_futex_wait(&current->asleep, ON_WORD, until_ns);
     if (status == 0)
         return;
     tp_spin_lock(&current->lock);
-    tp_store_rlx(&current->asleep, 0); /* relaxed: written under the lock */
+    tp_store_rlx(&current->asleep, AWAKE); /* relaxed: written under the lock */
     tp_spin_unlock(&current->lock);
 }
 
@@ -292,10 +326,16 @@ static uint64_t tend(struct tp_current *current)
     uint64_t now_ns = tp_clock_now_ns();
     if (tp_fibers_is_due(&current->fibers, now_ns))
         tp_fibers_tend(&current->fibers, now_ns);
-    uint64_t next_ns = tp_fibers_watch(&current->fibers);
-    if (next_ns != TP_FOREVER)
-        tp_fibers_unwatch(&current->fibers);
-    return next_ns;
+    uint64_t step_ns = tp_load_rlx(&current->fibers.step_ns); /* relaxed: nobody else takes steps */
+    return step_ns != 0 ? step_ns : TP_FOREVER;
+}
+
+static bool has_ready(struct tp_current *current)
+{
+    tp_spin_lock(&current->lock);
+    bool has_ready = current->n_ready > 0;
+    tp_spin_unlock(&current->lock);
+    return has_ready;
 }
 
 /* No task can go on: passes the time until one can. */
@@ -304,7 +344,10 @@ static void rest(struct tp_current *current, uint64_t deadline_ns)
     uint64_t next_ns = tp_fibers_next_ns(&current->fibers);
     bool is_virtual = tp_load_rlx(&current->now_ns) != 0;                               /* relaxed: see tell_time */
     if (is_virtual && next_ns != TP_FOREVER && tp_load_acq(&current->n_outside) == 0) { /* pairs with the addition in tp__current_outside */
-        move_time(current, next_ns);
+        if (has_descriptors(current))
+            look_at_descriptors(current, 0);
+        if (!has_ready(current)) /* time does not pass while a task can go on */
+            move_time(current, next_ns);
         return;
     }
     uint64_t until_ns = tend(current);
@@ -342,6 +385,8 @@ static int drive(struct tp_current *current, uint64_t id, uint64_t deadline_ns)
     for (uint32_t tick = 0;; tick++) {
         if (tick % LOOK == 0)
             ring(current);
+        if (tick % GLANCE == GLANCE - 1 && has_descriptors(current))
+            look_at_descriptors(current, 0);
         if (!step(current)) {
             rest(current, deadline_ns);
             ring(current);

@@ -34,7 +34,7 @@ struct tp_current {
     bool is_driven;
     uint64_t capacity, n_accepted, n_begun;
     struct tp_pool_stats stats; /* its counters; over: completed + cancelled */
-    tp_atomic(uint32_t) asleep; /* 1: who drives sleeps on it; written under the lock */
+    tp_atomic(uint32_t) asleep; /* where who drives sleeps; written under the lock */
 
     /* Of the thread that drives. */
     tp_line_aligned struct tp_fiber_cache cache;

@@ -363,6 +363,74 @@ static void test_several_threads(void **state)
     }
 }
 
+static struct tp_fd ends[2];
+
+static int read_all(void *argument)
+{
+    int value, sum = 0;
+    size_t n;
+    (void)argument;
+    while (tp_read_all(ends[0], &value, sizeof value, TP_FOREVER, &n) == 0 && n == sizeof value)
+        sum += value;
+    expect(tp_fd_close(ends[0]) == 0);
+    return sum;
+}
+
+static int write_all(void *argument)
+{
+    size_t n;
+    (void)argument;
+    for (int i = 0; i < VALUES; i++) {
+        expect(tp_write_all(ends[1], &i, sizeof i, TP_FOREVER, &n) == 0);
+        if (i % 64 == 0)
+            tp_yield();
+    }
+    expect(tp_fd_close(ends[1]) == 0);
+    return 0;
+}
+
+static void *write_as_thread(void *argument)
+{
+    int fd = *(const int *)argument;
+    for (int i = 0; i < VALUES; i++)
+        expect(write(fd, &i, sizeof i) == sizeof i);
+    close(fd);
+    return NULL;
+}
+
+/* A task that waits for a descriptor, filled by a task, or by a thread while who runs the task sleeps; others are woken meanwhile. */
+static void test_descriptors(void **state)
+{
+    (void)state;
+    struct tp_task_result result;
+    for (int k = 0; k < N_KINDS; k++)
+        for (int by_thread = 0; by_thread < 2; by_thread++) {
+            struct crowd crowd = {.n = 0};
+            uint64_t reader, echoes;
+            int fds[2], sum = 0;
+            start(&kinds[k]);
+            open_channels();
+            assert_int_equal(pipe(fds), 0);
+            assert_int_equal(tp_fd_open(fds[0], &ends[0]), 0);
+            assert_int_equal(tp_runtime_spawn(runtime, read_all, NULL, &reader), 0);
+            assert_int_equal(tp_runtime_spawn(runtime, echo, NULL, &echoes), 0);
+            crowd_add(&crowd, ask_as_thread, &sum);
+            if (by_thread) {
+                crowd_add(&crowd, write_as_thread, &fds[1]);
+            } else {
+                assert_int_equal(tp_fd_open(fds[1], &ends[1]), 0);
+                assert_int_equal(tp_runtime_spawn(runtime, write_all, NULL, NULL), 0);
+            }
+            assert_int_equal(tp_runtime_join(runtime, reader, TP_FOREVER, &result), 0);
+            assert_int_equal(result.code, VALUES * (VALUES - 1) / 2);
+            assert_int_equal(tp_runtime_join(runtime, echoes, TP_FOREVER, &result), 0);
+            crowd_join(&crowd);
+            assert_int_equal(sum, VALUES * (VALUES - 1) / 2);
+            stop();
+            free_channels();
+        }
+}
+
 static int wait_till(void *argument)
 {
     int value;
@@ -685,6 +753,7 @@ int main(void)
         cmocka_unit_test(test_inside),
         cmocka_unit_test(test_channels),
         cmocka_unit_test(test_several_threads),
+        cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_cancel_across),

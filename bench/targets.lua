@@ -118,6 +118,13 @@ return {
       { "Boost.Fiber", 305 },
     },
   },
+  echo = {
+    { row = "1 worker", contender = "tidepool", times = 0.95, of = "epoll alone" },
+    { row = "2 workers", contender = "tidepool", times = 0.95, of = "epoll alone" },
+    recorded = {
+      { "luv, callbacks", 13333 },
+    },
+  },
   pingpong = {
     { row = "1 worker", contender = "tidepool", at_most = 60 },
     { row = "1 worker", contender = "tidepool", not_above = "Go" },

@@ -1,5 +1,5 @@
 -- What ./tidepool bench can measure: workloads, their rows, and the contenders of each.
--- A contender is one program below build/release/bench/ (source: bench/PROGRAM.c, .cc or .go), run
+-- A contender is one program below build/release/bench/ (source: bench/PROGRAM.c, .cc, .go or .lua), run
 -- as PROGRAM TASKS WORKERS PRODUCERS [VARIANT]; `package` is what Debian calls a peer's library.
 -- A contender that is slow may have `tasks` of its own, a row `contenders` of its own. What a
 -- program prints is shown by `views`, each naming a figure, its processor time if any, and its unit.
@@ -257,6 +257,30 @@ return {
       { name = "tidepool", program = "pingpong_tidepool" },
       peer("Go", "pingpong_go", "golang-go"),
       few(peer("Boost.Fiber", "pingpong_boost", "libboost-fiber-dev")),
+    },
+  },
+  {
+    name = "echo",
+    what = "50 connections on loopback send 64 bytes and wait for them; the client is a process of its own",
+    unit = "ns/request",
+    tasks = 200000,
+    things = "requests",
+    rows = {
+      { name = "1 worker", workers = 1, producers = 1 },
+      {
+        name = "2 workers", workers = 2, producers = 1,
+        contenders = {
+          { name = "tidepool", program = "echo_tidepool" },
+          peer("epoll alone", "echo_epoll", "libc6-dev"),
+          peer("Go, a goroutine each", "echo_go", "golang-go"),
+        },
+      },
+    },
+    contenders = {
+      { name = "tidepool", program = "echo_tidepool" },
+      peer("epoll alone", "echo_epoll", "libc6-dev"),
+      peer("Go, a goroutine each", "echo_go", "golang-go"),
+      peer("luv, callbacks in Lua", "echo_luv", "lua-luv"),
     },
   },
   {

@@ -26,6 +26,7 @@ g++             command g++                     builds the peers written in C++
 pkg-config      command pkg-config              finds the peers
 libtbb-dev      file    /usr/include/tbb/tbb.h  peer: oneTBB
 libuv1-dev      file    /usr/include/uv.h       peer: libuv
+lua-luv         file    /usr/share/doc/lua-luv  peer: luv
 libglib2.0-dev  file    /usr/include/glib-2.0/glib.h  peer: GLib
 libboost-context-dev  file  /usr/include/boost/context/fiber.hpp  peer: Boost.Context
 libboost-fiber-dev  file    /usr/include/boost/fiber/all.hpp  peer: Boost.Fiber

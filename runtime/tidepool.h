@@ -22,6 +22,7 @@
 #include "handle.h"
 #include "io/fd.h"
 #include "io/io.h"
+#include "io/net.h"
 #include "multi.h"
 #include "pool.h"
 #include "runtime.h"

@@ -7,9 +7,11 @@
 #include "../fiber.h"
 #include "../fibers.h"
 #include "../park.h"
+#include "room.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -36,7 +38,8 @@ enum {
 enum {
     READ_END = 4, /* for reading it is ready, if only for the end */
     WRITE_END = 8,
-    TICK = 16 /* one more with each event, so that who has tried in vain notices [FD-1] */
+    URGENT = 16, /* there were urgent bytes: reads end before them, though there may be more */
+    TICK = 32    /* one more with each event, so that who has tried in vain notices [FD-1] */
 };
 
 /* One who waits, on its own stack. */
@@ -59,7 +62,7 @@ struct tp_fd_slot {
     struct tp_spin lock;       /* guards the next three */
     struct tp_waiter *first, *last;
     struct thread *threads;
-    bool is_socket, is_stream;            /* written before the state says OPEN */
+    enum tp_fd_kind kind;                 /* written before the state says OPEN */
     tp_atomic(struct tp_driver *) driver; /* the one that it was linked with last, to be found without the lock of links */
     struct tp_fd_link *links;             /* guarded by link_lock */
 };
@@ -272,6 +275,8 @@ static void wake(struct tp_fd_slot *slot, unsigned what, int status)
             if (!(party->what & what))
                 continue;
             take_out(slot, w);
+            if (!tp_waiter_claim(w))
+                continue;
             party->status = status;
             calls[n++] = tp_waiter_hand_over(w);
         }
@@ -297,30 +302,36 @@ void tp__fd_event(uint64_t data, uint32_t bits)
     if (!(state & OPEN) || state >> TAG_SHIFT != data >> TAG_SHIFT)
         return;
     uint32_t ends = (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? READ_END : 0) | (bits & (EPOLLHUP | EPOLLERR) ? WRITE_END : 0);
-    uint32_t what = (bits & (EPOLLIN | EPOLLPRI) || ends & READ_END ? TP_FD_READABLE : 0) |
+    uint32_t what = (bits & EPOLLIN || ends & READ_END ? TP_FD_READABLE : 0) |
                     (bits & EPOLLOUT || ends & WRITE_END ? TP_FD_WRITABLE : 0);
-    note(slot, what | ends);
-    wake(slot, what, 0);
+    note(slot, what | ends | (bits & EPOLLPRI ? URGENT : 0));
+    if (what != 0)
+        wake(slot, what, 0);
 }
 
 /* -- open and close ------------------------------------------------------------------------------------ */
 
-/* Under the next tag, which stays 0 for nobody. */
-static int open_slot(struct tp_fd_slot *slot, int fd, bool is_borrowed, struct tp_fd *out)
+/* Reads of a TCP stream that bring less than asked for have emptied it; others may end at the borders of what was sent. */
+static enum tp_fd_kind kind_of(int fd)
 {
-    int type = 0;
-    socklen_t n = sizeof type;
-    int saved = errno;
-    bool is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0;
-    errno = saved;
+    int type = 0, protocol = 0;
+    socklen_t n_type = sizeof type, n_protocol = sizeof protocol;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n_type) != 0)
+        return TP_FD_OTHER;
+    bool is_known = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n_protocol) == 0;
+    return is_known && type == SOCK_STREAM && protocol == IPPROTO_TCP ? TP_FD_STREAM : TP_FD_SOCKET;
+}
+
+/* Under the next tag, which stays 0 for nobody. */
+static int open_slot(struct tp_fd_slot *slot, int fd, enum tp_fd_kind kind, bool is_borrowed, struct tp_fd *out)
+{
     uint64_t state = tp_load_acq(&slot->state); /* pairs with the release in finish */
     uint64_t mine = CLOSING | (state >> TAG_SHIFT) << TAG_SHIFT;
     if (state & (OPEN | CLOSING) || !tp_cas_sc(&slot->state, &state, mine)) /* losing: another one opens it at this moment */
         return TP_EBUSY;
     uint32_t tag = (uint32_t)(state >> TAG_SHIFT) + 1;
     tag += tag == 0;
-    slot->is_socket = is_socket;
-    slot->is_stream = is_socket && type == SOCK_STREAM;
+    slot->kind = kind;
     tp_store_rlx(&slot->ready, TP_FD_READABLE | TP_FD_WRITABLE);                                  /* relaxed: published by the next. As far as we know: it is tried first */
     tp_store_rel(&slot->state, (uint64_t)tag << TAG_SHIFT | OPEN | (is_borrowed ? BORROWED : 0)); /* pairs with the acquires of the state */
     *out = (struct tp_fd){fd, tag};
@@ -334,8 +345,10 @@ static void finish(struct tp_fd_slot *slot, int fd)
     uint64_t state = tp_load_rlx(&slot->state); /* relaxed: nobody else changes it now */
     unlink_slot(slot);
     tp_store_rel(&slot->state, state >> TAG_SHIFT << TAG_SHIFT); /* pairs with the acquire in open_slot; before the number is free */
-    if (!(state & BORROWED))
+    if (!(state & BORROWED)) {
         close(fd); /* after EINTR it is closed, too */
+        tp__room_made();
+    }
     errno = saved;
 }
 
@@ -362,11 +375,14 @@ static void close_forgotten(struct tp_fd_slot *slot, int fd)
 static void forget_waits(void)
 {
     tp_spin_init(&link_lock);
+    tp__room_init();
     for (int i = 0; i < CHUNKS; i++) {
         struct tp_fd_slot *slots = tp_load_rlx(&chunks[i]); /* relaxed, as all here: the child has one thread */
         for (int k = 0; slots && k < CHUNK; k++) {
             uint64_t state = tp_load_rlx(&slots[k].state);
             uint64_t kept = state & CLOSING ? 0 : state & (OPEN | BORROWED);
+            if ((state & (OPEN | CLOSING | BORROWED)) == (OPEN | CLOSING)) /* nobody is left who would */
+                close(i * CHUNK + k);
             tp_store_rlx(&slots[k].state, state >> TAG_SHIFT << TAG_SHIFT | kept); /* relaxed: see above */
             tp_store_rlx(&slots[k].driver, NULL);
             tp_spin_init(&slots[k].lock);
@@ -377,29 +393,37 @@ static void forget_waits(void)
     }
 }
 
-static void watch_forks(void)
+static void begin(void)
 {
+    tp__room_init();
     pthread_atfork(NULL, NULL, forget_waits);
 }
 
-static int open_with(int fd, bool is_borrowed, struct tp_fd *out)
+static int open_with(int fd, enum tp_fd_kind kind, bool is_borrowed, struct tp_fd *out)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (!out || fcntl(fd, F_GETFD) < 0)
-        return TP_EINVAL;
-    pthread_once(&once, watch_forks);
+    pthread_once(&once, begin);
     struct tp_fd_slot *slot = make_slot(fd);
     if (!slot)
         return TP_ENOMEM;
     close_forgotten(slot, fd);
-    return open_slot(slot, fd, is_borrowed, out);
+    return open_slot(slot, fd, kind, is_borrowed, out);
+}
+
+int tp__fd_adopt(int fd, enum tp_fd_kind kind, struct tp_fd *out)
+{
+    int saved = errno, status = open_with(fd, kind, false, out);
+    if (status != 0)
+        close(fd);
+    errno = saved;
+    return status;
 }
 
 int tp_fd_open(int fd, struct tp_fd *out)
 {
-    int saved = errno, flags = fcntl(fd, F_GETFL);
+    int saved = errno, flags = out ? fcntl(fd, F_GETFL) : -1;
     bool is_done = flags >= 0 && (flags & O_NONBLOCK || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
-    int status = is_done ? open_with(fd, false, out) : TP_EINVAL;
+    int status = is_done ? open_with(fd, kind_of(fd), false, out) : TP_EINVAL;
     if (is_done && status != 0 && !(flags & O_NONBLOCK))
         fcntl(fd, F_SETFL, flags);
     errno = saved;
@@ -408,7 +432,8 @@ int tp_fd_open(int fd, struct tp_fd *out)
 
 int tp_fd_borrow(int fd, struct tp_fd *out)
 {
-    int saved = errno, status = open_with(fd, true, out);
+    int saved = errno;
+    int status = out && fcntl(fd, F_GETFD) >= 0 ? open_with(fd, kind_of(fd), true, out) : TP_EINVAL;
     errno = saved;
     return status;
 }
@@ -498,7 +523,7 @@ static int wait_as_thread(struct tp_fd_slot *slot, struct tp_fd fd, unsigned wha
     self.next = slot->threads;
     slot->threads = &self;
     tp_spin_unlock(&slot->lock);
-    short events = (short)((what & TP_FD_READABLE ? POLLIN | POLLPRI | POLLRDHUP : 0) | (what & TP_FD_WRITABLE ? POLLOUT : 0));
+    short events = (short)((what & TP_FD_READABLE ? POLLIN | POLLRDHUP : 0) | (what & TP_FD_WRITABLE ? POLLOUT : 0));
     struct pollfd fds[2] = {{.fd = fd.fd, .events = events}, {.fd = self.bell, .events = POLLIN}};
     struct timespec left, *limit = NULL;
     if (deadline_ns != TP_FOREVER) {
@@ -522,8 +547,6 @@ static int wait_as_thread(struct tp_fd_slot *slot, struct tp_fd fd, unsigned wha
 
 static int wait_for(struct tp_fd_slot *slot, struct tp_fd fd, unsigned what, uint64_t deadline_ns)
 {
-    if (deadline_ns == 0)
-        return is_closing(slot) ? TP_ECLOSED : TP_ETIMEDOUT;
     struct tp_fiber *fiber = tp_fiber_self();
     return fiber ? wait_as_task(slot, fd, fiber, what, deadline_ns) : wait_as_thread(slot, fd, what, deadline_ns);
 }
@@ -531,37 +554,12 @@ static int wait_for(struct tp_fd_slot *slot, struct tp_fd fd, unsigned what, uin
 /* What poll(2) says of it now. */
 static unsigned look(int fd, unsigned what)
 {
-    short events = (short)((what & TP_FD_READABLE ? POLLIN | POLLPRI | POLLRDHUP : 0) | (what & TP_FD_WRITABLE ? POLLOUT : 0));
+    short events = (short)((what & TP_FD_READABLE ? POLLIN | POLLRDHUP : 0) | (what & TP_FD_WRITABLE ? POLLOUT : 0));
     struct pollfd one = {.fd = fd, .events = events};
     if (poll(&one, 1, 0) <= 0)
         return 0;
-    return (one.revents & (POLLIN | POLLPRI | POLLRDHUP | POLLHUP | POLLERR) ? what & TP_FD_READABLE : 0) |
+    return (one.revents & (POLLIN | POLLRDHUP | POLLHUP | POLLERR) ? what & TP_FD_READABLE : 0) |
            (one.revents & (POLLOUT | POLLHUP | POLLERR) ? what & TP_FD_WRITABLE : 0);
-}
-
-int tp_fd_wait(struct tp_fd fd, unsigned what, uint64_t deadline_ns, unsigned *which)
-{
-    if (what == 0 || what & ~(unsigned)(TP_FD_READABLE | TP_FD_WRITABLE))
-        return TP_EINVAL;
-    int status = tp_task_check();
-    struct tp_fd_slot *slot = status == 0 ? enter(fd) : NULL;
-    if (!slot)
-        return status != 0 ? status : TP_ESTALE;
-    int saved = errno;
-    unsigned found = 0;
-    while (status == 0) {
-        uint32_t seen = tp_load_acq(&slot->ready); /* acquire: the look comes after; pairs with the exchange in tp__fd_event */
-        found = look(fd.fd, what);
-        if (found != 0)
-            break;
-        take_back(slot, seen, what | READ_END | WRITE_END); /* nor is there an end */
-        status = wait_for(slot, fd, what, deadline_ns);
-    }
-    leave(slot, fd.fd);
-    *tp_co_errno() = saved;
-    if (status == 0 && which)
-        *which = found;
-    return status;
 }
 
 /* Gives way after many calls that did not have to wait: others first, and what their descriptors have to say. */
@@ -576,36 +574,107 @@ static int take_turn(struct tp_fiber *fiber)
     return tp_yield();
 }
 
-int tp__fd_do(struct tp_fd fd, unsigned what, uint64_t deadline_ns, ssize_t (*call)(int fd, bool is_socket, void *argument),
-    bool (*is_short)(void *argument, ssize_t n), void *argument, ssize_t *done)
+int tp_fd_wait(struct tp_fd fd, unsigned what, uint64_t deadline_ns, unsigned *which)
 {
+    if (what == 0 || what & ~(unsigned)(TP_FD_READABLE | TP_FD_WRITABLE))
+        return TP_EINVAL;
     int status = take_turn(tp_fiber_self());
     struct tp_fd_slot *slot = status == 0 ? enter(fd) : NULL;
     if (!slot)
         return status != 0 ? status : TP_ESTALE;
+    int saved = *tp_co_errno();
+    uint32_t ends = (what & TP_FD_READABLE ? READ_END : 0) | (what & TP_FD_WRITABLE ? WRITE_END : 0);
+    unsigned found = 0;
+    do {
+        uint32_t seen = tp_load_acq(&slot->ready); /* acquire: the look comes after; pairs with the exchange in tp__fd_event */
+        bool is_last = status != 0 || deadline_ns == 0;
+        found = look(fd.fd, what);
+        if (found != 0 || is_last)
+            break;
+        take_back(slot, seen, what | ends); /* nor is there such an end */
+        status = wait_for(slot, fd, what, deadline_ns);
+    } while (status == 0 || status == TP_ETIMEDOUT); /* late, it looks once more */
+    if (found != 0)
+        status = 0;
+    else if (status == 0)
+        status = is_closing(slot) ? TP_ECLOSED : TP_ETIMEDOUT;
+    leave(slot, fd.fd);
+    *tp_co_errno() = saved;
+    if (status == 0 && which)
+        *which = found;
+    return status;
+}
+
+/* What came of one attempt. */
+enum attempt {
+    DONE,
+    FAILED,
+    NOT_READY
+};
+
+/* Makes the call until it is not interrupted. The error is in errno. */
+static enum attempt attempt(struct tp_fd_slot *slot, int fd, ssize_t (*call)(int fd, enum tp_fd_kind kind, void *argument), void *argument, ssize_t *n)
+{
+    int error;
+    do {
+        *n = call(fd, slot->kind, argument);
+        error = *n < 0 ? *tp_co_errno() : 0;
+    } while (error == EINTR);
+    return error == 0 ? DONE : error == EAGAIN || error == EWOULDBLOCK ? NOT_READY
+                                                                       : FAILED;
+}
+
+int tp__fd_call(struct tp_fd fd, ssize_t (*call)(int fd, enum tp_fd_kind kind, void *argument), void *argument, ssize_t *done)
+{
+    struct tp_fd_slot *slot = enter(fd);
+    ssize_t n;
+    if (!slot)
+        return TP_ESTALE;
+    int status = attempt(slot, fd.fd, call, argument, &n) == DONE ? 0 : tp__status_of(errno);
+    int error = errno;
+    leave(slot, fd.fd);
+    errno = error;
+    if (status == 0 && done)
+        *done = n;
+    return status;
+}
+
+int tp__fd_do(struct tp_fd fd, unsigned what, uint64_t deadline_ns, ssize_t (*call)(int fd, enum tp_fd_kind kind, void *argument),
+    bool (*is_short)(void *argument, ssize_t n), void *argument, ssize_t *done)
+{
+    struct tp_fiber *fiber = tp_fiber_self();
+    int status = take_turn(fiber);
+    struct tp_fd_slot *slot = status == 0 ? enter(fd) : NULL;
+    if (!slot)
+        return status != 0 ? status : TP_ESTALE;
+    bool is_last = deadline_ns == 0;
     for (;;) {
         uint32_t seen = tp_load_acq(&slot->ready); /* acquire: the call comes after; pairs with the exchange in tp__fd_event */
-        if (ready_of(seen, what) != 0) {
-            ssize_t n = call(fd.fd, slot->is_socket, argument);
-            int error = *tp_co_errno();
-            if (n >= 0) {
-                if (is_short && slot->is_stream && is_short(argument, n))
-                    take_back(slot, seen, what);
+        if (is_last || ready_of(seen, what) != 0) {
+            ssize_t n;
+            enum attempt came = attempt(slot, fd.fd, call, argument, &n);
+            if (came == DONE) {
+                if (is_short && fiber && slot->kind == TP_FD_STREAM && !(seen & URGENT) && is_short(argument, n))
+                    take_back(slot, seen, what); /* not a thread: nobody tells it of events */
                 if (done)
                     *done = n;
                 break;
             }
-            if (error == EINTR)
-                continue;
-            if (error != EAGAIN && error != EWOULDBLOCK) {
-                status = tp__status_of(error);
+            if (came == FAILED) {
+                status = tp__status_of(*tp_co_errno());
                 break;
             }
             take_back(slot, seen, what | (what & TP_FD_READABLE ? READ_END : WRITE_END));
         }
-        status = wait_for(slot, fd, what, deadline_ns);
-        if (status != 0)
+        if (is_last) {
+            status = is_closing(slot) ? TP_ECLOSED : TP_ETIMEDOUT;
             break;
+        }
+        status = wait_for(slot, fd, what, deadline_ns);
+        is_last = status == TP_ETIMEDOUT; /* late, it tries once more: perhaps only the news was late */
+        if (status != 0 && !is_last)
+            break;
+        status = 0;
     }
     int error = *tp_co_errno();
     leave(slot, fd.fd);

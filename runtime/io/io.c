@@ -1,6 +1,7 @@
 /* Reading and writing. Invariant: each attempt is one call of the system; what it said is left in errno. */
 #include "io.h"
 
+#include "../base/status.h"
 #include "../worker.h"
 #include "fd_parts.h"
 
@@ -21,11 +22,10 @@ static bool was_short(void *argument, ssize_t n)
     return n > 0 && (size_t)n < transfer->n_bytes; /* the end is found again, and again */
 }
 
-static ssize_t try_read(int fd, bool is_socket, void *argument)
+static ssize_t try_read(int fd, enum tp_fd_kind kind, void *argument)
 {
     const struct transfer *transfer = argument;
-    (void)is_socket;
-    return read(fd, transfer->buffer, transfer->n_bytes);
+    return kind != TP_FD_OTHER ? recv(fd, transfer->buffer, transfer->n_bytes, MSG_DONTWAIT) : read(fd, transfer->buffer, transfer->n_bytes);
 }
 
 /* write(2) that does not raise SIGPIPE in the calling thread: a worker has it blocked, other threads block it meanwhile, and take
@@ -49,10 +49,10 @@ static ssize_t write_quietly(int fd, const void *buffer, size_t n_bytes)
     return n;
 }
 
-static ssize_t try_write(int fd, bool is_socket, void *argument)
+static ssize_t try_write(int fd, enum tp_fd_kind kind, void *argument)
 {
     const struct transfer *transfer = argument;
-    return is_socket ? send(fd, transfer->buffer, transfer->n_bytes, MSG_NOSIGNAL) : write_quietly(fd, transfer->buffer, transfer->n_bytes);
+    return kind != TP_FD_OTHER ? send(fd, transfer->buffer, transfer->n_bytes, MSG_NOSIGNAL | MSG_DONTWAIT) : write_quietly(fd, transfer->buffer, transfer->n_bytes);
 }
 
 /* Moves all of it, or as much as one attempt does. */
@@ -68,6 +68,8 @@ static int move(struct tp_fd fd, unsigned what, struct transfer left, bool all, 
         left.buffer = (char *)left.buffer + n;
         left.n_bytes -= (size_t)n;
     } while (all && n > 0 && left.n_bytes > 0);
+    if (status == TP_ESTALE && left.n_bytes < n_before)
+        status = TP_ECLOSED; /* between two attempts */
     if (n_moved && (status == 0 || all))
         *n_moved = n_before - left.n_bytes;
     return status;

@@ -34,7 +34,8 @@ int tp_address_parse(const char *text, struct tp_address *out);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int tp_address_print(const struct tp_address *address, char *buffer, size_t n_bytes);
 
-/* Do these mean the same? */
+/* tp_address_is_same: do these mean the same?
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 bool tp_address_is_same(const struct tp_address *a, const struct tp_address *b);
 
 /* tp_address_local: the address of this end.

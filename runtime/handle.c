@@ -8,6 +8,7 @@
 #include "base/spin.h"
 #include "base/status.h"
 #include "park.h"
+#include "sync/select_kind.h"
 
 #include <stdlib.h>
 
@@ -150,4 +151,34 @@ int tp_handle_wait(struct tp_handle *handle, uint64_t deadline_ns, struct tp_tas
     if (result)
         *result = handle->result;
     return 0;
+}
+
+/* -- as a case of tp_select ------------------------------------------------------------------------------ */
+
+static bool attempt(struct tp_case *one, int *status)
+{
+    *status = tp_handle_wait(one->thing, 0, one->value);
+    return *status != TP_ETIMEDOUT;
+}
+
+static bool enlist(struct tp_case *one)
+{
+    struct tp_handle *handle = one->thing;
+    tp_waitlist_enlist(&handle->waiters, &one->party.waiter);
+    if (!is_over(handle))
+        return true;
+    tp_waitlist_cancel(&handle->waiters, &one->party.waiter); /* a wake-up that is lost here was for all */
+    return false;
+}
+
+static void delist(struct tp_case *one)
+{
+    struct tp_handle *handle = one->thing;
+    tp_waitlist_cancel(&handle->waiters, &one->party.waiter);
+}
+
+struct tp_case tp_case_handle(struct tp_handle *handle, struct tp_task_result *result)
+{
+    static const struct tp_case_kind kind = {attempt, enlist, delist, .is_served = false};
+    return (struct tp_case){.kind = &kind, .thing = handle, .value = result};
 }

@@ -138,6 +138,8 @@ struct tp_decision {
     const char *why;        /* a static sentence */
 };
 
+struct tp_track;
+
 /* How any pool is driven. `pool` is what the variant's own open returned; each function is the
  * variant's own function of that name, with its contract. NULL: the variant was built without it. */
 struct tp_pool_ops {
@@ -171,6 +173,7 @@ struct tp_pool_ops {
     /* How many tasks were accepted since the pool was opened, and how many of them are over, which is read first. A task is
      * counted before the call that hands it over returns, and before it can be over. Costs less than counts. */
     void (*flow)(void *pool, uint64_t *accepted, uint64_t *over);
+    struct tp_track *(*track)(void *pool); /* the records of its tasks, for tp_case_task */
 };
 
 #ifdef __cplusplus

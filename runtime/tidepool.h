@@ -35,6 +35,7 @@
 #include "sync/once.h"
 #include "sync/oneshot.h"
 #include "sync/rwlock.h"
+#include "sync/select.h"
 #include "sync/semaphore.h"
 #include "sync/waitgroup.h"
 #include "sync/watch.h"

@@ -215,28 +215,59 @@ static struct tp_task_result result_of(const struct tp_record *record)
     return (struct tp_task_result){.state = state, .code = code};
 }
 
-int tp_track_wait(struct tp_track *track, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
+/* The record of that id, held as one more who waits; NULL if there is no such task. */
+static struct tp_record *hold(struct tp_track *track, uint64_t id)
 {
-    uint64_t word, next;
+    uint64_t word;
     struct tp_record *record = find(track, id, &word);
     if (!record)
-        return TP_ESTALE;
+        return NULL;
     do {
         if (!is_of(word, id))
-            return TP_ESTALE;
+            return NULL;
         tp_assert((word & WAITERS) != WAITERS);
-        next = word + WAITER;
-    } while (!tp_cas_sc(&record->word, &word, next)); /* order: see above [TASK-3] */
-    int status = await_end(track, record, id, deadline_ns);
-    if (status == 0 && result)
-        *result = result_of(record);
+    } while (!tp_cas_sc(&record->word, &word, word + WAITER)); /* order: see above [TASK-3] */
+    return record;
+}
+
+static void let_go(struct tp_track *track, struct tp_record *record, uint64_t id)
+{
     /* Relaxed: a first guess for the exchange, which decides. */
-    word = tp_load_rlx(&record->word);
+    uint64_t word = tp_load_rlx(&record->word), next;
     do {
         next = freed_if_let_go(word - WAITER);
     } while (!tp_cas_sc(&record->word, &word, next)); /* order: see above [TASK-1] */
     follow_up(track, id, word, next);
+}
+
+int tp_track_wait(struct tp_track *track, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
+{
+    struct tp_record *record = hold(track, id);
+    if (!record)
+        return TP_ESTALE;
+    int status = await_end(track, record, id, deadline_ns);
+    if (status == 0 && result)
+        *result = result_of(record);
+    let_go(track, record, id);
     return status;
+}
+
+bool tp_track_enlist(struct tp_track *track, uint64_t id, struct tp_waiter *entry)
+{
+    struct tp_record *record = hold(track, id);
+    if (!record)
+        return false;
+    tp_waitlist_enlist(&track->lists[(uint32_t)id % TP_TRACK_LISTS], entry);
+    if (!is_over(tp_load_acq(&record->word))) /* pairs with the exchange that ended the task [TASK-2] */
+        return true;
+    tp_track_delist(track, id, entry);
+    return false;
+}
+
+void tp_track_delist(struct tp_track *track, uint64_t id, struct tp_waiter *entry)
+{
+    tp_waitlist_cancel(&track->lists[(uint32_t)id % TP_TRACK_LISTS], entry); /* a lost wake-up was for all of the list [TASK-4] */
+    let_go(track, tp__record_at(track, (uint32_t)id - 1), id);
 }
 
 /* -- looking at all --------------------------------------------------------------------------- */

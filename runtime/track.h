@@ -108,6 +108,16 @@ bool tp_track_is_asked(const struct tp_track *track, uint64_t id);
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 int tp_track_wait(struct tp_track *track, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result);
 
+/* tp_track_enlist: for one who waits for several things: put an entry of its choice where the ends of tasks look; it is told when this
+ * task, or another one, has ended. Holds the record until tp_track_delist.
+ * Returns false if the task is over, or unknown: then neither has happened.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp_track_enlist(struct tp_track *track, uint64_t id, struct tp_waiter *entry);
+
+/* tp_track_delist: the end of what tp_track_enlist began.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_track_delist(struct tp_track *track, uint64_t id, struct tp_waiter *entry);
+
 /* tp_track_release: the handle lets go of the record. The task is not touched.
  * Returns 0; TP_ESTALE for an id without a handle, so also the second time.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -82,6 +82,11 @@ static int job_ops_cancel_task(void *pool, uint64_t id)
     return job_cancel_task(pool, id);
 }
 
+static struct tp_track *job_ops_track(void *pool)
+{
+    return &((struct job_pool *)pool)->track;
+}
+
 #endif
 static int job_ops_join_all(void *pool, uint64_t deadline_ns)
 {
@@ -166,6 +171,7 @@ const struct tp_pool_ops job_pool_ops = {
     .wait = job_ops_wait,
     .detach = job_ops_detach,
     .cancel_task = job_ops_cancel_task,
+    .track = job_ops_track,
 #endif
     .join_all = job_ops_join_all,
 #if WITH_TUNE

@@ -8,7 +8,7 @@
 #include "../base/align.h"
 #include "../base/assert.h"
 #include "../base/status.h"
-#include "line.h"
+#include "select_kind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -175,4 +175,75 @@ size_t tp_chan_count(struct tp_chan *chan)
     size_t n = chan->n;
     tp_spin_unlock(&chan->lock);
     return n;
+}
+
+/* -- as cases of tp_select ------------------------------------------------------------------------------ */
+
+static bool attempt_send(struct tp_case *one, int *status)
+{
+    *status = tp_chan_send(one->thing, one->value, 0);
+    return *status != TP_ETIMEDOUT;
+}
+
+static bool attempt_recv(struct tp_case *one, int *status)
+{
+    *status = tp_chan_recv(one->thing, one->value, 0);
+    return *status != TP_ETIMEDOUT;
+}
+
+/* Joins the line unless that is of no use; under the lock under which the others look [SELECT-2]. */
+static bool join_unless(struct tp_case *one, struct tp_line *line, bool is_possible)
+{
+    struct tp_chan *chan = one->thing;
+    if (!is_possible)
+        tp_line_join(line, &one->party);
+    tp_spin_unlock(&chan->lock);
+    return !is_possible;
+}
+
+static bool enlist_send(struct tp_case *one)
+{
+    struct tp_chan *chan = one->thing;
+    tp_spin_lock(&chan->lock);
+    return join_unless(one, &chan->senders, chan->is_closed || chan->n < chan->capacity || tp_line_has_other(&chan->receivers, tp_case_choice(one)));
+}
+
+static bool enlist_recv(struct tp_case *one)
+{
+    struct tp_chan *chan = one->thing;
+    tp_spin_lock(&chan->lock);
+    return join_unless(one, &chan->receivers, chan->is_closed || chan->n > 0 || tp_line_has_other(&chan->senders, tp_case_choice(one)));
+}
+
+static void leave(struct tp_chan *chan, struct tp_line *line, struct tp_party *party)
+{
+    tp_spin_lock(&chan->lock);
+    if (!tp_waiter_is_woken(&party->waiter))
+        tp_line_leave(line, party);
+    tp_spin_unlock(&chan->lock);
+}
+
+static void delist_send(struct tp_case *one)
+{
+    struct tp_chan *chan = one->thing;
+    leave(chan, &chan->senders, &one->party);
+}
+
+static void delist_recv(struct tp_case *one)
+{
+    struct tp_chan *chan = one->thing;
+    leave(chan, &chan->receivers, &one->party);
+}
+
+static const struct tp_case_kind send_kind = {attempt_send, enlist_send, delist_send, .is_served = true};
+static const struct tp_case_kind recv_kind = {attempt_recv, enlist_recv, delist_recv, .is_served = true};
+
+struct tp_case tp_case_send(struct tp_chan *chan, const void *value)
+{
+    return (struct tp_case){.kind = &send_kind, .thing = chan, .value = (void *)value};
+}
+
+struct tp_case tp_case_recv(struct tp_chan *chan, void *value)
+{
+    return (struct tp_case){.kind = &recv_kind, .thing = chan, .value = value};
 }

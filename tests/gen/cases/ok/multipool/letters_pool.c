@@ -1776,6 +1776,11 @@ static int letters_ops_cancel_task(void *pool, uint64_t id)
     return letters_cancel_task(pool, id);
 }
 
+static struct tp_track *letters_ops_track(void *pool)
+{
+    return &((struct letters_pool *)pool)->track;
+}
+
 static int letters_ops_join_all(void *pool, uint64_t deadline_ns)
 {
     return letters_join_all(pool, deadline_ns);
@@ -1839,6 +1844,7 @@ const struct tp_pool_ops letters_pool_ops = {
     .wait = letters_ops_wait,
     .detach = letters_ops_detach,
     .cancel_task = letters_ops_cancel_task,
+    .track = letters_ops_track,
     .join_all = letters_ops_join_all,
     .close = letters_ops_close,
     .cancel = letters_ops_cancel,

@@ -1751,6 +1751,11 @@ static int parcels_ops_cancel_task(void *pool, uint64_t id)
     return parcels_cancel_task(pool, id);
 }
 
+static struct tp_track *parcels_ops_track(void *pool)
+{
+    return &((struct parcels_pool *)pool)->track;
+}
+
 static int parcels_ops_join_all(void *pool, uint64_t deadline_ns)
 {
     return parcels_join_all(pool, deadline_ns);
@@ -1825,6 +1830,7 @@ const struct tp_pool_ops parcels_pool_ops = {
     .wait = parcels_ops_wait,
     .detach = parcels_ops_detach,
     .cancel_task = parcels_ops_cancel_task,
+    .track = parcels_ops_track,
     .join_all = parcels_ops_join_all,
     .tune = parcels_ops_tune,
     .tune_workers = parcels_ops_tune_workers,

@@ -404,7 +404,7 @@ static const struct model_scenario scenarios[] = {
     {"track: two releases and end", two_releases, check_released_once, .preemptions = 4},
     {"track: stale join, record used again", stale_join, check_ran, .preemptions = 4},
     {"track: two stale joins, record used again; leaving without release", two_stale_joins, check_ran,
-        .preemptions = 2, .must_fail = true, .without = {"tp_track_wait", MODEL_RELEASE}},
+        .preemptions = 2, .must_fail = true, .without = {"let_go", MODEL_RELEASE}},
     {"track: stale join, generations used up", stale_join, check_ran, .variant = UINT32_MAX, .preemptions = 4},
     {"track: stale cancel, record used again", stale_cancel, check_all_free, .preemptions = 6},
     {"track: stale cancel, generations used up", stale_cancel, check_all_free, .variant = UINT32_MAX, .preemptions = 6},

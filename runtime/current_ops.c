@@ -234,6 +234,11 @@ static void ops_free(void *pool)
     tp__current_free(pool);
 }
 
+static struct tp_track *ops_track(void *pool)
+{
+    return &((struct tp_current *)pool)->track;
+}
+
 const struct tp_pool_ops tp__current_ops = {
     .name = "current",
     .payload = "struct tp_call",
@@ -257,4 +262,5 @@ const struct tp_pool_ops tp__current_ops = {
     .settings = ops_settings,
     .offer = ops_offer,
     .flow = ops_flow,
+    .track = ops_track,
 };

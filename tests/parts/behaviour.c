@@ -35,6 +35,7 @@ static int run_forks(void)
 #include "behaviour_fd.h"
 #include "behaviour_coroutine.h"
 #include "behaviour_stacks.h"
+#include "behaviour_sync.h"
 #if WITH_TRACKING
 #include "behaviour_asked.h"
 #endif
@@ -66,11 +67,15 @@ static int run_coroutine(void)
         cmocka_unit_test(test_channels_between_tasks),
         cmocka_unit_test(test_cancel_at_a_channel),
         cmocka_unit_test(test_deadline_at_a_channel),
+        cmocka_unit_test(test_sync_mixed),
         cmocka_unit_test(test_echo_on_sockets),
         cmocka_unit_test(test_ends_of_waits_for_descriptors),
 #if WITH_TRACKING
         cmocka_unit_test(test_join_children),
         cmocka_unit_test(test_cancel_a_sleeper),
+#if WITH_OPS
+        cmocka_unit_test(test_select_tasks),
+#endif
         cmocka_unit_test(test_asked_at_each_place),
 #endif
     };

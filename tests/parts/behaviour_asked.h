@@ -5,13 +5,15 @@
 #define BEHAVIOUR_ASKED_H
 
 #include "behaviour_coroutine.h"
+#include "behaviour_sync.h"
 
 enum place { AT_LIST,
     AT_LIST_UNTIL,
     AT_SEND,
     AT_RECEIVE,
     AT_HANDLE,
-    AT_WAIT,
+    AT_THINGS, /* the first one */
+    AT_WAIT = AT_THINGS + THINGS,
     AT_JOIN,
     AT_JOIN_ALL,
 #if WITH_BOUNDED && WITH_BLOCK && !WITH_DEADLINE
@@ -25,6 +27,7 @@ struct visitor {
     struct gate gate;
     struct tp_chan *chan; /* without room */
     struct tp_handle *handle;
+    struct things things;
     unsigned asked_at;
     bool asks_itself, is_side_full;
     tp_atomic(uint32_t) at; /* where it is; before it sleeps */
@@ -93,6 +96,8 @@ static int visit(struct visitor *visitor, enum place place)
         return visit_side(visitor, place);
     int value = (int)place;
     tp_store_sc(&visitor->at, place);
+    if (place >= AT_THINGS)
+        return things_visit(&visitor->things, (enum thing)(place - AT_THINGS));
     if (place == AT_SEND)
         return tp_chan_send(visitor->chan, &value, TP_FOREVER);
     if (place == AT_RECEIVE)
@@ -129,6 +134,8 @@ static void let_on(struct visitor *visitor, enum place place)
         assert_int_equal(tp_handle_complete(visitor->handle, (struct tp_task_result){TP_TASK_RETURNED, 0}), 0);
     } else if (place >= AT_JOIN_ALL) {
         gate_open(&visitor->gate);
+    } else if (place >= AT_THINGS) {
+        things_let_on(&visitor->things, (enum thing)(place - AT_THINGS));
     } else {
         tp_store_sc(&n_tokens, 1);
         tp_waitlist_notify(&door, 1);
@@ -151,6 +158,7 @@ static void check_asked_at(unsigned k, bool asks_itself)
     int value = 0;
     assert_int_equal(tp_chan_open(&visitor.chan, sizeof value, 0), 0);
     assert_int_equal(tp_handle_new(&visitor.handle), 0);
+    things_open(&visitor.things);
     door_close();
     tp_waitlist_init(&nest);
     tp_store_sc(&visitor.at, UINT32_MAX);
@@ -170,6 +178,7 @@ static void check_asked_at(unsigned k, bool asks_itself)
     assert_int_equal(tp_chan_send(visitor.chan, &value, 0), TP_ETIMEDOUT);
     tp_chan_free(visitor.chan);
     tp_handle_unref(visitor.handle);
+    things_close(&visitor.things, k > AT_THINGS + THING_GROUP);
     if (visitor.is_side_full)
         gate_open(&visitor.gate);
     job_pool_free(visitor.side);

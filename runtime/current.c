@@ -207,11 +207,13 @@ static void begin(struct tp_current *current, struct tp_ready *ready)
     if (is_stopped)
         tp_track_drop(&current->track, ready->id, TP_TASK_CANCELLED);
     if (is_stopped || !tp_track_start(&current->track, ready->id)) {
+        tp_call_dropped(ready->call);
         count_over(current, (struct tp_task_result){TP_TASK_CANCELLED, TP_ECANCELED}, false);
         return;
     }
     struct tp_fiber *fiber = tp_fiber_get(&current->fibers, &current->cache);
     if (!fiber) {
+        tp_call_dropped(ready->call);
         finish(current, ready->id, (struct tp_task_result){TP_TASK_FAILED, TP_ENOMEM});
         return;
     }
@@ -252,15 +254,18 @@ static bool tell_time(uint64_t *now_ns)
     return *now_ns != 0;
 }
 
-static void move_time(struct tp_current *current, uint64_t now_ns)
+/* To that time, unless it has passed. */
+static void move_time(struct tp_current *current, uint64_t to_ns)
 {
-    tp_store_rlx(&current->now_ns, now_ns); /* relaxed: see tell_time */
+    uint64_t now_ns = tp_load_rlx(&current->now_ns); /* relaxed, as the store: see tell_time */
+    if (now_ns < to_ns)
+        tp_store_rlx(&current->now_ns, now_ns = to_ns);
     tp_fibers_ring(&current->fibers, now_ns);
 }
 
 void tp__current_outside(struct tp_current *current, int delta)
 {
-    tp_add_sc(&current->n_outside, (uint32_t)delta); /* its release half pairs with the acquire in `rest` */
+    tp_add_sc(&current->n_outside, (uint32_t)delta); /* sequentially consistent; its release half pairs with the acquire in `rest` */
 }
 
 int tp__current_advance(struct tp_current *current, uint64_t duration_ns)
@@ -271,7 +276,7 @@ int tp__current_advance(struct tp_current *current, uint64_t duration_ns)
     if (__builtin_add_overflow(now_ns, duration_ns, &end_ns))
         end_ns = TP_FOREVER - 1;
     for (uint64_t next_ns; (next_ns = tp_fibers_next_ns(&current->fibers)) < end_ns;) /* one deadline after the other, in their order */
-        move_time(current, next_ns > now_ns ? next_ns : now_ns);
+        move_time(current, next_ns);
     move_time(current, end_ns);
     return 0;
 }

@@ -46,10 +46,11 @@ static void take_out(struct tp_deque *deque, struct tp_branch *branch)
 }
 
 /* Remembers among the open branches of the run, for the case of a panic. */
-static void remember(struct tp_run *run, bool is_shielded, struct tp_branch *branch)
+static void remember(struct tp_run *run, const struct tp_run *task, struct tp_branch *branch)
 {
     branch->parent = run;
-    branch->is_shielded = is_shielded;
+    branch->is_shielded = task && task->n_shields > 0;
+    branch->locals = task ? task->locals : NULL;
     branch->panic = NULL;
     if (!run)
         return;
@@ -73,11 +74,10 @@ static void forget(struct tp_branch *branch)
 static void offer(struct tp_deque *self, size_t n)
 {
     struct tp_run *run = tp_run_around(), *task = tp_run_task();
-    bool is_shielded = task && task->n_shields > 0;
     /* Relaxed, and first: a wish from here on is another one [FORK-3]. */
     tp_store_rlx(&self->limit, self->end);
     for (size_t i = 0; i < n; i++)
-        remember(run, is_shielded, self->base[i]);
+        remember(run, task, self->base[i]);
     tp_spin_lock(&self->lock);
     for (size_t i = 0; i < n; i++)
         append(self, self->base[i]);
@@ -283,6 +283,7 @@ void tp_branch_run(struct tp_branch *branch)
     thief->n_stolen++;
     tp_run_enter(&run);
     run.n_shields = branch->is_shielded;
+    run.locals = branch->locals;
     attempt(branch, &run);
     tp_run_leave(&run);
     tp_store_rel(&branch->state, BRANCH_DONE); /* pairs with the acquire in is_done; from here on it may be gone */

@@ -22,6 +22,7 @@ extern "C" {
 #endif
 
 struct tp_deque;
+struct tp_local;
 struct tp_run;
 
 /* What was forked and not joined yet. The fields are for runtime/fork*.[ch] alone; only the first three are written by a fork
@@ -39,6 +40,7 @@ struct tp_branch {
     struct tp_deque *thief;           /* who took it; published by `state`, like `since` */
     uint64_t since;                   /* what the thief had offered until then */
     bool is_shielded;                 /* the task was when it was offered */
+    const struct tp_local *locals;    /* of the task, likewise */
     char *panic;                      /* how it ended, if by a panic; published by `state` */
     tp_atomic(uint32_t) state;        /* enum tp_branch_state */
 };

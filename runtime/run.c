@@ -39,6 +39,7 @@ void tp_run_enter(struct tp_run *run)
     run->outer = *innermost;
     run->defers = NULL;
     run->unwind = NULL;
+    run->locals = NULL;
     run->n_shields = 0;
     run->branches = NULL;
     *innermost = run;

@@ -21,6 +21,7 @@
 
 struct tp_branch;
 struct tp_fiber;
+struct tp_local;
 struct tp_pool_ops;
 struct tp_track;
 struct tp_unwind;
@@ -28,11 +29,12 @@ struct tp_unwind;
 /* Touched by the running thread alone, but for `overdue` and what `stop` points to. */
 struct tp_run {
     /* Set by tp_run_enter. */
-    struct tp_defer *defers;    /* the last one pushed */
-    struct tp_run *outer;       /* the run around this one */
-    struct tp_unwind *unwind;   /* the panic that is under way */
-    struct tp_branch *branches; /* forked, offered to others, and not joined yet; the last one offered */
-    uint32_t n_shields;         /* of the task: tp_shield_begin without tp_shield_end */
+    struct tp_defer *defers;       /* the last one pushed */
+    struct tp_run *outer;          /* the run around this one */
+    struct tp_unwind *unwind;      /* the panic that is under way */
+    struct tp_branch *branches;    /* forked, offered to others, and not joined yet; the last one offered */
+    const struct tp_local *locals; /* the innermost node; whoever hangs one there takes it off */
+    uint32_t n_shields;            /* of the task: tp_shield_begin without tp_shield_end */
 
     /* By the owner, before; id and serial anew for each task. All 0 is valid. */
     bool is_protection;            /* of tp_task_protect: the task is that of the run around it, if there is one */

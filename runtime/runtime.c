@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "current.h"
 #include "fiber.h"
+#include "inherit.h"
 #include "run.h"
 
 #include <stdlib.h>
@@ -160,8 +161,16 @@ int tp_task_target(struct tp_multi_member *target)
 int tp_task_spawn(int (*run)(void *argument), void *argument, uint64_t *id)
 {
     struct tp_multi_member target;
-    int status = tp_task_target(&target);
-    return status != 0 ? status : spawn(&target, run, argument, id);
+    struct tp_call call = {run, argument};
+    int status = run ? tp_task_target(&target) : TP_EINVAL;
+    if (status == 0)
+        status = tp__inherit(&call);
+    if (status != 0)
+        return status;
+    status = spawn(&target, call.run, call.argument, id);
+    if (status != 0)
+        tp_call_dropped(call);
+    return status;
 }
 
 int tp_task_join(uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)

@@ -37,7 +37,7 @@ struct tp_runtime_settings {
     uint32_t seed;                                                        /* CURRENT: not 0: which of the tasks that can go on does is drawn, the same each time. MULTI: the order in which
                            workers look at each other's queues, and nothing else */
     bool virtual_time;                                                    /* CURRENT only: its tasks have a clock of their own, which stands still while one can go on, and else
-                           jumps to the next deadline */
+                           jumps to the next deadline (docs/deterministic-tests.md) */
     void (*on_panic)(const struct tp_panic_report *panic, void *context); /* told of panics; NULL: tp_panic_log */
     void *context;                                                        /* handed to on_panic */
 };

@@ -207,6 +207,11 @@ struct tp_multi_member tp_pool_as_member(struct tp_pool *pool)
     return member;
 }
 
+struct tp_multi_member tp_pool_target(struct tp_pool *pool)
+{
+    return (struct tp_multi_member){pool->ops, pool->pool};
+}
+
 void tp_pool_get_counts(struct tp_pool *pool, struct tp_pool_counts *out)
 {
     pool->ops->counts(pool->pool, out);

@@ -181,6 +181,15 @@ void tp_pool_free(struct tp_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 struct tp_multi_member tp_pool_as_member(struct tp_pool *pool);
 
+/* tp_pool_target: the pool behind its table of functions, with struct tp_call as payload; it stays the caller's.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_multi_member tp_pool_target(struct tp_pool *pool);
+
+/* tp_call_dropped: the call of a task that will never run: gives back what tp_task_spawn has allocated for it. For generated pools whose
+ * payload is struct tp_call, as the function for dropped tasks; stock pools call it themselves.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_call_dropped(struct tp_call call);
+
 /* tp_pool_get_counts: how full the pool is.
  * out: filled; see struct tp_pool_counts.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

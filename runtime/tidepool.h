@@ -13,6 +13,7 @@
 
 #include "../coro/coro.h"
 #include "base/status.h"
+#include "blocking.h"
 #include "clock.h"
 #include "cpu.h"
 #include "dump.h"
@@ -26,6 +27,7 @@
 #include "multi.h"
 #include "pool.h"
 #include "runtime.h"
+#include "scope.h"
 #include "stock.h"
 #include "sync/barrier.h"
 #include "sync/broadcast.h"
@@ -40,5 +42,6 @@
 #include "sync/waitgroup.h"
 #include "sync/watch.h"
 #include "task.h"
+#include "task_local.h"
 
 #endif

@@ -90,6 +90,7 @@ end
 
 run_page("README.md", { sh = 2, files = 4 })
 run_page("docs/forks.md", { sh = 1, files = 3 })
+run_page("docs/runtime.md", { sh = 1, files = 1 })
 os.execute("rm -r " .. scratch)
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0)

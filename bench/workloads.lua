@@ -124,6 +124,24 @@ return {
     },
   },
   {
+    name = "mutex",
+    what = "tasks enter one critical section of about 20 ns",
+    unit = "ns/entry",
+    tasks = 4000000,
+    things = "entries",
+    rows = {
+      { name = "1 task", workers = 1, producers = 1 },
+      { name = "2 tasks", workers = 2, producers = 2 },
+      { name = "16 tasks", workers = 2, producers = 16 },
+    },
+    contenders = {
+      { name = "tidepool mutex", program = "mutex_tidepool" },
+      { name = "tidepool mutex, threads", program = "mutex_tidepool", variant = "threads" },
+      peer("pthread mutex, threads", "lock_pthread", "libc6-dev"),
+      peer("Go mutex", "lock_go", "golang-go"),
+    },
+  },
+  {
     name = "reuse",
     what = "tasks on workers that stay; each group handed over and waited for before the next",
     unit = "ns/task",

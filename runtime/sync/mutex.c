@@ -14,7 +14,7 @@
 #define TP_MUTEX_TRIES 4
 #endif
 #ifndef TP_MUTEX_LOOKS /* before one joins the line: a section of a few dozen instructions is over by then */
-#define TP_MUTEX_LOOKS 50
+#define TP_MUTEX_LOOKS 20
 #endif
 
 enum { TRY = 1 }; /* the status of one who was woken to try; 0: it was handed the lock */

@@ -73,6 +73,7 @@ static int run_coroutine(void)
 #if WITH_TRACKING
         cmocka_unit_test(test_join_children),
         cmocka_unit_test(test_cancel_a_sleeper),
+        cmocka_unit_test(test_asked_at_a_condition),
 #if WITH_OPS
         cmocka_unit_test(test_select_tasks),
 #endif

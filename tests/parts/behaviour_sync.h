@@ -338,6 +338,45 @@ static void test_sync_mixed(void **state)
     }
 }
 
+#if WITH_TRACKING
+static int cond_run(void *argument)
+{
+    struct things *things = argument;
+    if (!tp_mutex_try_lock(&things->of_cond))
+        abort();
+    int status = tp_cond_wait(&things->cond, &things->of_cond, TP_FOREVER);
+    things->was_sent = true; /* guarded by the mutex */
+    tp_mutex_unlock(&things->of_cond);
+    return status;
+}
+
+/* Who is asked to end while it waits for a condition has to wait for the mutex all the same. */
+static void test_asked_at_a_condition(void **state)
+{
+    (void)state;
+    struct things things;
+    struct job_pool *pool = pool_open(1, 10);
+    struct call call = {cond_run, &things};
+    struct tp_task_result result;
+    uint64_t id;
+    things_open(&things);
+    assert_int_equal(job_spawn(pool, as_payload(&call), &id), 0);
+    await_suspended(pool, 1);
+    assert_int_equal(tp_mutex_lock(&things.of_cond, TP_FOREVER), 0);
+    assert_int_equal(job_cancel_task(pool, id), 0);
+    while ((tp_load_sc(&things.of_cond.word) & ~1u) == 0) /* until it waits for the mutex */
+        sched_yield();
+    assert_false(things.was_sent);
+    tp_mutex_unlock(&things.of_cond);
+    assert_int_equal(job_join(pool, id, TP_FOREVER, &result), 0);
+    assert_int_equal(result.code, TP_ECANCELED);
+    assert_true(things.was_sent);
+    things.was_sent = false;
+    things_close(&things, false);
+    job_pool_free(pool);
+}
+#endif
+
 #if WITH_TRACKING && WITH_OPS
 static int select_child(void *argument)
 {

@@ -43,6 +43,7 @@ static void test_mutex_alone(void **state)
         assert_int_equal(tp_mutex_lock(&mutex, 0), TP_ETIMEDOUT);
         assert_int_equal(tp_mutex_lock(&mutex, tp_deadline_in_ns(1000)), TP_ETIMEDOUT);
         assert_int_equal(line_length(&mutex.gate), 0);
+        assert_int_equal(tp_load_sc(&mutex.word), 1); /* held, and nobody waits */
         tp_mutex_unlock(&mutex);
         assert_int_equal(tp_load_sc(&mutex.word), 0);
         assert_true(tp_mutex_try_lock(&mutex));

@@ -10,6 +10,8 @@
 
 enum { THREADS = 4,
     ROUNDS = 2000,
+    MEETERS = 20, /* more than are let go at once, so that some come again before others have gone */
+    MEETINGS = 300,
     MANY = 40 }; /* more than are let go under the lock at once */
 
 /* -- wait group ---------------------------------------------------------------------------------------- */
@@ -83,7 +85,7 @@ static tp_atomic(uint32_t) n_arrived, n_last, n_wrong;
 static void *meet_often(void *argument)
 {
     (void)argument;
-    for (uint32_t round = 1; round <= ROUNDS; round++) {
+    for (uint32_t round = 1; round <= MEETINGS; round++) {
         bool is_last;
         tp_add_sc(&n_arrived, 1);
         if (round % 7 == 0)
@@ -93,7 +95,7 @@ static void *meet_often(void *argument)
             must(tp_barrier_wait(&barrier, TP_FOREVER, &is_last) == 0);
         tp_add_sc(&n_last, is_last);
         uint32_t n = tp_load_sc(&n_arrived);
-        if (n < round * THREADS || n > round * THREADS + THREADS - 1)
+        if (n < round * MEETERS || n > round * MEETERS + MEETERS - 1)
             tp_add_sc(&n_wrong, 1);
     }
     return NULL;
@@ -103,15 +105,15 @@ static void test_barrier_load(void **state)
 {
     struct crowd crowd = {.n = 0};
     (void)state;
-    tp_barrier_init(&barrier, THREADS);
+    tp_barrier_init(&barrier, MEETERS);
     tp_store_sc(&n_arrived, 0);
     tp_store_sc(&n_last, 0);
     tp_store_sc(&n_wrong, 0);
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < MEETERS; i++)
         crowd_add(&crowd, meet_often, NULL);
     crowd_join(&crowd);
     assert_int_equal(tp_load_sc(&n_wrong), 0);
-    assert_int_equal(tp_load_sc(&n_last), ROUNDS);
+    assert_int_equal(tp_load_sc(&n_last), MEETINGS);
     tp_barrier_end(&barrier);
 }
 

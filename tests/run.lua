@@ -9,6 +9,7 @@ local LANES = 2     -- suites at a time
 local DIR = "build/test"
 local SHOWN = 60    -- lines of a failing suite's output
 local PORTION = 100000 -- tasks of one random run
+local WEATHER = 60 -- seconds of one program of tests/soak
 
 local function lines_of(command)
   local pipe <close> = assert(io.popen(command))
@@ -87,6 +88,20 @@ local function add_rounds(flavour, n_tasks)
   end
 end
 
+-- The runtime in bad weather, so long in all: in portions, each with a seed of its own, two at a time.
+local function add_weather(seconds)
+  local seed = os.time() % 100000 * 10000
+  for at = 0, seconds - 1, WEATHER do
+    local n = math.min(WEATHER, seconds - at)
+    for lane, flavours in ipairs { { "release", "asan" }, { "tsan", "tsan" } } do
+      local flavour = flavours[at // WEATHER % 2 + 1]
+      local own = seed + at // WEATHER * 2 + lane
+      add(flavour, ("soak/weather %d s, seed %d"):format(n, own),
+        ("%sbuild/%s/tests/soak/weather %d %d"):format(launcher(flavour, false), flavour, n, own))
+    end
+  end
+end
+
 local function add_lua(flavour)
   local found = scripts("tests/lua/test_*.lua")
   for _, path in ipairs(found) do
@@ -105,6 +120,7 @@ end
 
 -- What does not depend on how the C code is compiled runs once, with the release flavour.
 local function add_once()
+  add("release", "soak/weather 60 s", "build/release/tests/soak/weather 60")
   for _, place in ipairs { "gen/run.lua", "lint/run.lua", "tools/test_*", "parts/test_*.sh", "parts/test_*.lua", "examples/test_*" } do
     local found = scripts("tests/" .. place)
     for _, path in ipairs(found) do
@@ -182,7 +198,7 @@ end
 local function soak(seconds)
   local list = {}
   for _, suite in ipairs(suites) do
-    if suite.name:match "^stress/" or suite.name:match "^parts/" or suite.name:match "^runtime/"
+    if suite.name:match "^stress/" or suite.name:match "^soak/" or suite.name:match "^parts/" or suite.name:match "^runtime/"
       or suite.name:match "^coro/" or suite.name:match "^lua/" then
       list[#list + 1] = suite
     end
@@ -199,12 +215,14 @@ local function soak(seconds)
 end
 
 local function main()
-  local seconds, n_tasks
+  local seconds, n_tasks, weather
   if arg[1] == "--soak" then seconds = tonumber(table.remove(arg, 1) and table.remove(arg, 1)) end
   if arg[1] == "--tasks" then n_tasks = math.tointeger(tonumber(table.remove(arg, 1) and table.remove(arg, 1))) end
+  if arg[1] == "--weather" then weather = math.tointeger(tonumber(table.remove(arg, 1) and table.remove(arg, 1))) end
   assert(os.execute("mkdir -p " .. DIR))
+  if weather then add_weather(weather) end
   for _, flavour in ipairs(n_tasks and arg or {}) do add_rounds(flavour, n_tasks) end
-  for _, flavour in ipairs(n_tasks and {} or arg) do
+  for _, flavour in ipairs((n_tasks or weather) and {} or arg) do
     add_programs(flavour)
     if flavour ~= "model" and flavour ~= "aarch64" then add_lua(flavour) end
     if flavour == "release" and not seconds then add_once() end

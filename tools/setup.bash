@@ -18,6 +18,8 @@ clang           command clang++                 the second compiler the code mus
 clang-format    command clang-format            checks the layout of generated code
 gdb             command gdb                     shows coroutines, live and in core files
 libcmocka-dev   file    /usr/include/cmocka.h   unit tests in C
+socat           command socat                   talks to the servers among the examples
+curl            command curl                    asks one of them for its status
 gcc-aarch64-linux-gnu   command aarch64-linux-gnu-gcc   compiles for aarch64, which has assembly of its own
 libc6-dev-arm64-cross   file    /usr/aarch64-linux-gnu/include/stdio.h  headers and static libraries of aarch64
 qemu-user       command qemu-aarch64            runs the tests of aarch64"

@@ -129,7 +129,7 @@ call build
 expect "a failing build" 1 "bad.c:1: error: it is bad" "the build failed"
 if [[ $output == *good.o* ]]; then got=1; else got=0; fi
 expect "what worked is not shown" 0
-for command in g++ clang++ clang-format aarch64-linux-gnu-gcc qemu-aarch64 gdb; do stand_in $command </dev/null; done
+for command in g++ clang++ clang-format aarch64-linux-gnu-gcc qemu-aarch64 gdb socat curl; do stand_in $command </dev/null; done
 call test --quick
 expect "tests that do not build" 1 "0 passed, 1 failed"
 

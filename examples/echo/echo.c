@@ -63,21 +63,36 @@ static void part(struct tp_fd peer)
     tp_fd_close(peer);
 }
 
-/* The task of `guest`. When the server is asked to end, reading goes on until there is nothing more to be read. */
-int serve(struct tp_fd peer)
+/* Reads once, and sends back all of it. Returns 1; at the end of the input 0; or what went wrong. */
+static int answer(struct tp_fd peer, uint64_t deadline_ns)
 {
     char bytes[BUFFER];
-    size_t n = 0;
-    int status = 0;
-    while (status == 0 && tp_clock_now_ns() < closing_ns) {
-        status = tp_read(peer, bytes, sizeof bytes, tp_deadline_in_ns(quiet_ns), &n);
-        if (status != 0 || n == 0)
-            break;
+    size_t n;
+    int status = tp_read(peer, bytes, sizeof bytes, deadline_ns, &n);
+    if (status != 0 || n == 0)
+        return status;
+    TP_SHIELD;
+    status = tp_write_all(peer, bytes, n, earlier(tp_deadline_in_ns(quiet_ns), closing_ns), NULL);
+    return status == 0 ? 1 : status;
+}
+
+/* The task of `guest`. */
+int serve(struct tp_fd peer)
+{
+    int status;
+    do
+        status = answer(peer, tp_deadline_in_ns(quiet_ns));
+    while (status > 0);
+    if (status == TP_ECANCELED) { /* the server ends: what was sent before is still answered */
         TP_SHIELD;
-        status = tp_write_all(peer, bytes, n, earlier(tp_deadline_in_ns(quiet_ns), closing_ns), NULL);
+        do
+            status = answer(peer, tp_deadline_in_ns(TP_SECOND / 10));
+        while (status > 0 && tp_clock_now_ns() < closing_ns);
+        if (status == TP_ETIMEDOUT)
+            status = 0;
     }
     part(peer);
-    return status == TP_ECANCELED ? 0 : status;
+    return status;
 }
 
 /* Who finds `guest` full, or comes while it closes. */
@@ -88,7 +103,7 @@ void turn_away(struct tp_fd peer)
     tp_fd_close(peer);
 }
 
-/* The task of `door`. Asked to end, it still lets in who has come before. */
+/* The task of `door`. */
 int let_in(struct tp_fd listener)
 {
     struct tp_fd peer;
@@ -117,7 +132,7 @@ static struct tp_fd open_door(const char *text)
 
 static void close_door(const char *text, struct tp_fd listener)
 {
-    if (strncmp(text, "unix:/", 6) == 0)
+    if (strncmp(text, "unix:", 5) == 0 && text[5] != '@')
         unlink(text + 5);
     tp_fd_close(listener);
 }

@@ -1,119 +1,84 @@
-/* Alarms: the heap. Its first node is the earliest; the children of a node, linked to each other, are later than it.
- * Invariant: next_ns is the first one's time whenever the lock is free. */
+/* Alarms: a wheel under its lock. Invariant: next_ns is not after the wheel's whenever the lock is free; if the wheel is empty, it says so. */
 #include "alarms.h"
 
 #include "base/assert.h"
-#include "clock.h"
+#include "sleep.h"
 
-void tp_alarms_init(struct tp_alarms *alarms)
+enum { RING_STEPS = 64 }; /* entries touched under the lock at once */
+
+static tp_atomic(uint32_t) slack_shift = (uint32_t)__builtin_ctzll(TP_ALARMS_SLACK_NS);
+
+static uint32_t shift_of(uint64_t slack_ns)
+{
+    uint32_t shift = 0;
+    while (shift < 32 && slack_ns >> (shift + 1) != 0)
+        shift++;
+    return shift;
+}
+
+void tp_slack_set(uint64_t slack_ns)
+{
+    tp_store_rlx(&slack_shift, shift_of(slack_ns)); /* relaxed: a number */
+}
+
+void tp_alarms_init(struct tp_alarms *alarms, uint64_t slack_ns)
 {
     tp_spin_init(&alarms->lock);
-    alarms->first = NULL;
+    tp_wheel_init(&alarms->wheel, slack_ns != 0 ? shift_of(slack_ns) : tp_load_rlx(&slack_shift)); /* relaxed: a number */
     tp_atomic_init(&alarms->next_ns, TP_FOREVER);
 }
 
-/* Two heaps become one; both may be empty. */
-static struct tp_alarm *meld(struct tp_alarm *a, struct tp_alarm *b)
+/* Relaxed: under the lock, and it publishes nothing. Returns true if it is earlier than before. */
+static bool tell_next(struct tp_alarms *alarms)
 {
-    if (!a || !b)
-        return a ? a : b;
-    struct tp_alarm *early = b->at_ns < a->at_ns ? b : a;
-    struct tp_alarm *late = early == a ? b : a;
-    late->prev = early;
-    late->next = early->child;
-    if (late->next)
-        late->next->prev = late;
-    early->child = late;
-    return early;
+    uint64_t next_ns = tp_wheel_next_ns(&alarms->wheel), before_ns = tp_load_rlx(&alarms->next_ns);
+    if (next_ns != before_ns)
+        tp_store_rlx(&alarms->next_ns, next_ns);
+    return next_ns < before_ns;
 }
 
-static struct tp_alarm *alone(struct tp_alarm *alarm)
+bool tp_alarm_set(struct tp_alarms *alarms, struct tp_alarm *alarm, uint64_t at_ns)
 {
-    alarm->prev = alarm->next = NULL;
-    return alarm;
-}
-
-/* The children of a node that goes become one heap: in pairs from the left, then from the right to the left. */
-static struct tp_alarm *meld_all(struct tp_alarm *child)
-{
-    struct tp_alarm *pairs = NULL, *heap = NULL;
-    while (child) {
-        struct tp_alarm *second = child->next, *rest = second ? second->next : NULL;
-        struct tp_alarm *pair = meld(alone(child), second ? alone(second) : NULL);
-        pair->next = pairs;
-        pairs = pair;
-        child = rest;
-    }
-    while (pairs) {
-        struct tp_alarm *rest = pairs->next;
-        heap = meld(heap, alone(pairs));
-        pairs = rest;
-    }
-    return heap;
-}
-
-/* The lock is held. */
-static void take_out(struct tp_alarms *alarms, struct tp_alarm *alarm)
-{
-    struct tp_alarm *rest = meld_all(alarm->child);
-    if (alarm == alarms->first) {
-        alarms->first = rest;
-    } else {
-        if (alarm->prev->child == alarm)
-            alarm->prev->child = alarm->next;
-        else
-            alarm->prev->next = alarm->next;
-        if (alarm->next)
-            alarm->next->prev = alarm->prev;
-        alarms->first = meld(alarms->first, rest);
-    }
-    alarm->child = NULL;
-    alone(alarm);
-    alarm->is_set = false;
-}
-
-/* Relaxed: it publishes nothing, see tp_alarms_next_ns. */
-static void tell_next(struct tp_alarms *alarms)
-{
-    tp_store_rlx(&alarms->next_ns, alarms->first ? alarms->first->at_ns : TP_FOREVER);
-}
-
-void tp_alarm_set(struct tp_alarms *alarms, struct tp_alarm *alarm, uint64_t at_ns)
-{
+    alarm->alarms = alarms;
     tp_spin_lock(&alarms->lock);
-    tp_assert(!alarm->is_set);
-    alarm->at_ns = at_ns;
-    alarm->is_set = true;
-    alarm->has_rung = false;
-    alarm->child = NULL;
-    alarms->first = meld(alarms->first, alone(alarm));
-    tell_next(alarms);
+    tp_assert(tp_load_rlx(&alarm->state) != TP_ALARM_SET);
+    tp_store_rlx(&alarm->state, TP_ALARM_SET); /* relaxed: under the lock */
+    tp_wheel_add(&alarms->wheel, &alarm->entry, at_ns);
+    bool is_first = at_ns <= tp_alarms_next_ns(alarms) && tell_next(alarms); /* later: not before it either, when rounded up */
     tp_spin_unlock(&alarms->lock);
+    return is_first;
 }
 
-bool tp_alarm_clear(struct tp_alarms *alarms, struct tp_alarm *alarm)
+bool tp_alarm_clear(struct tp_alarm *alarm)
 {
-    tp_spin_lock(&alarms->lock);
-    if (alarm->is_set)
-        take_out(alarms, alarm);
-    bool has_rung = alarm->has_rung;
-    tell_next(alarms);
-    tp_spin_unlock(&alarms->lock);
+    struct tp_alarms *alarms = alarm->alarms;
+    bool has_rung = tp_load_acq(&alarm->state) == TP_ALARM_RUNG; /* pairs with the release in tp_alarms_ring */
+    if (!has_rung) {
+        tp_spin_lock(&alarms->lock);
+        has_rung = tp_load_rlx(&alarm->state) == TP_ALARM_RUNG; /* relaxed: under the lock */
+        if (!has_rung) {
+            tp_wheel_remove(&alarms->wheel, &alarm->entry);
+            if (alarms->wheel.levels == 0 || alarm->entry.tick << alarms->wheel.shift <= tp_alarms_next_ns(alarms)) /* else it was not the next */
+                tell_next(alarms);
+        }
+        tp_spin_unlock(&alarms->lock);
+    }
+    tp_store_rlx(&alarm->state, TP_ALARM_OFF); /* relaxed: the caller's own again */
     return has_rung;
 }
 
-bool tp_alarms_ring(struct tp_alarms *alarms, uint64_t now_ns, struct tp_alarm *rung)
+unsigned tp_alarms_ring(struct tp_alarms *alarms, uint64_t now_ns, struct tp_rung *rung, unsigned n)
 {
-    if (tp_alarms_next_ns(alarms) > now_ns)
-        return false;
+    unsigned n_rung = 0, budget = RING_STEPS;
     tp_spin_lock(&alarms->lock);
-    struct tp_alarm *due = alarms->first && alarms->first->at_ns <= now_ns ? alarms->first : NULL;
-    if (due) {
-        take_out(alarms, due);
-        due->has_rung = true;
-        *rung = *due;
-        tell_next(alarms);
+    while (n_rung < n) {
+        struct tp_alarm *due = (struct tp_alarm *)tp_wheel_take(&alarms->wheel, now_ns, &budget);
+        if (!due)
+            break;
+        rung[n_rung++] = (struct tp_rung){due->whom, due->generation};
+        tp_store_rel(&due->state, TP_ALARM_RUNG); /* pairs with the acquire in tp_alarm_clear: from here on it may be gone */
     }
+    tell_next(alarms);
     tp_spin_unlock(&alarms->lock);
-    return due != NULL;
+    return n_rung;
 }

@@ -12,6 +12,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+enum { RING_BATCH = 16 }; /* alarms taken out under one lock */
+
 /* Runs one task after the other. Not inlined, since who calls setjmp keeps no variable that changes. */
 static __attribute__((noinline)) void run_tasks(struct tp_fiber *fiber, bool has_panicked)
 {
@@ -45,6 +47,7 @@ static void *begin(void *argument)
 enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber, struct tp_fiber_cache *cache)
 {
     struct tp_fibers *fibers = fiber->fibers;
+    fiber->cache = cache;
     fiber->stop = TP_FIBER_READY; /* if the task itself calls tp_co_yield */
     int status = tp_co_resume(fiber->co, NULL, NULL);
     tp_assert(status == 0);
@@ -83,8 +86,8 @@ static int before_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
     if (deadline_ns != TP_FOREVER) {
         fiber->alarm.whom = fiber;
         fiber->alarm.generation = fiber->generation;
-        tp_alarm_set(&fiber->fibers->alarms, &fiber->alarm, deadline_ns);
-        tp_lookout_tell(fiber->fibers, deadline_ns);
+        if (tp_alarm_set(&fiber->cache->alarms, &fiber->alarm, deadline_ns)) /* else a sleeper has planned for an earlier one [ALARM-2] */
+            tp_lookout_tell(fiber->fibers, deadline_ns);
     }
     tp_forks_publish(); /* the next task of this worker has nothing to do with them [FORK-2] */
     fiber->stop = TP_FIBER_AWAY;
@@ -93,7 +96,7 @@ static int before_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
 
 static int after_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
 {
-    if (deadline_ns != TP_FOREVER && tp_alarm_clear(&fiber->fibers->alarms, &fiber->alarm))
+    if (deadline_ns != TP_FOREVER && tp_alarm_clear(&fiber->alarm))
         return TP_ETIMEDOUT;
     return tp_run_check(&fiber->run);
 }
@@ -123,13 +126,6 @@ void tp__fiber_call(struct tp_fiber *fiber, uint64_t generation)
     struct tp_fibers *fibers = fiber->fibers; /* the fiber is another task's soon */
     tp_fiber_wake(fiber, generation);
     tp_add_sc(&fibers->n_wakers, (uint32_t)-1); /* its release half pairs with the acquire in tp_fibers_free [FIBER-2] */
-}
-
-void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns)
-{
-    struct tp_alarm rung;
-    while (tp_alarms_ring(&fibers->alarms, now_ns, &rung))
-        tp_fiber_wake(rung.whom, rung.generation);
 }
 
 /* Is a task in this fiber? Then it is told to end, unless it does meanwhile. id: 0: any. */
@@ -165,6 +161,49 @@ static struct tp_fiber_cache *cache_at(struct tp_fibers *fibers, uint32_t i)
 {
     return (struct tp_fiber_cache *)(void *)((char *)fibers->caches + i * fibers->cache_stride);
 }
+
+/* -- deadlines --------------------------------------------------------------------------------------- */
+
+uint64_t tp_fibers_next_ns(struct tp_fibers *fibers)
+{
+    uint64_t next_ns = TP_FOREVER;
+    for (uint32_t i = 0; i < fibers->n_caches; i++) {
+        uint64_t own_ns = tp_alarms_next_ns(&cache_at(fibers, i)->alarms);
+        next_ns = own_ns < next_ns ? own_ns : next_ns;
+    }
+    return next_ns;
+}
+
+static void ring(struct tp_alarms *alarms, uint64_t now_ns)
+{
+    while (tp_alarms_next_ns(alarms) <= now_ns) {
+        struct tp_rung rung[RING_BATCH];
+        unsigned n = tp_alarms_ring(alarms, now_ns, rung, RING_BATCH);
+        for (unsigned i = 0; i < n; i++)
+            tp_fiber_wake(rung[i].whom, rung[i].generation);
+    }
+}
+
+void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < fibers->n_caches; i++)
+        ring(&cache_at(fibers, i)->alarms, now_ns);
+}
+
+uint64_t tp_fibers_near_ns(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
+{
+    cache->turn = cache->turn + 1 < fibers->n_caches ? cache->turn + 1 : 0;
+    uint64_t own_ns = tp_alarms_next_ns(&cache->alarms), other_ns = tp_alarms_next_ns(&cache_at(fibers, cache->turn)->alarms);
+    return own_ns < other_ns ? own_ns : other_ns;
+}
+
+void tp_fibers_ring_near(struct tp_fibers *fibers, struct tp_fiber_cache *cache, uint64_t now_ns)
+{
+    ring(&cache->alarms, now_ns);
+    ring(&cache_at(fibers, cache->turn)->alarms, now_ns);
+}
+
+/* -- how many sleep ------------------------------------------------------------------------------------ */
 
 /* First all ends of sleeps, then all beginnings: whose end was seen, its beginning will be. */
 uint32_t tp_fibers_n_asleep(struct tp_fibers *fibers)
@@ -228,7 +267,8 @@ void tp_fibers_init(struct tp_fibers *fibers)
     fibers->n_least = 0;
     tp_atomic_init(&fibers->n_idle, 0);
     tp_atomic_init(&fibers->step_ns, 0);
-    tp_alarms_init(&fibers->alarms);
+    for (uint32_t i = 0; i < fibers->n_caches; i++)
+        tp_alarms_init(&cache_at(fibers, i)->alarms, fibers->slack_ns);
     tp_lookout_init(&fibers->lookout);
     tp__known_add(fibers);
 }

@@ -31,7 +31,8 @@ enum tp_fiber_stop {
 struct tp_fiber {
     struct tp_cycle cycle;
     struct tp_fibers *fibers;
-    void *home; /* by the pool, if the task may not change workers: whose it is */
+    struct tp_fiber_cache *cache; /* of the worker that runs it */
+    void *home;                   /* by the pool, if the task may not change workers: whose it is */
     struct tp_co *co;
     struct tp_fiber *next; /* in a cache, the depot, or the ready list */
 
@@ -65,12 +66,14 @@ struct tp_fiber_chunk {
     struct tp_fiber records[TP_FIBER_CHUNK];
 };
 
-/* What one worker has to itself. All 0 is empty. */
+/* What one worker has to itself. All 0 is empty; tp_fibers_init sees to the alarms. */
 struct tp_fiber_cache {
     struct tp_fiber *first; /* idle fibers */
     uint32_t n;
+    uint32_t turn;               /* whose alarms it looks at next, besides its own */
     tp_atomic(uint32_t) n_slept; /* falls asleep on this worker, ever; written by it, as the next [FIBER-3] */
     tp_atomic(uint32_t) n_woken; /* ends of sleeps, ever, that it has brought about */
+    struct tp_alarms alarms;     /* of tasks that fell asleep on it; rung by any worker */
 };
 
 /* Fibers that are ready, in the order in which they became so. */
@@ -87,6 +90,7 @@ struct tp_fibers {
     void (*ready)(struct tp_fiber *fiber); /* put it where a worker finds it, then tp_fibers_woken, then wake a worker */
     struct tp_run run;                     /* what each fiber's begins with */
     size_t stack_bytes;
+    uint64_t slack_ns;             /* of their alarms; 0: that of the process (tp_slack_set) */
     struct tp_idle *sleepers;      /* its workers that sleep; NULL: it has one thread, which sees to alarms and descriptors itself */
     struct tp_fiber_cache *caches; /* of its workers; the next one is so many bytes further on */
     size_t cache_stride;
@@ -102,7 +106,6 @@ struct tp_fibers {
     tp_atomic(uint64_t) step_ns;                 /* when the next step is due, 0: none is; by who takes a step [FIBER-5] */
     tp_atomic(struct tp_fiber_chunk *) chunks;   /* written under the lock; publishes the records */
     tp_line_aligned struct tp_fiber_list list;   /* those that wait for any worker */
-    struct tp_alarms alarms;
     struct tp_lookout lookout;
     struct tp_fibers *next_known, *prev_known; /* guarded by the lock of known.c */
 };
@@ -133,15 +136,22 @@ void tp_fibers_ask_all(struct tp_fibers *fibers);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id);
 
-/* When the next task that sleeps is to be woken, TP_FOREVER if there is none. */
-static inline uint64_t tp_fibers_next_ns(struct tp_fibers *fibers)
-{
-    return tp_alarms_next_ns(&fibers->alarms);
-}
+/* tp_fibers_next_ns: when the next task that sleeps is to be woken, TP_FOREVER if there is none. By a worker about to sleep, after a full
+ * fence: what others set without it they tell [ALARM-2]. It looks at each worker's alarms.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t tp_fibers_next_ns(struct tp_fibers *fibers);
 
 /* tp_fibers_ring: wake whom it is time for.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns);
+
+/* tp_fibers_near_ns: the same by a worker that goes on: it looks at its own alarms, and at those of one other worker, the next one each time.
+ * [thread: owning worker] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t tp_fibers_near_ns(struct tp_fibers *fibers, struct tp_fiber_cache *cache);
+
+/* tp_fibers_ring_near: wake whom it is time for, of those that tp_fibers_near_ns has looked at.
+ * [thread: owning worker] [suspends: no] [blocks: no] [allocates: no] */
+void tp_fibers_ring_near(struct tp_fibers *fibers, struct tp_fiber_cache *cache, uint64_t now_ns);
 
 /* tp_fibers_is_due: by a worker about to sleep, if tp_fibers_are_many: is a step of clean-up due? Then it is the caller's.
  * now_ns: on one clock for all calls.

@@ -28,6 +28,7 @@
 #include "pool.h"
 #include "runtime.h"
 #include "scope.h"
+#include "sleep.h"
 #include "stock.h"
 #include "sync/barrier.h"
 #include "sync/broadcast.h"

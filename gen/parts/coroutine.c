@@ -193,9 +193,12 @@ static bool job_take_ready(struct job_worker *self, struct job_slot *task)
 }
 #endif
 
-/* Wakes the tasks whose time has come. */
-static inline void job_ring(struct job_pool *pool)
+/* Wakes the tasks whose time has come: all of them if the worker has slept, perhaps for that; else some. */
+static inline void job_ring(struct job_worker *self, bool has_slept)
 {
-    if (tp_fibers_next_ns(&pool->fibers) != TP_FOREVER)
-        tp_fibers_ring(&pool->fibers, tp_clock_now_ns());
+    struct tp_fibers *fibers = &self->pool->fibers;
+    if (has_slept && tp_fibers_next_ns(fibers) != TP_FOREVER)
+        tp_fibers_ring(fibers, tp_clock_now_ns());
+    else if (!has_slept && tp_fibers_near_ns(fibers, &self->fibers) != TP_FOREVER)
+        tp_fibers_ring_near(fibers, &self->fibers, tp_clock_now_ns());
 }

@@ -76,10 +76,13 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
     job_set_busy(self, false);
 #endif
     searching = searching || tp_idle_begin_search(&pool->idle);
+#if WITH_COROUTINE
+    bool has_slept = false;
+#endif
     for (;;) {
         job_tell_quiet(pool);
 #if WITH_COROUTINE
-        job_ring(pool);
+        job_ring(self, has_slept);
         bool found = job_queue_pop(&self->queue, task); /* it has woken one */
 #endif
 #if WITH_PINNED
@@ -133,6 +136,7 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
             job_count(&self->n_parks, 1);
 #endif
 #if WITH_COROUTINE
+            has_slept = true;
             if (!tp_lookout_sleep(&pool->fibers, &self->base)) /* to the next deadline of a task, if no other does */
                 return false;
 #else
@@ -192,7 +196,7 @@ static inline bool job_next(struct job_worker *self, struct job_slot *task)
 {
 #if WITH_COROUTINE
     if (self->tick % JOB_RING == 0)
-        job_ring(self->pool);
+        job_ring(self, false);
     if (self->tick % JOB_GLANCE == 0)
         tp_lookout_glance(&self->pool->fibers);
 #endif

@@ -5,6 +5,9 @@
 
 #include "behaviour.h"
 
+#include "runtime/alarms.h"
+#include "runtime/sleep.h"
+
 enum { STEPS = 4,
     TURNS = 3,
 #ifdef TP__TSAN /* each coroutine costs it a megabyte */
@@ -416,6 +419,7 @@ static void test_deadline_of_a_sleeper(void **state)
     uint64_t deadlines_ns[3] = {7000, 5000, 6000};
     struct call calls[3];
     tp_store_sc(&virtual_now_ns, 1000);
+    tp_slack_set(1);
     struct job_pool *pool = pool_open(1, 4);
     door_close();
     for (int i = 0; i < 3; i++) {
@@ -436,6 +440,7 @@ static void test_deadline_of_a_sleeper(void **state)
     assert_int_equal(tp_load_sc(&n_cut), 2);
     assert_int_equal(tp_load_sc(&n_through), 1);
     tp_store_sc(&virtual_now_ns, 0);
+    tp_slack_set(TP_ALARMS_SLACK_NS);
     job_pool_free(pool);
 }
 

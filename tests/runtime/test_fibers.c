@@ -7,6 +7,7 @@
 #include "runtime/fiber.h"
 #include "runtime/fibers.h"
 #include "runtime/park.h"
+#include "runtime/sleep.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -61,6 +62,7 @@ static int set_up(void **state)
     fibers.caches = caches;
     fibers.cache_stride = sizeof *caches;
     fibers.n_caches = 1 + RUNNERS;
+    tp_slack_set(1);
     fibers.run = (struct tp_run){.pool = "fibers", .owner = &fibers, .stop = &stop, .on_panic = no_report};
     tp_fibers_init(&fibers);
     tp_waitlist_init(&list);

@@ -930,11 +930,14 @@ static bool crawl_take_ready(struct crawl_worker *self, struct crawl_slot *task)
     return task->fiber != NULL;
 }
 
-/* Wakes the tasks whose time has come. */
-static inline void crawl_ring(struct crawl_pool *pool)
+/* Wakes the tasks whose time has come: all of them if the worker has slept, perhaps for that; else some. */
+static inline void crawl_ring(struct crawl_worker *self, bool has_slept)
 {
-    if (tp_fibers_next_ns(&pool->fibers) != TP_FOREVER)
-        tp_fibers_ring(&pool->fibers, tp_clock_now_ns());
+    struct tp_fibers *fibers = &self->pool->fibers;
+    if (has_slept && tp_fibers_next_ns(fibers) != TP_FOREVER)
+        tp_fibers_ring(fibers, tp_clock_now_ns());
+    else if (!has_slept && tp_fibers_near_ns(fibers, &self->fibers) != TP_FOREVER)
+        tp_fibers_ring_near(fibers, &self->fibers, tp_clock_now_ns());
 }
 
 /* Ends a run of crawl_run_here. Apart from it, so that no local variable is changed between setjmp and longjmp. */
@@ -1111,9 +1114,10 @@ static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool
     struct crawl_pool *pool = self->pool;
     crawl_set_busy(self, false);
     searching = searching || tp_idle_begin_search(&pool->idle);
+    bool has_slept = false;
     for (;;) {
         crawl_tell_quiet(pool);
-        crawl_ring(pool);
+        crawl_ring(self, has_slept);
         bool found = crawl_queue_pop(&self->queue, task); /* it has woken one */
         if (found) {
             if (searching)
@@ -1144,6 +1148,7 @@ static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool
             return false;
         } else {
             crawl_count(&self->n_parks, 1);
+            has_slept = true;
             if (!tp_lookout_sleep(&pool->fibers, &self->base)) /* to the next deadline of a task, if no other does */
                 return false;
         }
@@ -1162,7 +1167,7 @@ static inline bool crawl_own(struct crawl_worker *self, struct crawl_slot *task)
 static inline bool crawl_next(struct crawl_worker *self, struct crawl_slot *task)
 {
     if (self->tick % CRAWL_RING == 0)
-        crawl_ring(self->pool);
+        crawl_ring(self, false);
     if (self->tick % CRAWL_GLANCE == 0)
         tp_lookout_glance(&self->pool->fibers);
     if (++self->tick % CRAWL_FAIRNESS == 0 && crawl_take(self, task, 1))

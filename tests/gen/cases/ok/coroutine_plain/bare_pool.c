@@ -595,11 +595,14 @@ static bool bare_take_ready(struct bare_worker *self, struct bare_slot *task)
     return task->fiber != NULL;
 }
 
-/* Wakes the tasks whose time has come. */
-static inline void bare_ring(struct bare_pool *pool)
+/* Wakes the tasks whose time has come: all of them if the worker has slept, perhaps for that; else some. */
+static inline void bare_ring(struct bare_worker *self, bool has_slept)
 {
-    if (tp_fibers_next_ns(&pool->fibers) != TP_FOREVER)
-        tp_fibers_ring(&pool->fibers, tp_clock_now_ns());
+    struct tp_fibers *fibers = &self->pool->fibers;
+    if (has_slept && tp_fibers_next_ns(fibers) != TP_FOREVER)
+        tp_fibers_ring(fibers, tp_clock_now_ns());
+    else if (!has_slept && tp_fibers_near_ns(fibers, &self->fibers) != TP_FOREVER)
+        tp_fibers_ring_near(fibers, &self->fibers, tp_clock_now_ns());
 }
 
 /* Takes up to `most` tasks from the lanes, each lane in turn: one to *task, the rest into the
@@ -671,9 +674,10 @@ static bool bare_await(struct bare_worker *self, struct bare_slot *task, bool se
 {
     struct bare_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
+    bool has_slept = false;
     for (;;) {
         bare_tell_quiet(pool);
-        bare_ring(pool);
+        bare_ring(self, has_slept);
         bool found = bare_queue_pop(&self->queue, task); /* it has woken one */
         if (found) {
             if (searching)
@@ -703,6 +707,7 @@ static bool bare_await(struct bare_worker *self, struct bare_slot *task, bool se
             tp_fibers_await_wakers(&pool->fibers); /* before the pool may be taken for empty [FIBER-2] */
             return false;
         } else {
+            has_slept = true;
             if (!tp_lookout_sleep(&pool->fibers, &self->base)) /* to the next deadline of a task, if no other does */
                 return false;
         }
@@ -721,7 +726,7 @@ static inline bool bare_own(struct bare_worker *self, struct bare_slot *task)
 static inline bool bare_next(struct bare_worker *self, struct bare_slot *task)
 {
     if (self->tick % BARE_RING == 0)
-        bare_ring(self->pool);
+        bare_ring(self, false);
     if (self->tick % BARE_GLANCE == 0)
         tp_lookout_glance(&self->pool->fibers);
     if (++self->tick % BARE_FAIRNESS == 0 && bare_take(self, task, 1))

@@ -622,11 +622,14 @@ static bool homely_take_ready(struct homely_worker *self, struct homely_slot *ta
     return task->fiber != NULL;
 }
 
-/* Wakes the tasks whose time has come. */
-static inline void homely_ring(struct homely_pool *pool)
+/* Wakes the tasks whose time has come: all of them if the worker has slept, perhaps for that; else some. */
+static inline void homely_ring(struct homely_worker *self, bool has_slept)
 {
-    if (tp_fibers_next_ns(&pool->fibers) != TP_FOREVER)
-        tp_fibers_ring(&pool->fibers, tp_clock_now_ns());
+    struct tp_fibers *fibers = &self->pool->fibers;
+    if (has_slept && tp_fibers_next_ns(fibers) != TP_FOREVER)
+        tp_fibers_ring(fibers, tp_clock_now_ns());
+    else if (!has_slept && tp_fibers_near_ns(fibers, &self->fibers) != TP_FOREVER)
+        tp_fibers_ring_near(fibers, &self->fibers, tp_clock_now_ns());
 }
 
 /* -- 11 Stealing --------------------------------------------------------------------------------
@@ -764,9 +767,10 @@ static bool homely_await(struct homely_worker *self, struct homely_slot *task, b
 {
     struct homely_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
+    bool has_slept = false;
     for (;;) {
         homely_tell_quiet(pool);
-        homely_ring(pool);
+        homely_ring(self, has_slept);
         bool found = homely_queue_pop(&self->queue, task); /* it has woken one */
         found = found || homely_take_ready(self, task);
         if (found) {
@@ -798,6 +802,7 @@ static bool homely_await(struct homely_worker *self, struct homely_slot *task, b
             tp_fibers_await_wakers(&pool->fibers); /* before the pool may be taken for empty [FIBER-2] */
             return false;
         } else {
+            has_slept = true;
             if (!tp_lookout_sleep(&pool->fibers, &self->base)) /* to the next deadline of a task, if no other does */
                 return false;
         }
@@ -816,7 +821,7 @@ static inline bool homely_own(struct homely_worker *self, struct homely_slot *ta
 static inline bool homely_next(struct homely_worker *self, struct homely_slot *task)
 {
     if (self->tick % HOMELY_RING == 0)
-        homely_ring(self->pool);
+        homely_ring(self, false);
     if (self->tick % HOMELY_GLANCE == 0)
         tp_lookout_glance(&self->pool->fibers);
     if (self->tick % 2 == 0 && homely_take_ready(self, task)) { /* in turn with its own queue */

@@ -1,0 +1,141 @@
+/* The timing wheel. All that is done to an entry is done by `place` and `take_out`, so the bits of filled slots and levels are right. */
+#include "wheel.h"
+
+#include "base/assert.h"
+
+#include <stddef.h>
+
+static uint64_t bit(unsigned i)
+{
+    return UINT64_C(1) << i;
+}
+
+static unsigned lowest(uint64_t bits)
+{
+    return (unsigned)__builtin_ctzll(bits);
+}
+
+void tp_wheel_init(struct tp_wheel *wheel, unsigned shift)
+{
+    tp_assert(shift <= 32);
+    wheel->base = 0;
+    wheel->moving = NULL;
+    wheel->levels = 0;
+    wheel->shift = shift;
+    for (unsigned level = 0; level < TP_WHEEL_LEVELS; level++)
+        wheel->filled[level] = 0;
+}
+
+/* In front of the list that begins at *head. */
+static void push(struct tp_wheel_entry **head, struct tp_wheel_entry *entry)
+{
+    entry->next = *head;
+    entry->link = head;
+    if (entry->next)
+        entry->next->link = &entry->next;
+    *head = entry;
+}
+
+/* Into the slot that its tick and `base` say. */
+static void place(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
+{
+    uint64_t differing = entry->tick ^ wheel->base;
+    unsigned level = differing == 0 ? 0 : (unsigned)(63 - __builtin_clzll(differing)) / TP_WHEEL_DIGIT;
+    unsigned i = entry->tick >> level * TP_WHEEL_DIGIT & (TP_WHEEL_SLOTS - 1);
+    struct tp_wheel_slot *slot = &wheel->slots[level][i];
+    if ((wheel->filled[level] & bit(i)) == 0) {
+        slot->first = NULL;
+        slot->least = entry->tick;
+        wheel->filled[level] |= bit(i);
+        wheel->levels |= 1u << level;
+    } else if (entry->tick < slot->least) {
+        slot->least = entry->tick;
+    }
+    push(&slot->first, entry);
+}
+
+static void empty(struct tp_wheel *wheel, unsigned level, unsigned i)
+{
+    wheel->filled[level] &= ~bit(i);
+    if (wheel->filled[level] == 0)
+        wheel->levels &= ~(1u << level);
+}
+
+/* Out of the list that it is in; a slot that it leaves empty is not filled any more. */
+static void take_out(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
+{
+    *entry->link = entry->next;
+    if (entry->next) {
+        entry->next->link = entry->link;
+        return;
+    }
+    uintptr_t offset = (uintptr_t)entry->link - (uintptr_t)wheel->slots; /* wraps for other links, to a large one */
+    if (offset >= sizeof wheel->slots)
+        return;
+    unsigned at = (unsigned)(offset / sizeof(struct tp_wheel_slot));
+    empty(wheel, at / TP_WHEEL_SLOTS, at % TP_WHEEL_SLOTS);
+}
+
+void tp_wheel_add(struct tp_wheel *wheel, struct tp_wheel_entry *entry, uint64_t at_ns)
+{
+    uint64_t tick = at_ns >> wheel->shift;
+    tick += at_ns != tick << wheel->shift; /* up: never early */
+    entry->tick = tick > wheel->base ? tick : wheel->base;
+    place(wheel, entry);
+}
+
+void tp_wheel_remove(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
+{
+    take_out(wheel, entry);
+}
+
+/* Time has reached a slot above level 0: its entries are to move down. */
+static void open_slot(struct tp_wheel *wheel, unsigned level, unsigned i)
+{
+    wheel->moving = wheel->slots[level][i].first;
+    wheel->moving->link = &wheel->moving;
+    empty(wheel, level, i);
+}
+
+struct tp_wheel_entry *tp_wheel_take(struct tp_wheel *wheel, uint64_t now_ns, unsigned *budget)
+{
+    uint64_t now = now_ns >> wheel->shift;
+    if (now < wheel->base)
+        return NULL;
+    for (; *budget > 0; --*budget) {
+        struct tp_wheel_entry *entry = wheel->moving;
+        if (entry) {
+            take_out(wheel, entry);
+            place(wheel, entry);
+            continue;
+        }
+        unsigned level = wheel->levels == 0 ? 0 : lowest(wheel->levels);
+        unsigned i = wheel->levels == 0 ? 0 : lowest(wheel->filled[level]), digits = level * TP_WHEEL_DIGIT;
+        uint64_t first = (wheel->base >> digits & ~(uint64_t)(TP_WHEEL_SLOTS - 1)) | i; /* of the slot, without the lower digits */
+        if (wheel->levels == 0 || first << digits > now) {
+            wheel->base = now; /* no entry is before, or in a slot with it */
+            return NULL;
+        }
+        wheel->base = first << digits;
+        if (level == 0) {
+            --*budget;
+            entry = wheel->slots[0][i].first;
+            take_out(wheel, entry);
+            return entry;
+        }
+        open_slot(wheel, level, i);
+    }
+    return NULL;
+}
+
+uint64_t tp_wheel_next_ns(const struct tp_wheel *wheel)
+{
+    uint64_t tick = wheel->base;
+    if (!wheel->moving) {
+        if (wheel->levels == 0)
+            return TP_FOREVER;
+        unsigned level = lowest(wheel->levels);
+        tick = wheel->slots[level][lowest(wheel->filled[level])].least;
+    }
+    return tick > TP_FOREVER >> wheel->shift ? TP_FOREVER : tick << wheel->shift;
+}

@@ -1,0 +1,67 @@
+/* A hierarchical timing wheel (Varghese and Lauck 1987): entries with points in time, of which those that are due are had at any
+ * later one. Time is cut into ticks of 2^shift ns; an entry's tick is the first that begins at its time or later. A level has 64 slots;
+ * one of level 0 holds the entries of one tick, one of each next level those of 64 times as many. An entry is added and removed in
+ * constant time, and moves down at most once per level until it is due.
+ * Invariant: no entry's tick is before `base`, and its level is that of the highest digit, of 6 bits, in which its tick and `base` differ. So
+ * all of 64 bits fit, nothing wraps, and the earliest entry is in the first filled slot of the lowest filled level.
+ * No locks, no clock: the caller has both. docs/timers.md says more. */
+#ifndef TP_WHEEL_H
+#define TP_WHEEL_H
+
+#include "clock.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Belongs to the caller, who embeds it. */
+struct tp_wheel_entry {
+    struct tp_wheel_entry *next, **link; /* of its list; what points to this one */
+    uint64_t tick;
+};
+
+struct tp_wheel_slot {
+    struct tp_wheel_entry *first;
+    uint64_t least; /* no tick in it is less, and one is this, or was */
+};
+
+enum { TP_WHEEL_DIGIT = 6, /* bits */
+    TP_WHEEL_SLOTS = 1 << TP_WHEEL_DIGIT,
+    TP_WHEEL_LEVELS = 11 };
+
+struct tp_wheel {
+    uint64_t base;
+    struct tp_wheel_entry *moving;    /* of a slot that `base` has reached, on their way down */
+    uint32_t levels;                  /* a bit for each that has a filled slot */
+    uint32_t shift;                   /* a tick is 2^shift ns */
+    uint64_t filled[TP_WHEEL_LEVELS]; /* a bit for each slot with entries; of others nothing is defined */
+    struct tp_wheel_slot slots[TP_WHEEL_LEVELS][TP_WHEEL_SLOTS];
+};
+
+/* tp_wheel_init: no entries, at time 0. Leaves most of the memory alone.
+ * shift: 0 to 32. Nothing is due early; it is had up to one tick of 2^shift ns late.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_wheel_init(struct tp_wheel *wheel, unsigned shift);
+
+/* tp_wheel_add: from at_ns on, tp_wheel_take returns the entry. One for the past is due in the tick that was reached.
+ * entry: in no wheel; the wheel's until it is taken or removed.
+ * [thread: owner] [suspends: no] [blocks: no] [allocates: no] */
+void tp_wheel_add(struct tp_wheel *wheel, struct tp_wheel_entry *entry, uint64_t at_ns);
+
+/* tp_wheel_remove: take an entry back that is in the wheel.
+ * [thread: owner] [suspends: no] [blocks: no] [allocates: no] */
+void tp_wheel_remove(struct tp_wheel *wheel, struct tp_wheel_entry *entry);
+
+/* tp_wheel_take: take out an entry that is due, if there is one: by ascending ticks, in no particular order within one.
+ * now_ns: if it is before what another call was given, there may be none.
+ * budget: how many entries may be touched, by this call and further ones; counted down. If it is 0 afterwards there may be more to
+ *         be had, and tp_wheel_next_ns says so.
+ * Returns NULL if nothing is due, or the budget is used up.
+ * [thread: owner] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_wheel_entry *tp_wheel_take(struct tp_wheel *wheel, uint64_t now_ns, unsigned *budget);
+
+/* tp_wheel_next_ns: when tp_wheel_take should be called next: no entry is due before; one is then, unless it was removed.
+ * Returns TP_FOREVER if there is no entry, or none that will ever be due.
+ * [thread: owner] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t tp_wheel_next_ns(const struct tp_wheel *wheel);
+
+#endif

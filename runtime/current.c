@@ -201,7 +201,7 @@ static void go(struct tp_current *current, struct tp_fiber *fiber)
     }
 }
 
-static void begin(struct tp_current *current, struct tp_ready *ready)
+static void begin_task(struct tp_current *current, struct tp_ready *ready)
 {
     bool is_stopped = tp_load_rlx(&current->stop) != 0; /* relaxed: a task may still start while another thread cancels */
     if (is_stopped)
@@ -231,7 +231,7 @@ static bool step(struct tp_current *current)
         tp_fiber_continue(ready.fiber);
         go(current, ready.fiber);
     } else {
-        begin(current, &ready);
+        begin_task(current, &ready);
     }
     return true;
 }

@@ -13,6 +13,11 @@
 #include "stock.h"
 #include "track.h"
 
+/* Where who drives sleeps. */
+enum { TP__AWAKE,
+    TP__ON_WORD,
+    TP__IN_DRIVER };
+
 /* A task that can go on. */
 struct tp_ready {
     struct tp_fiber *fiber; /* NULL: it has not begun */
@@ -70,6 +75,17 @@ void tp__current_free(struct tp_current *current);
  * Returns 0, TP_EFULL, TP_ENOMEM, TP_ECLOSED or TP_EFORKED.
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely] */
 int tp__current_accept(struct tp_current *current, const struct tp_call *call, bool is_kept, uint64_t *id);
+
+/* How many tasks were accepted and are not over. The lock is held. */
+static inline uint64_t tp__current_in_flight(const struct tp_current *current)
+{
+    return current->n_accepted - current->stats.completed - current->stats.cancelled;
+}
+
+/* tp__current_step: run the next task until it ends or waits.
+ * Returns false if none can go on.
+ * [thread: the one that drives] [suspends: no] [blocks: no] [allocates: rarely] */
+bool tp__current_step(struct tp_current *current);
 
 /* tp__current_await: wait until a task is over, or, if id is 0, until nothing is in flight. A thread that is in no coroutine runs tasks
  * meanwhile, unless another one does.

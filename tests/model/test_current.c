@@ -54,6 +54,8 @@ static void ring_bell(int bell)
 #define tp_waitlist_notify(list, n) notify(__func__, list, n)
 #define tp_futex_wake(word, n) wake(word, n)
 #include "runtime/current.c"
+
+#include "runtime/current_drive.c"
 #undef tp_waitlist_notify
 #undef tp_futex_wake
 #undef tp__bell_ring

@@ -122,7 +122,7 @@ static void rest(struct tp_current *current, uint64_t deadline_ns)
 }
 
 /* Wakes the tasks whose time has come. */
-static void ring(struct tp_current *current)
+static void ring_alarms(struct tp_current *current)
 {
     bool is_virtual = tp_load_rlx(&current->now_ns) != 0; /* relaxed: see tell_time */
     if (!is_virtual && tp_fibers_next_ns(&current->fibers) != TP_FOREVER)
@@ -149,12 +149,12 @@ static int drive(struct tp_current *current, uint64_t id, uint64_t deadline_ns)
         return 0;
     for (uint32_t tick = 0;; tick++) {
         if (tick % LOOK == 0)
-            ring(current);
+            ring_alarms(current);
         if (tick % GLANCE == GLANCE - 1 && has_descriptors(current))
             look_at_descriptors(current, 0);
         if (!tp__current_step(current)) {
             rest(current, deadline_ns);
-            ring(current);
+            ring_alarms(current);
         }
         if (n_seen != current->n_over && is_reached(current, id))
             return 0;

@@ -58,6 +58,10 @@ static int stand_still(void *unused)
     sleep_until(now_ns + 24 * HOUR_NS);
     expect(tp_clock_now_ns() == now_ns + 24 * HOUR_NS);
     sleep_until(now_ns); /* it has passed */
+    expect(tp_sleep_until(now_ns) == 0);
+    expect(tp_clock_now_ns() == now_ns + 24 * HOUR_NS);
+    expect(tp_sleep_ns(HOUR_NS + 1) == 0);
+    now_ns += HOUR_NS + 1;
     expect(tp_clock_now_ns() == now_ns + 24 * HOUR_NS && tp_runtime_now_ns(runtime) == tp_clock_now_ns());
     return 0;
 }
@@ -70,7 +74,7 @@ static void test_jumps(void **state)
     assert_int_equal(tp_chan_open(&never, 0, 0), 0);
     uint64_t before_ns = tp_clock_now_ns(), first_ns = tp_runtime_now_ns(runtime);
     block_on(stand_still, NULL);
-    assert_true(tp_runtime_now_ns(runtime) == first_ns + 24 * HOUR_NS);
+    assert_true(tp_runtime_now_ns(runtime) == first_ns + 25 * HOUR_NS + 1);
     assert_true(tp_clock_now_ns() - before_ns < 24 * HOUR_NS); /* out here it is another */
     stop();
     start(0, true);

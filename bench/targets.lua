@@ -140,6 +140,12 @@ return {
       { "Boost.Fiber, 2 workers", 8000 },
     },
   },
+  timers = {
+    { row = "1 M sleeps", contender = "tidepool", at_most = 300 },
+    { row = "1 M sleeps", contender = "tidepool", not_above = "Go, a goroutine each" },
+    { row = "set and cancel", contender = "tidepool", at_most = 40 },
+    recorded = { { "Go, 1 M sleeps", 2329 }, { "Tokio, 1 M sleeps", 4991 }, { "Tokio, set and cancel", 230 }, { "Go, set and cancel", 427 } },
+  },
   parked = {
     { row = "all at once", contender = "tidepool", at_most = 4400 },
     recorded = {

@@ -302,6 +302,33 @@ return {
     },
   },
   {
+    name = "timers",
+    what = "sleeps of random times below a second, all at once; a timer that is set and cancelled: processor time",
+    unit = "ns",
+    tasks = 1000000, -- so the figure of the sleeps is also the milliseconds of a round
+    things = "timers",
+    views = { { field = "cpu_ns_per_task" } },
+    rows = {
+      {
+        name = "1 M sleeps", workers = 2, producers = 1,
+        contenders = {
+          { name = "tidepool", program = "timers_tidepool" },
+          peer("libuv, a timer each", "timers_libuv", "libuv1-dev"),
+          peer("Go, a goroutine each", "timers_go", "golang-go"),
+          peer("Go, AfterFunc", "timers_go", "golang-go", "after"),
+        },
+      },
+      {
+        name = "set and cancel", workers = 1, producers = 1,
+        contenders = {
+          { name = "tidepool", program = "timers_tidepool", variant = "cancel" },
+          peer("libuv", "timers_libuv", "libuv1-dev", "cancel"),
+          peer("Go", "timers_go", "golang-go", "cancel"),
+        },
+      },
+    },
+  },
+  {
     name = "create",
     what = "a coroutine with a stack of 64 KiB is had, runs to its end, and goes back",
     unit = "ns",

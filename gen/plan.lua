@@ -22,6 +22,7 @@ end
 -- something is told only if that something, one of the switches in `of`, is there.
 local switches = {
   { name = "WITH_CORES", on = function(v) return v.workers.times ~= nil end },
+  { name = "WITH_AFFINITY", on = function(v) return v.affinity.word == "on" end, absent = "affinity" },
   { name = "WITH_RANGE", on = function(v) return v.workers.low ~= nil end },
   { name = "WITH_BOUNDED", on = function(v) return v.capacity.number ~= nil end, absent = "capacity" },
   { name = "WITH_PREALLOCATE", on = function(v) return v.min ~= nil end, absent = "preallocation" },

@@ -85,6 +85,11 @@ schema.pool = {
     },
   },
   {
+    name = "affinity", default = "off",
+    doc = "Whether each worker stays on one processor: in turn on those that the thread that opens the pool may use.",
+    forms = { word("on", "where nothing else runs that wants them; the system's scheduler cannot make way for it"), word("off") },
+  },
+  {
     name = "capacity", default = "1024",
     doc = "Tasks in flight: accepted and not finished.",
     forms = { number(1, 1000000000), word("unlimited", "as many as memory holds") },

@@ -13,16 +13,42 @@ enum {
     PATH_BYTES = 4096
 };
 
+void tp_cpu_mask_get(struct tp_cpu_mask *mask)
+{
+    memset(mask, 0, sizeof *mask);
+    if (sched_getaffinity(0, sizeof *mask, (cpu_set_t *)(void *)mask->bits) != 0)
+        memset(mask, 0, sizeof *mask);
+}
+
+static unsigned mask_count(const struct tp_cpu_mask *mask)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < sizeof mask->bits; i++)
+        n += (unsigned)__builtin_popcount(mask->bits[i]);
+    return n;
+}
+
 static unsigned affinity_count(void)
 {
-    /* One fixed mask, as large as the kernel's largest configuration. */
-    static const size_t bytes = CPU_MAX * 2 / 8;
-    unsigned char mask[CPU_MAX * 2 / 8];
-    memset(mask, 0, bytes);
-    if (sched_getaffinity(0, bytes, (cpu_set_t *)(void *)mask) != 0)
-        return 1;
-    int n = CPU_COUNT_S(bytes, (cpu_set_t *)(void *)mask);
-    return n > 0 ? (unsigned)n : 1;
+    struct tp_cpu_mask mask;
+    tp_cpu_mask_get(&mask);
+    unsigned n = mask_count(&mask);
+    return n > 0 ? n : 1;
+}
+
+void tp_cpu_pin(const struct tp_cpu_mask *mask, unsigned index)
+{
+    unsigned n = mask_count(mask), left = n > 0 ? index % n : 0;
+    for (unsigned cpu = 0; n > 0; cpu++) {
+        unsigned char bit = (unsigned char)(1u << cpu % 8);
+        if ((mask->bits[cpu / 8] & bit) && left-- == 0) {
+            struct tp_cpu_mask one;
+            memset(&one, 0, sizeof one);
+            one.bits[cpu / 8] = bit;
+            sched_setaffinity(0, sizeof one, (const cpu_set_t *)(const void *)one.bits); /* refused: as it was */
+            return;
+        }
+    }
 }
 
 /* Reads one or two numbers from a file; returns how many there were. */

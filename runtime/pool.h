@@ -41,6 +41,13 @@ enum tp_tasks {
     TP_TASKS_COROUTINE /* with a stack of its own: it waits without its worker (docs/fibers.md) */
 };
 
+/* Whether a worker stays on one processor. */
+enum tp_affinity {
+    TP_AFFINITY_CONFIGURED,
+    TP_AFFINITY_OFF,
+    TP_AFFINITY_ON /* worker i on the i-th of those that the pool's opener could use, counted round */
+};
+
 /* What happens to a task when the pool is full. */
 enum tp_overload {
     TP_OVERLOAD_CONFIGURED,
@@ -73,6 +80,7 @@ struct tp_pool_settings {
     enum tp_policy policy;
     enum tp_stealing stealing;
     enum tp_overload overload;
+    enum tp_affinity affinity;
     enum tp_tasks tasks;
     uint32_t seed;                                                        /* of the order in which workers look at each other's queues; 0: the usual one */
     uint32_t weights[TP_CLASSES_MAX];                                     /* of the classes, in their order; at most TP_WEIGHT_MAX */

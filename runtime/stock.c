@@ -36,6 +36,7 @@ static const struct tp_pool_ops *choose(struct tp_pool_settings *asked)
         (unsigned)asked->overload > TP_OVERLOAD_SPILL || (unsigned)asked->tasks > TP_TASKS_COROUTINE)
         return NULL;
     asked->policy = asked->policy != TP_POLICY_CONFIGURED ? asked->policy : TP_POLICY_FIFO;
+    asked->affinity = asked->affinity != TP_AFFINITY_CONFIGURED ? asked->affinity : TP_AFFINITY_OFF;
     asked->expire_ns = asked->expire_ns > 0 ? asked->expire_ns : UINT64_MAX;
     if (asked->tasks == TP_TASKS_COROUTINE)
         return &stock_coroutine_pool_ops; /* it refuses what it is not */

@@ -206,6 +206,9 @@ int job_pool_open(struct job_pool **out, const struct tp_pool_settings *settings
     int status = job_settings_resolve(settings, &pool->settings);
     if (status != 0)
         goto fail_pool;
+#if WITH_AFFINITY
+    tp_cpu_mask_get(&pool->cpus); /* here, since a worker that starts another may be pinned itself */
+#endif
     status = tp_life_init(&pool->life);
     if (status != 0)
         goto fail_pool;

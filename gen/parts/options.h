@@ -11,6 +11,9 @@
 #ifndef WITH_CORES /* workers follow the number of cores */
 #define WITH_CORES 1
 #endif
+#ifndef WITH_AFFINITY /* workers stay on one processor each */
+#define WITH_AFFINITY 0
+#endif
 #ifndef WITH_RANGE /* workers: a range; some threads are started when there is work for them */
 #define WITH_RANGE 0
 #endif

@@ -43,6 +43,12 @@ static int job_settings_resolve(const struct tp_pool_settings *settings, struct 
     job_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
+#if WITH_AFFINITY
+    is->affinity = asked.affinity != TP_AFFINITY_CONFIGURED ? asked.affinity : TP_AFFINITY_ON;
+    if ((unsigned)is->affinity > TP_AFFINITY_ON)
+        return TP_EINVAL;
+#endif
     is->capacity = UINT64_MAX;
 #if WITH_BOUNDED
     is->capacity = asked.capacity > 0 ? asked.capacity : VALUE_CAPACITY;

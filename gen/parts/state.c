@@ -98,6 +98,9 @@ struct job_pool {
     struct job_lane *lanes;
 #endif
     struct tp_pool_settings settings; /* as opened */
+#if WITH_AFFINITY
+    struct tp_cpu_mask cpus; /* of who opened it; read by workers as they begin */
+#endif
 #if WITH_BOUNDED
     tp_atomic(uint64_t) capacity; /* by open and tune, under room_lock */
 #endif

@@ -255,6 +255,10 @@ static __attribute__((noinline)) void job_work(struct job_worker *self, bool has
 static void job_worker_main(struct tp_worker *worker)
 {
     struct job_worker *self = (struct job_worker *)worker;
+#if WITH_AFFINITY
+    if (self->pool->settings.affinity == TP_AFFINITY_ON)
+        tp_cpu_pin(&self->pool->cpus, worker->index);
+#endif
 #if WITH_FORKS
     tp_forks_enter(&self->pool->forks, worker->index);
 #endif

@@ -92,7 +92,7 @@ x.pool:1:8: error: this `{` has no `}`
 x.pool:1:34: error: pool `a` has no option `x`
     1 | pool a { run = f payload = "int" x = y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {...
       |                                  ^
-      = expected: payload, run, profile, workers, capacity, min, pending, policy, stealing, overload, timeout, tasks, forks, expire, tune, tracking, stats, ops, lua
+      = expected: payload, run, profile, workers, affinity, capacity, min, pending, policy, stealing, overload, timeout, tasks, forks, expire, tune, tracking, stats, ops, lua
 x.pool:1:40: error: this `{` has no `}`
     1 | pool a { run = f payload = "int" x = y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {y {...
       |                                        ^

@@ -83,6 +83,7 @@ local rotated = {
   { name = "tracking", { "tracking = on", "-DWITH_TRACKING=1" }, { "tracking = off", "-DWITH_TRACKING=0" } },
   { name = "expire", { "expire = off", "-DWITH_EXPIRE=0" }, { "expire = 2s", "-DWITH_EXPIRE=1 -DVALUE_EXPIRE_NS=2000000000" } },
   { name = "timeout", { "", "-DWITH_TIMEOUT=0" }, { "timeout = 3s", "-DWITH_TIMEOUT=1 -DVALUE_TIMEOUT_NS=3000000000", limited = true } },
+  { name = "affinity", { "affinity = on", "-DWITH_AFFINITY=1" }, { "", "-DWITH_AFFINITY=0" } },
   { name = "forks", { "forks = on", "-DWITH_FORKS=1" }, { "", "-DWITH_FORKS=0" } },
   { name = "tasks",
     { "", "-DWITH_COROUTINE=0" },

@@ -5,6 +5,7 @@
  *     payload   = "struct image *"
  *     run       = scale_image
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *     min       = 256
  *     policy    = adaptive(high = 4, normal = 2, low = 1) { slice = 1ms  age = 64 }
@@ -18,8 +19,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: limit on waiting submitters, deadline of waiting submitters, tracking, time limit,
- * expiry of workers, tuning, statistics, table of functions. */
+ * Left out: affinity, limit on waiting submitters, deadline of waiting submitters, tracking, time
+ * limit, expiry of workers, tuning, statistics, table of functions. */
 #include "scale_pool.h"
 
 #include <tidepool_kit.h>
@@ -1719,6 +1720,7 @@ static int scale_settings_resolve(const struct tp_pool_settings *settings, struc
     scale_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->preallocate = asked.preallocate > 0 ? asked.preallocate : 256;

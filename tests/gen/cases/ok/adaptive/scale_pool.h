@@ -5,6 +5,7 @@
  *     payload   = "struct image *"
  *     run       = scale_image
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *     min       = 256
  *     policy    = adaptive(high = 4, normal = 2, low = 1) { slice = 1ms  age = 64 }
@@ -18,8 +19,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: limit on waiting submitters, deadline of waiting submitters, tracking, time limit,
- * expiry of workers, tuning, statistics, table of functions. */
+ * Left out: affinity, limit on waiting submitters, deadline of waiting submitters, tracking, time
+ * limit, expiry of workers, tuning, statistics, table of functions. */
 #ifndef SCALE_POOL_H
 #define SCALE_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "struct mail *"
  *     run       = send_mail
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, tracking, time limit, expiry of workers, tuning, statistics,
- * table of functions. */
+ * Left out: affinity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
+ * statistics, table of functions. */
 #include "mail_pool.h"
 
 #include <tidepool_kit.h>
@@ -1277,6 +1278,7 @@ static int mail_settings_resolve(const struct tp_pool_settings *settings, struct
     mail_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->waiting_max = asked.waiting_max > 0 ? asked.waiting_max : MAIL_WAITING_MAX;

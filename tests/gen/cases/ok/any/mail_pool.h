@@ -5,6 +5,7 @@
  *     payload   = "struct mail *"
  *     run       = send_mail
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, tracking, time limit, expiry of workers, tuning, statistics,
- * table of functions. */
+ * Left out: affinity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
+ * statistics, table of functions. */
 #ifndef MAIL_POOL_H
 #define MAIL_POOL_H
 

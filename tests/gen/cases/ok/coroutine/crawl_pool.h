@@ -5,6 +5,7 @@
  *     payload   = "struct page *"
  *     run       = page_crawl
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * time limit, expiry of workers, tuning, table of functions. */
+ * Left out: affinity, preallocation, classes, limit on waiting submitters, deadline of waiting
+ * submitters, time limit, expiry of workers, tuning, table of functions. */
 #ifndef CRAWL_POOL_H
 #define CRAWL_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "int"
  *     run       = bare_run
  *   * workers   = cores
+ *   * affinity  = off
  *     capacity  = unlimited
  *   * policy    = fifo
  *     stealing  = off
@@ -16,8 +17,8 @@
  *     stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: capacity, preallocation, classes, stealing, tracking, time limit, expiry of workers,
- * tuning, statistics, table of functions. */
+ * Left out: affinity, capacity, preallocation, classes, stealing, tracking, time limit, expiry of
+ * workers, tuning, statistics, table of functions. */
 #include "bare_pool.h"
 
 #include <tidepool_kit.h>
@@ -1049,6 +1050,7 @@ static int bare_settings_resolve(const struct tp_pool_settings *settings, struct
     bare_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_OFF;

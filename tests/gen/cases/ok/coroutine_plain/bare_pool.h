@@ -5,6 +5,7 @@
  *     payload   = "int"
  *     run       = bare_run
  *   * workers   = cores
+ *   * affinity  = off
  *     capacity  = unlimited
  *   * policy    = fifo
  *     stealing  = off
@@ -16,8 +17,8 @@
  *     stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: capacity, preallocation, classes, stealing, tracking, time limit, expiry of workers,
- * tuning, statistics, table of functions. */
+ * Left out: affinity, capacity, preallocation, classes, stealing, tracking, time limit, expiry of
+ * workers, tuning, statistics, table of functions. */
 #ifndef BARE_POOL_H
 #define BARE_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "int"
  *     run       = homely_run
  *   * workers   = cores
+ *   * affinity  = off
  *     capacity  = unlimited
  *     policy    = lifo
  *   * stealing  = on { queue = 256  batch = half  victims = random }
@@ -16,8 +17,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: capacity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
- * statistics, table of functions. */
+ * Left out: affinity, capacity, preallocation, classes, tracking, time limit, expiry of workers,
+ * tuning, statistics, table of functions. */
 #include "homely_pool.h"
 
 #include <tidepool_kit.h>
@@ -1145,6 +1146,7 @@ static int homely_settings_resolve(const struct tp_pool_settings *settings, stru
     homely_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->policy = TP_POLICY_LIFO;
     is->stealing = TP_STEALING_HALF;

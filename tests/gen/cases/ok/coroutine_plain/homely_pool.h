@@ -5,6 +5,7 @@
  *     payload   = "int"
  *     run       = homely_run
  *   * workers   = cores
+ *   * affinity  = off
  *     capacity  = unlimited
  *     policy    = lifo
  *   * stealing  = on { queue = 256  batch = half  victims = random }
@@ -16,8 +17,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: capacity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
- * statistics, table of functions. */
+ * Left out: affinity, capacity, preallocation, classes, tracking, time limit, expiry of workers,
+ * tuning, statistics, table of functions. */
 #ifndef HOMELY_POOL_H
 #define HOMELY_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "struct sample"
  *     run       = show_sample
  *     workers   = 1
+ *   * affinity  = off
  *     capacity  = 64
  *   * policy    = fifo
  *     overload  = drop_oldest { dropped = forget_sample }
@@ -16,8 +17,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, waiting for room, tracking, time limit, expiry of workers,
- * tuning, statistics, table of functions. */
+ * Left out: affinity, preallocation, classes, waiting for room, tracking, time limit, expiry of
+ * workers, tuning, statistics, table of functions. */
 #include "sample_pool.h"
 
 #include <tidepool_kit.h>
@@ -928,6 +929,7 @@ static int sample_settings_resolve(const struct tp_pool_settings *settings, stru
     sample_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 64;
     is->policy = TP_POLICY_FIFO;

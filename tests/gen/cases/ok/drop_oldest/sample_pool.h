@@ -5,6 +5,7 @@
  *     payload   = "struct sample"
  *     run       = show_sample
  *     workers   = 1
+ *   * affinity  = off
  *     capacity  = 64
  *   * policy    = fifo
  *     overload  = drop_oldest { dropped = forget_sample }
@@ -16,8 +17,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, waiting for room, tracking, time limit, expiry of workers,
- * tuning, statistics, table of functions. */
+ * Left out: affinity, preallocation, classes, waiting for room, tracking, time limit, expiry of
+ * workers, tuning, statistics, table of functions. */
 #ifndef SAMPLE_POOL_H
 #define SAMPLE_POOL_H
 

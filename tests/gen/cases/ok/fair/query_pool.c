@@ -5,6 +5,7 @@
  *     payload   = "struct query"
  *     run       = answer_query
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *     policy    = fair(people = 4, robots = 1) { slice = 5ms }
  *     overload  = caller_runs
@@ -16,8 +17,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, waiting for room, tracking, time limit, expiry of workers, tuning,
- * statistics, table of functions. */
+ * Left out: affinity, preallocation, waiting for room, tracking, time limit, expiry of workers,
+ * tuning, statistics, table of functions. */
 #include "query_pool.h"
 
 #include <tidepool_kit.h>
@@ -1137,6 +1138,7 @@ static int query_settings_resolve(const struct tp_pool_settings *settings, struc
     query_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->policy = TP_POLICY_FAIR;

@@ -5,6 +5,7 @@
  *     payload   = "struct query"
  *     run       = answer_query
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *     policy    = fair(people = 4, robots = 1) { slice = 5ms }
  *     overload  = caller_runs
@@ -16,8 +17,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, waiting for room, tracking, time limit, expiry of workers, tuning,
- * statistics, table of functions. */
+ * Left out: affinity, preallocation, waiting for room, tracking, time limit, expiry of workers,
+ * tuning, statistics, table of functions. */
 #ifndef QUERY_POOL_H
 #define QUERY_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "struct range *"
  *     run       = sort_range
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *     stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * tracking, time limit, expiry of workers, tuning, statistics, table of functions. */
+ * Left out: affinity, preallocation, classes, limit on waiting submitters, deadline of waiting
+ * submitters, tracking, time limit, expiry of workers, tuning, statistics, table of functions. */
 #include "sort_pool.h"
 
 #include <tidepool_kit.h>
@@ -1262,6 +1263,7 @@ static int sort_settings_resolve(const struct tp_pool_settings *settings, struct
     sort_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->policy = TP_POLICY_FIFO;

@@ -5,6 +5,7 @@
  *     payload   = "struct range *"
  *     run       = sort_range
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *     stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * tracking, time limit, expiry of workers, tuning, statistics, table of functions. */
+ * Left out: affinity, preallocation, classes, limit on waiting submitters, deadline of waiting
+ * submitters, tracking, time limit, expiry of workers, tuning, statistics, table of functions. */
 #ifndef SORT_POOL_H
 #define SORT_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "struct piece"
  *     run       = draw_piece
  *     workers   = 2
+ *   * affinity  = off
  *     capacity  = 100
  *     policy    = lifo
  *     stealing  = off
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, waiting for room, stealing, tracking, time limit, expiry of
- * workers, tuning, table of functions. */
+ * Left out: affinity, preallocation, classes, waiting for room, stealing, tracking, time limit,
+ * expiry of workers, tuning, table of functions. */
 #include "piece_pool.h"
 
 #include <tidepool_kit.h>
@@ -1156,6 +1157,7 @@ static int piece_settings_resolve(const struct tp_pool_settings *settings, struc
     piece_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 100;
     is->policy = TP_POLICY_LIFO;

@@ -5,6 +5,7 @@
  *     payload   = "struct piece"
  *     run       = draw_piece
  *     workers   = 2
+ *   * affinity  = off
  *     capacity  = 100
  *     policy    = lifo
  *     stealing  = off
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, waiting for room, stealing, tracking, time limit, expiry of
- * workers, tuning, table of functions. */
+ * Left out: affinity, preallocation, classes, waiting for room, stealing, tracking, time limit,
+ * expiry of workers, tuning, table of functions. */
 #ifndef PIECE_POOL_H
 #define PIECE_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "uint64_t"
  *     run       = count_number
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * tracking, time limit, expiry of workers, tuning, statistics, table of functions. */
+ * Left out: affinity, preallocation, classes, limit on waiting submitters, deadline of waiting
+ * submitters, tracking, time limit, expiry of workers, tuning, statistics, table of functions. */
 #include "number_pool.h"
 
 #include <tidepool_kit.h>
@@ -1240,6 +1241,7 @@ static int number_settings_resolve(const struct tp_pool_settings *settings, stru
     number_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->policy = TP_POLICY_FIFO;

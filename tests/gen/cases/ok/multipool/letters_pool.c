@@ -5,6 +5,7 @@
  *     payload   = "struct mail *"
  *     run       = deliver
  *     workers   = 1
+ *   * affinity  = off
  *     capacity  = 64
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,7 +18,8 @@
  *     stats     = on
  *     ops       = on
  *   * lua       = off
- * Left out: preallocation, classes, waiting for room, time limit, expiry of workers, tuning. */
+ * Left out: affinity, preallocation, classes, waiting for room, time limit, expiry of workers,
+ * tuning. */
 #include "letters_pool.h"
 
 #include <tidepool_kit.h>
@@ -1400,6 +1402,7 @@ static int letters_settings_resolve(const struct tp_pool_settings *settings, str
     letters_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 64;
     is->policy = TP_POLICY_FIFO;

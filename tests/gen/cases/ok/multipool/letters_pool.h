@@ -5,6 +5,7 @@
  *     payload   = "struct mail *"
  *     run       = deliver
  *     workers   = 1
+ *   * affinity  = off
  *     capacity  = 64
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,7 +18,8 @@
  *     stats     = on
  *     ops       = on
  *   * lua       = off
- * Left out: preallocation, classes, waiting for room, time limit, expiry of workers, tuning. */
+ * Left out: affinity, preallocation, classes, waiting for room, time limit, expiry of workers,
+ * tuning. */
 #ifndef LETTERS_POOL_H
 #define LETTERS_POOL_H
 

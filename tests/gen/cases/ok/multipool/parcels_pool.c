@@ -5,6 +5,7 @@
  *     payload   = "struct mail *"
  *     run       = deliver
  *     workers   = 2
+ *   * affinity  = off
  *     capacity  = 16
  *     policy    = priority(express, normal) { exceed = 64  age = 64 }
  *   * overload  = block
@@ -16,8 +17,8 @@
  *     stats     = on
  *     ops       = on
  *   * lua       = off
- * Left out: preallocation, limit on waiting submitters, deadline of waiting submitters, time limit,
- * expiry of workers, automatic tuning. */
+ * Left out: affinity, preallocation, limit on waiting submitters, deadline of waiting submitters,
+ * time limit, expiry of workers, automatic tuning. */
 #include "parcels_pool.h"
 
 #include <tidepool_kit.h>
@@ -1384,6 +1385,7 @@ static int parcels_settings_resolve(const struct tp_pool_settings *settings, str
     parcels_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 16;
     is->policy = TP_POLICY_PRIORITY;

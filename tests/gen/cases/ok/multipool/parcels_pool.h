@@ -5,6 +5,7 @@
  *     payload   = "struct mail *"
  *     run       = deliver
  *     workers   = 2
+ *   * affinity  = off
  *     capacity  = 16
  *     policy    = priority(express, normal) { exceed = 64  age = 64 }
  *   * overload  = block
@@ -16,8 +17,8 @@
  *     stats     = on
  *     ops       = on
  *   * lua       = off
- * Left out: preallocation, limit on waiting submitters, deadline of waiting submitters, time limit,
- * expiry of workers, automatic tuning. */
+ * Left out: affinity, preallocation, limit on waiting submitters, deadline of waiting submitters,
+ * time limit, expiry of workers, automatic tuning. */
 #ifndef PARCELS_POOL_H
 #define PARCELS_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "struct image *"
  *     run       = resize_image
  *     workers   = cores * 3 / 2
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *     stealing  = on { queue = 64  batch = one  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, tracking, time limit, expiry of workers, tuning, table of
- * functions. */
+ * Left out: affinity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
+ * table of functions. */
 #include "resize_pool.h"
 
 #include <tidepool_kit.h>
@@ -1421,6 +1422,7 @@ static int resize_settings_resolve(const struct tp_pool_settings *settings, stru
     resize_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->waiting_max = asked.waiting_max > 0 ? asked.waiting_max : RESIZE_WAITING_MAX;

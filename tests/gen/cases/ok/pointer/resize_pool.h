@@ -5,6 +5,7 @@
  *     payload   = "struct image *"
  *     run       = resize_image
  *     workers   = cores * 3 / 2
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *     stealing  = on { queue = 64  batch = one  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, tracking, time limit, expiry of workers, tuning, table of
- * functions. */
+ * Left out: affinity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
+ * table of functions. */
 #ifndef RESIZE_POOL_H
 #define RESIZE_POOL_H
 

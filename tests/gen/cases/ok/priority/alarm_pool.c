@@ -5,6 +5,7 @@
  *     payload   = "struct alarm *"
  *     run       = raise_alarm
  *   * workers   = cores
+ *   * affinity  = off
  *     capacity  = 100
  *     pending   = 50
  *     policy    = priority(urgent, normal, idle) { exceed = 16  age = 32 }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, waiting for room, tracking, time limit, expiry of workers, tuning, table
- * of functions. */
+ * Left out: affinity, preallocation, waiting for room, tracking, time limit, expiry of workers,
+ * tuning, table of functions. */
 #include "alarm_pool.h"
 
 #include <tidepool_kit.h>
@@ -1109,6 +1110,7 @@ static int alarm_settings_resolve(const struct tp_pool_settings *settings, struc
     alarm_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 100;
     is->policy = TP_POLICY_PRIORITY;

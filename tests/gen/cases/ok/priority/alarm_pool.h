@@ -5,6 +5,7 @@
  *     payload   = "struct alarm *"
  *     run       = raise_alarm
  *   * workers   = cores
+ *   * affinity  = off
  *     capacity  = 100
  *     pending   = 50
  *     policy    = priority(urgent, normal, idle) { exceed = 16  age = 32 }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, waiting for room, tracking, time limit, expiry of workers, tuning, table
- * of functions. */
+ * Left out: affinity, preallocation, waiting for room, tracking, time limit, expiry of workers,
+ * tuning, table of functions. */
 #ifndef ALARM_POOL_H
 #define ALARM_POOL_H
 

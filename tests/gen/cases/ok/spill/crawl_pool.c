@@ -5,6 +5,7 @@
  *     payload   = "struct page *"
  *     run       = crawl_page
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *     stealing  = on { queue = 256  batch = half  victims = next  newest = 4 }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, waiting for room, tracking, time limit, expiry of workers,
- * tuning, table of functions. */
+ * Left out: affinity, preallocation, classes, waiting for room, tracking, time limit, expiry of
+ * workers, tuning, table of functions. */
 #include "crawl_pool.h"
 
 #include <tidepool_kit.h>
@@ -1380,6 +1381,7 @@ static int crawl_settings_resolve(const struct tp_pool_settings *settings, struc
     crawl_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->policy = TP_POLICY_FIFO;

@@ -5,6 +5,7 @@
  *     payload   = "struct page *"
  *     run       = crawl_page
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *     stealing  = on { queue = 256  batch = half  victims = next  newest = 4 }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, waiting for room, tracking, time limit, expiry of workers,
- * tuning, table of functions. */
+ * Left out: affinity, preallocation, classes, waiting for room, tracking, time limit, expiry of
+ * workers, tuning, table of functions. */
 #ifndef CRAWL_POOL_H
 #define CRAWL_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "struct job_order *"
  *     run       = job_build
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -18,8 +19,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * expiry of workers, tuning, statistics, table of functions. */
+ * Left out: affinity, preallocation, classes, limit on waiting submitters, deadline of waiting
+ * submitters, expiry of workers, tuning, statistics, table of functions. */
 #include "build_pool.h"
 
 #include <tidepool_kit.h>
@@ -1404,6 +1405,7 @@ static int build_settings_resolve(const struct tp_pool_settings *settings, struc
     build_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->timeout_ns = asked.timeout_ns > 0 ? asked.timeout_ns : 30000000000;

@@ -5,6 +5,7 @@
  *     payload   = "struct job_order *"
  *     run       = job_build
  *   * workers   = cores
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -18,8 +19,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * expiry of workers, tuning, statistics, table of functions. */
+ * Left out: affinity, preallocation, classes, limit on waiting submitters, deadline of waiting
+ * submitters, expiry of workers, tuning, statistics, table of functions. */
 #ifndef BUILD_POOL_H
 #define BUILD_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "struct order *"
  *     run       = ship_order
  *     workers   = 2..cores * 2
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * tracking, time limit, table of functions. */
+ * Left out: affinity, preallocation, classes, limit on waiting submitters, deadline of waiting
+ * submitters, tracking, time limit, table of functions. */
 #include "order_pool.h"
 
 #include <tidepool_kit.h>
@@ -1613,6 +1614,7 @@ static int order_settings_resolve(const struct tp_pool_settings *settings, struc
     order_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->capacity = asked.capacity > 0 ? asked.capacity : 1024;
     is->expire_ns = asked.expire_ns > 0 ? asked.expire_ns : 30000000000;

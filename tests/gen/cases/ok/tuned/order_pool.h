@@ -5,6 +5,7 @@
  *     payload   = "struct order *"
  *     run       = ship_order
  *     workers   = 2..cores * 2
+ *   * affinity  = off
  *   * capacity  = 1024
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -17,8 +18,8 @@
  *     stats     = on
  *   * ops       = off
  *   * lua       = off
- * Left out: preallocation, classes, limit on waiting submitters, deadline of waiting submitters,
- * tracking, time limit, table of functions. */
+ * Left out: affinity, preallocation, classes, limit on waiting submitters, deadline of waiting
+ * submitters, tracking, time limit, table of functions. */
 #ifndef ORDER_POOL_H
 #define ORDER_POOL_H
 

@@ -5,6 +5,7 @@
  *     payload   = "const char *"
  *     run       = write_note
  *     workers   = 1
+ *   * affinity  = off
  *     capacity  = unlimited
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -16,8 +17,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: capacity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
- * statistics, table of functions. */
+ * Left out: affinity, capacity, preallocation, classes, tracking, time limit, expiry of workers,
+ * tuning, statistics, table of functions. */
 #include "note_pool.h"
 
 #include <tidepool_kit.h>
@@ -1007,6 +1008,7 @@ static int note_settings_resolve(const struct tp_pool_settings *settings, struct
     note_workers_resolve(&asked, is);
     is->on_panic = asked.on_panic;
     is->context = asked.context;
+    is->affinity = TP_AFFINITY_OFF;
     is->capacity = UINT64_MAX;
     is->policy = TP_POLICY_FIFO;
     is->stealing = TP_STEALING_HALF;

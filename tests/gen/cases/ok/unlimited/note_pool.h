@@ -5,6 +5,7 @@
  *     payload   = "const char *"
  *     run       = write_note
  *     workers   = 1
+ *   * affinity  = off
  *     capacity  = unlimited
  *   * policy    = fifo
  *   * stealing  = on { queue = 256  batch = half  victims = random  newest = off }
@@ -16,8 +17,8 @@
  *   * stats     = off
  *   * ops       = off
  *   * lua       = off
- * Left out: capacity, preallocation, classes, tracking, time limit, expiry of workers, tuning,
- * statistics, table of functions. */
+ * Left out: affinity, capacity, preallocation, classes, tracking, time limit, expiry of workers,
+ * tuning, statistics, table of functions. */
 #ifndef NOTE_POOL_H
 #define NOTE_POOL_H
 

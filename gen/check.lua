@@ -145,15 +145,17 @@ end
 
 -- -- pools -------------------------------------------------------------------------------------
 
--- The value of every option: the pool's own, else that of `defaults`, else the schema's.
+-- The value of every option: the pool's own, else that of `defaults`, else that of its profile, else the schema's.
 local function resolve(pool, options, own, defaults)
+  local chosen = own.profile or defaults.profile
+  local profile = chosen and schema.profiles[chosen.word]
   for _, option in ipairs(options) do
     local set, from = own[option.name], "pool"
     if not set then
       set, from = defaults[option.name], "defaults"
     end
     if not set then
-      set, from = value.default(option), "schema"
+      set, from = value.default(option, profile), profile and profile[option.name] and "profile" or "schema"
     end
     if set then
       local copy = { from = from }

@@ -9,6 +9,7 @@ local host = require "host"
 local parse = require "parse"
 local parts = require "parts"
 local plan = require "plan"
+local recommend = require "recommend"
 local text = require "text"
 
 local VERSION = "0.1" -- as in runtime/tidepool.h
@@ -20,6 +21,7 @@ usage: tidepool COMMAND [ARGUMENT...]
 
   gen FILE.pool... -o DIR   write the C of the pools in these configs to DIR
   check FILE.pool...        only say what is wrong with them
+  recommend                 a config for stated requirements, with its reasons
   cflags                    what the compiler needs to find the headers
   libs                      what the linker needs
   --help, --version         also: COMMAND --help
@@ -44,6 +46,20 @@ wrong, nothing is written.
 usage: tidepool check FILE.pool...
 
 Says everything that is wrong with the configs, and writes nothing.
+]],
+  recommend = [[
+usage: tidepool recommend [OPTION...]
+
+Prints a config for what is required of a pool, with a reason for each setting. Without
+options it asks, on a terminal.
+
+  --task DURATION      how long a task takes, with its waiting (100us)
+  --rate N             tasks per second (1000)
+  --blocking PERCENT   of its time that a task waits for something, 0 to 99 (0)
+  --burst N            tasks that come at once, at most (1)
+  --latency DURATION   how long a task may wait for its start (any)
+  --memory SIZE        of the tasks that wait (any)
+  --cores N            processors (those of this machine)
 ]],
   cflags = [[
 usage: tidepool cflags
@@ -271,6 +287,53 @@ function commands.check(home, words)
   return 0
 end
 
+-- Reads an answer to a question, or leaves with what would have been one.
+local function answer(question, word)
+  local value = question.read(word)
+  return value or usage("recommend", ("`--%s` takes %s, not `%s`"):format(question.name, question.is, word))
+end
+
+-- Asks on the terminal until the answer is one; an empty one is the default.
+local function ask(question)
+  while true do
+    io.stderr:write(("%s [%s] "):format(question.asks, question.default))
+    local word = io.read "l"
+    local value = question.read(not word and question.default or word == "" and question.default or word)
+    if value then
+      return value
+    end
+    io.stderr:write(("That is not %s.\n"):format(question.is))
+  end
+end
+
+local function count_cores()
+  local pipe <close> = assert(io.popen "nproc")
+  return math.tointeger(pipe:read "n") or 1
+end
+
+function commands.recommend(_, words)
+  local takes = { ["--cores"] = true }
+  for _, question in ipairs(recommend.questions) do
+    takes["--" .. question.name] = true
+  end
+  local options, operands = read_words("recommend", words, takes)
+  if #operands > 0 then
+    usage("recommend", ("`recommend` takes no `%s`"):format(operands[1]))
+  elseif #words == 0 and not os.execute "test -t 0" then
+    usage("recommend", "nothing is required, and there is no terminal to ask on")
+  end
+  local wants, cores = {}, options["--cores"]
+  for _, question in ipairs(recommend.questions) do
+    local word = options["--" .. question.name]
+    wants[question.name] = #words == 0 and ask(question) or answer(question, word or question.default)
+  end
+  cores = cores and answer({ name = "cores", is = "a number from 1 to 4096",
+    read = function(word) return word:find "^%d%d?%d?%d?$" and tonumber(word) >= 1 and tonumber(word) <= 4096 and math.tointeger(tonumber(word)) end,
+  }, cores) or count_cores()
+  io.write(recommend.text(wants, cores))
+  return 0
+end
+
 -- Flags are separated by spaces, and a space inside of one is written `\ `, as pkg-config does.
 local function flags(command, home, words, format)
   local _, operands = read_words(command, words, {})
@@ -304,7 +367,7 @@ return function(home, ...)
     io.write("tidepool ", VERSION, "\n")
     return 0
   elseif not command then
-    local near = text.nearest(name, { "gen", "check", "cflags", "libs" })
+    local near = text.nearest(name, { "gen", "check", "recommend", "cflags", "libs" })
     local kind = name:find("^-") and "option" or "command"
     usage(nil, ("unknown %s `%s`%s"):format(kind, name, near and (", did you mean `%s`?"):format(near) or ""))
   end

@@ -367,7 +367,7 @@ end
 
 -- The node of a value that is written in our own text (a default), so it has no mistakes.
 function parse.own_value(source)
-  local diag = { error = function(_, _, message) error(("%s in %q"):format(message, source)) end }
+  local diag = { error = function(_, _, message) error(("%s in %q"):format(message, source)) end, full = function() return false end }
   return new(source, diag):value(1)
 end
 

@@ -55,8 +55,9 @@ local switches = {
   { name = "WITH_BOARD", on = function(_, is) return is.WITH_CLASSES or is.WITH_DROP_OLDEST end },
   { name = "WITH_RING", on = function(_, is) return not is.WITH_BOARD or is.WITH_ADAPTIVE and is.WITH_STEALING end },
   { name = "WITH_HALF", on = function(v, is)
-    return is.WITH_STEALING and is.WITH_RING and v.stealing.block.batch.word == "half"
+    return is.WITH_STEALING and is.WITH_RING and v.stealing.block.batch.word ~= "one"
   end },
+  { name = "WITH_MOST", on = function(v, is) return is.WITH_HALF and v.stealing.block.batch.number ~= nil end },
   { name = "WITH_RANDOM", on = function(v, is)
     return is.WITH_STEALING and is.WITH_RING and v.stealing.block.victims.word == "random"
   end },
@@ -117,6 +118,7 @@ local function fill(pool, is)
     VALUE_CAPACITY = is.WITH_BOUNDED and v.capacity.text or nil,
     VALUE_PREALLOCATE = is.WITH_PREALLOCATE and v.min.text or nil,
     VALUE_QUEUE = is.WITH_RING and (is.WITH_STEALING and v.stealing.block.queue.text or QUEUE) or nil,
+    VALUE_MOST = is.WITH_MOST and v.stealing.block.batch.text or nil,
     VALUE_NEWEST = is.WITH_NEWEST and v.stealing.block.newest.text or nil,
     VALUE_DROPPED = is.WITH_DROPPED and v.overload.block.dropped.name or nil,
     VALUE_STACK = is.WITH_COROUTINE and ("%d"):format(v.tasks.block.stack.number) or nil,

@@ -69,9 +69,11 @@ schema.pool = {
   },
   {
     name = "profile",
-    doc = "A set of defaults for a kind of work.",
+    doc = "Other defaults, for a kind of work; what a config says itself, or in `defaults`, holds all the same.",
     forms = {
-      word("io", "tasks that wait", later), word("cpu", "tasks that compute", later), word("mixed", "both", later),
+      word("io", "tasks that wait: `workers = cores * 2`, `capacity = 1024`, `stealing = on { batch = 32 }`"),
+      word("cpu", "tasks that compute: `workers = cores`, `capacity = 512`, `stealing = on { batch = 16 }`"),
+      word("mixed", "both: `workers = cores * 3 / 2`, `capacity = 768`, `stealing = on { batch = 24 }`"),
     },
   },
   {
@@ -135,12 +137,13 @@ schema.pool = {
     doc = "Whether a worker without work takes tasks from the queues of others.",
     forms = {
       word("on", "every worker has a queue of its own", {
-        show = "on { queue = N  batch = half | one  victims = random | next  newest = off | N }",
+        show = "on { queue = N  batch = half | one | N  victims = random | next  newest = off | N }",
         block = {
           { name = "queue", default = "256", doc = "Slots of one worker's queue.",
             forms = { number(2, 16384, { power_of_two = true, show = "N (a power of two, 2 to 16384)" }) } },
           { name = "batch", default = "half", doc = "How much a thief takes.",
-            forms = { word("half", "half of what it finds"), word("one", "one task") } },
+            forms = { word("half", "half of what it finds"), word("one", "one task"),
+              number(2, 16384, { doc = "half of what it finds, but no more than that" }) } },
           { name = "victims", default = "random", doc = "Where it looks first.",
             forms = { word("random", "anywhere"), word("next", "at its neighbour") } },
           { name = "newest", default = "off",
@@ -244,6 +247,13 @@ schema.pool = {
     doc = "Whether Lua scripts can drive the pool.",
     forms = { word("on", nil, later), word("off") },
   },
+}
+
+-- What stands in for the defaults above with a profile.
+schema.profiles = {
+  io = { workers = "cores * 2", capacity = "1024", stealing = "on { batch = 32 }" },
+  cpu = { workers = "cores", capacity = "512", stealing = "on { batch = 16 }" },
+  mixed = { workers = "cores * 3 / 2", capacity = "768", stealing = "on { batch = 24 }" },
 }
 
 -- The options of a multipool.

@@ -286,9 +286,10 @@ function value.read(node, option, diag)
   return result
 end
 
--- The value an option has when a config does not give one, or nil.
-function value.default(option)
-  return option.default and value.read(parse.own_value(option.default), option)
+-- The value an option has when a config does not give one, or nil. profile: what the config's profile has instead, by name.
+function value.default(option, profile)
+  local default = profile and profile[option.name] or option.default
+  return default and value.read(parse.own_value(default), option)
 end
 
 -- The values of the entries of a block by option name; mistakes are told. owner: for messages.

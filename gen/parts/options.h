@@ -80,6 +80,9 @@
 #ifndef WITH_HALF /* a thief takes half of a queue; else one task */
 #define WITH_HALF 1
 #endif
+#ifndef WITH_MOST /* but only so many */
+#define WITH_MOST 0
+#endif
 #ifndef WITH_RANDOM /* a thief begins with a random victim; else with its neighbour */
 #define WITH_RANDOM 1
 #endif
@@ -187,6 +190,9 @@
 #endif
 #ifndef VALUE_QUEUE /* slots of one worker's queue: a power of two, 2 .. 16384 */
 #define VALUE_QUEUE 256
+#endif
+#ifndef VALUE_MOST /* tasks a thief takes at most */
+#define VALUE_MOST 32
 #endif
 #ifndef VALUE_NEWEST /* newest children run in a row at most */
 #define VALUE_NEWEST 3

@@ -13,6 +13,9 @@ static uint32_t job_queue_steal(struct job_queue *from, struct job_queue *own, s
 #else
     (void)own; /* one task needs no room */
 #endif
+#if WITH_MOST
+    most = most < VALUE_MOST ? most : VALUE_MOST;
+#endif
     uint32_t n;
     struct job_cursors at;
     /* Acquire: pairs with the owner's publish; the slots below `tail` are written [RING-2]. */

@@ -19,7 +19,7 @@ if not lib.tool:find("^/") then
 end
 
 for _, name in ipairs { "test_text", "test_emit", "test_cases", "test_bytes", "test_usage", "test_files", "test_compile",
-  "test_docs", "test_mutations" } do
+  "test_docs", "test_recommend", "test_mutations" } do
   require(name)
 end
 lib.finish()

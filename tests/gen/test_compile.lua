@@ -20,7 +20,7 @@ end
 local POLICIES = { "fifo", "lifo", "priority(a, b)", "priority(" .. table.concat(LEVELS, ", ") .. ") { exceed = 0 age = 1 }",
   "fair(a = 1, b = 1000)", "fair(" .. table.concat(LEVELS, " = 3, ") .. " = 3) { slice = 1us }", "adaptive",
   "adaptive(a = 5, b = 2) { age = 1000000 slice = 24h }" }
-local STEALING = { "off", "on", "on { queue = 2 batch = one }", "on { queue = 16384 victims = next newest = 64 }" }
+local STEALING = { "off", "on", "on { queue = 2 batch = one }", "on { queue = 16384 batch = 16384 victims = next newest = 64 }" }
 local OTHERS = { -- name, and values; "" for none
   { "stats", "on", "off" }, { "tracking", "off", "on" }, { "ops", "on", "off" }, { "affinity", "off", "on" }, { "min", "", "1" },
   { "expire", "off", "1us", "24h" }, { "timeout", "", "5s" }, { "tune", "off", "on", "auto", "auto { period = 24h }", 'auto { hours = "22:30-06:00" }',

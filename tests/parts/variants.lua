@@ -22,7 +22,7 @@ local policy = { "policy",
 local stealing = { "stealing",
   { "off", "-DWITH_STEALING=0", is_off = true },
   { "one", "-DWITH_HALF=0", steals = true },
-  { "half", "-DWITH_HALF=1", steals = true },
+  { "half", "-DWITH_HALF=1", steals = true }, -- also with a limit: parts.ninja
 }
 
 local overload = { "overload",

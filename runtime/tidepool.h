@@ -24,6 +24,7 @@
 #include "io/fd.h"
 #include "io/io.h"
 #include "io/net.h"
+#include "monitor/model.h"
 #include "multi.h"
 #include "pool.h"
 #include "runtime.h"

@@ -249,7 +249,6 @@ static void init_fibers(struct tp_current *current, const struct tp_current_sett
     fibers->ready = put_ready;
     fibers->stack_bytes = TP_STOCK_STACK_BYTES;
     fibers->slack_ns = settings->virtual_time; /* to the nanosecond, or as the process wants */
-    fibers->slack_ns = settings->virtual_time ? 1 : 0; /* such time is exact */
     fibers->caches = &current->cache;
     fibers->cache_stride = sizeof current->cache;
     fibers->n_caches = 1;

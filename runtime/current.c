@@ -154,7 +154,7 @@ static void count_over(struct tp_current *current, struct tp_task_result result,
     stats->failed += has_run && result.state != TP_TASK_RETURNED;
     stats->panicked += result.state == TP_TASK_PANICKED;
     tp_spin_unlock(&current->lock);
-    current->n_over++;
+    tp_note(&current->n_over, tp_own(&current->n_over) + 1);
     tp_waitlist_notify(&current->turn, UINT32_MAX); /* after the lock, under which they look */
 }
 
@@ -277,6 +277,7 @@ int tp__current_open(struct tp_current **out, const struct tp_current_settings *
     tp_waitlist_init(&current->turn);
     init_fibers(current, settings);
     tp_life_open(&current->life);
+    tp_roll_add(&current->roll, &tp__current_ops, current, &current->fibers);
     *out = current;
     return 0;
 
@@ -291,6 +292,7 @@ fail_ring:
 void tp__current_free(struct tp_current *current)
 {
     bool is_forked = tp_life_state(tp_life_look(&current->life)) == TP_LIFE_FORKED;
+    tp_roll_remove(&current->roll);
     tp_fibers_free(&current->fibers, is_forked);
     tp_life_free(&current->life);
     tp_track_free(&current->track);

@@ -8,6 +8,7 @@
 #include "base/align.h"
 #include "fibers.h"
 #include "life.h"
+#include "monitor/roll.h"
 #include "park.h"
 #include "pool.h"
 #include "stock.h"
@@ -27,6 +28,7 @@ struct tp_ready {
 
 struct tp_current {
     struct tp_life life;
+    struct tp_roll_entry roll;
     struct tp_track track;
     struct tp_fibers fibers;
     tp_atomic(uint32_t) stop;      /* not 0 once the pool is cancelled */
@@ -36,15 +38,17 @@ struct tp_current {
     tp_line_aligned struct tp_spin lock; /* guards all up to `asleep` */
     struct tp_ready *ring;
     size_t n_room, first, n_ready;
-    bool is_driven;
+    bool is_driven; /* by one at a time, whose `activity` is written */
     uint64_t capacity, n_accepted, n_begun;
     struct tp_pool_stats stats; /* its counters; over: completed + cancelled */
     tp_atomic(uint32_t) asleep; /* where who drives sleeps; written under the lock */
 
     /* Of the thread that drives. */
     tp_line_aligned struct tp_fiber_cache cache;
-    uint64_t random;               /* state of the order; 0: first come, first served */
-    uint64_t n_over;               /* tasks that have ended, ever */
+    uint64_t random;             /* state of the order; 0: first come, first served */
+    tp_atomic(uint64_t) n_over;  /* tasks that have ended, ever; for who looks, too */
+    struct tp_activity activity; /* what it does, and its number in the system, for who looks */
+    tp_atomic(int) tid;
     tp_atomic(uint64_t) now_ns;    /* the time of its tasks; 0: that of everybody. Written by who drives, or between */
     tp_atomic(uint32_t) n_outside; /* calls that its tasks wait for on threads outside: its time does not jump meanwhile */
 };

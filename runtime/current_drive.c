@@ -7,6 +7,8 @@
 #include "fork.h"
 #include "futex.h"
 
+#include <unistd.h>
+
 enum {
     LOOK = 16,  /* steps between two looks at the clock, if a task waits for it */
     GLANCE = 64 /* and between two at descriptors */
@@ -71,11 +73,15 @@ static void idle(struct tp_current *current, uint64_t until_ns)
     tp_store_rlx(&current->asleep, place); /* relaxed: written under the lock */
     current->stats.parks += place != TP__AWAKE;
     tp_spin_unlock(&current->lock);
+    if (place != TP__AWAKE)
+        tp_activity_block(&current->activity, TP_BLOCKED_LOOKOUT);
     if (place == TP__IN_DRIVER)
         look_at_descriptors(current, until_ns);
     int status = 0;
     while (place == TP__ON_WORD && status == 0 && tp_load_acq(&current->asleep) != TP__AWAKE) /* a hint: the ring is read under the lock */
         status = tp_futex_wait(&current->asleep, TP__ON_WORD, until_ns);
+    if (place != TP__AWAKE)
+        tp_activity_unblock(&current->activity);
     if (status == 0)
         return;
     tp_spin_lock(&current->lock);
@@ -143,7 +149,7 @@ static bool is_reached(struct tp_current *current, uint64_t id)
 /* Runs tasks until that is reached. Returns 0 or TP_ETIMEDOUT. */
 static int drive(struct tp_current *current, uint64_t id, uint64_t deadline_ns)
 {
-    uint64_t n_seen = current->n_over;
+    uint64_t n_seen = tp_own(&current->n_over);
     tp_forks_publish(); /* of a task around this call [FORK-2] */
     if (is_reached(current, id))
         return 0;
@@ -153,12 +159,14 @@ static int drive(struct tp_current *current, uint64_t id, uint64_t deadline_ns)
         if (tick % GLANCE == GLANCE - 1 && has_descriptors(current))
             look_at_descriptors(current, 0);
         if (!tp__current_step(current)) {
+            tp_activity_seek(&current->activity);
             rest(current, deadline_ns);
+            tp_activity_run(&current->activity);
             ring_alarms(current);
         }
-        if (n_seen != current->n_over && is_reached(current, id))
+        if (n_seen != tp_own(&current->n_over) && is_reached(current, id))
             return 0;
-        n_seen = current->n_over;
+        n_seen = tp_own(&current->n_over);
         if (deadline_ns != TP_FOREVER && tp_clock_now_ns() >= deadline_ns)
             return TP_ETIMEDOUT;
     }
@@ -170,11 +178,18 @@ static bool take_turn(struct tp_current *current)
     bool is_mine = !current->is_driven;
     current->is_driven = true;
     tp_spin_unlock(&current->lock);
+    if (is_mine) {
+        tp_note(&current->tid, gettid());
+        tp_activity_begin(&current->activity);
+        tp_activity_run(&current->activity);
+    }
     return is_mine;
 }
 
 static void give_turn(struct tp_current *current)
 {
+    tp_activity_block(&current->activity, TP_BLOCKED_NO_THREAD);
+    tp_note(&current->tid, 0);
     tp_spin_lock(&current->lock);
     current->is_driven = false;
     tp_spin_unlock(&current->lock);

@@ -142,6 +142,18 @@ static void ops_stats(void *pool, struct tp_pool_stats *out)
     out->stack_bytes = current->fibers.stack_bytes;
 }
 
+static size_t ops_workers(void *pool, struct tp_worker_info *out, size_t n)
+{
+    struct tp_current *current = pool;
+    if (n == 0)
+        return 1;
+    *out = (struct tp_worker_info){.thread = tp_load_rlx(&current->tid)}; /* relaxed, as below: numbers on their own */
+    tp_activity_look(&current->activity, out);
+    out->n_tasks = tp_load_rlx(&current->n_over);
+    out->n_steps += out->n_tasks + tp_fiber_cache_n_left(&current->cache);
+    return 1;
+}
+
 static void ops_settings(void *pool, struct tp_pool_settings *out)
 {
     struct tp_current *current = pool;
@@ -263,4 +275,5 @@ const struct tp_pool_ops tp__current_ops = {
     .offer = ops_offer,
     .flow = ops_flow,
     .track = ops_track,
+    .workers = ops_workers,
 };

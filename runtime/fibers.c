@@ -58,6 +58,7 @@ enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber, struct tp_fiber_cache *c
         tp_cycle_free(&fiber->cycle);
         return TP_FIBER_ENDED;
     case TP_FIBER_READY:
+        tp_note(&cache->n_yielded, tp_own(&cache->n_yielded) + 1);
         tp_cycle_yield(&fiber->cycle);
         return TP_FIBER_READY;
     default:

@@ -70,10 +70,11 @@ struct tp_fiber_chunk {
 struct tp_fiber_cache {
     struct tp_fiber *first; /* idle fibers */
     uint32_t n;
-    uint32_t turn;               /* whose alarms it looks at next, besides its own */
-    tp_atomic(uint32_t) n_slept; /* falls asleep on this worker, ever; written by it, as the next [FIBER-3] */
-    tp_atomic(uint32_t) n_woken; /* ends of sleeps, ever, that it has brought about */
-    struct tp_alarms alarms;     /* of tasks that fell asleep on it; rung by any worker */
+    uint32_t turn;                 /* whose alarms it looks at next, besides its own */
+    tp_atomic(uint32_t) n_slept;   /* falls asleep on this worker, ever; written by it, as the next [FIBER-3] */
+    tp_atomic(uint32_t) n_woken;   /* ends of sleeps, ever, that it has brought about */
+    tp_atomic(uint32_t) n_yielded; /* times that one gave way to others, ever; for who looks */
+    struct tp_alarms alarms;       /* of tasks that fell asleep on it; rung by any worker */
 };
 
 /* Fibers that are ready, in the order in which they became so. */
@@ -191,6 +192,12 @@ static inline uint32_t tp_fiber_list_length(struct tp_fiber_list *list)
 /* tp_fibers_n_asleep: how many sleep, or do not yet lie in a queue again. Never fewer than there were at some moment of the call.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 uint32_t tp_fibers_n_asleep(struct tp_fibers *fibers);
+
+/* How often tasks have left the worker whose cache this is, before their ends. */
+static inline uint32_t tp_fiber_cache_n_left(const struct tp_fiber_cache *cache)
+{
+    return tp_load_rlx(&cache->n_slept) + tp_load_rlx(&cache->n_yielded); /* relaxed: for who looks */
+}
 
 /* Is every fiber running, or in a queue? After a fence, and before the look at the queues [FIBER-3]. */
 static inline bool tp_fibers_are_queued(struct tp_fibers *fibers)

@@ -206,8 +206,12 @@ bool tp_idle_sleep_in(struct tp_idle *idle, struct tp_worker *worker, struct tp_
         tp_spin_unlock(&idle->lock);
     }
     struct tp_waiter *w = &worker->waiter;
+    bool looks_out = driver || deadline_ns != TP_FOREVER;
+    bool is_told = tp_activity_block(&worker->activity, looks_out ? TP_BLOCKED_LOOKOUT : TP_BLOCKED_PARKED) == TP_ACTIVITY_MADE;
     if ((driver ? tp__driver_sleep(driver, w, deadline_ns) : tp__waiter_sleep(w, deadline_ns, &idle->patience)) != 0)
         wake_oneself(idle, worker);
+    if (is_told)
+        tp_activity_unblock(&worker->activity);
     tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
     if (!worker->retired)
         return true;
@@ -231,6 +235,7 @@ void tp_idle_quit(struct tp_idle *idle, struct tp_worker *worker)
     count(idle, 0, -1);
     tp_spin_unlock(&idle->lock);
     tp_store_rlx(&worker->waiter.state, TP_WAITER_OFF); /* relaxed: the caller's own again */
+    tp_activity_block(&worker->activity, TP_BLOCKED_SHUTDOWN);
 }
 
 bool tp_idle_leave(struct tp_idle *idle, struct tp_worker *worker)

@@ -7,6 +7,7 @@
 #include "fibers.h"
 #include "futex.h"
 #include "io/driver.h"
+#include "worker.h"
 
 #ifndef TP_WAITER_SPINS /* looks between two of the clock; 0: straight to sleep */
 #define TP_WAITER_SPINS 16
@@ -184,9 +185,20 @@ void tp_waiter_begin(struct tp_waiter *w)
     w->generation = w->fiber ? tp_fiber_generation(w->fiber) : 0;
 }
 
+/* A thread sleeps; a worker says that it waits in a task, if it runs one. */
+static int sleep_as_thread(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience)
+{
+    struct tp_worker *self = tp_worker_self();
+    bool is_told = self && tp_activity_block(&self->activity, TP_BLOCKED_TASK) == TP_ACTIVITY_MADE;
+    int status = tp__waiter_sleep(w, deadline_ns, patience);
+    if (is_told)
+        tp_activity_unblock(&self->activity);
+    return status;
+}
+
 int tp_waiter_sleep(struct tp_waiter *w, uint64_t deadline_ns, struct tp_patience *patience)
 {
-    return w->fiber ? sleep_as_task(w, deadline_ns) : tp__waiter_sleep(w, deadline_ns, patience);
+    return w->fiber ? sleep_as_task(w, deadline_ns) : sleep_as_thread(w, deadline_ns, patience);
 }
 
 void tp_choice_begin(struct tp_choice *choice)

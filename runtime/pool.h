@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "activity.h"
 #include "histogram.h"
 #include "share.h"
 #include "task.h"
@@ -182,6 +183,8 @@ struct tp_pool_ops {
      * counted before the call that hands it over returns, and before it can be over. Costs less than counts. */
     void (*flow)(void *pool, uint64_t *accepted, uint64_t *over);
     struct tp_track *(*track)(void *pool); /* the records of its tasks, for tp_case_task */
+    /* What each worker does: the first n of them are told of, in the order of their indices. Returns how many there are. */
+    size_t (*workers)(void *pool, struct tp_worker_info *out, size_t n);
 };
 
 #ifdef __cplusplus

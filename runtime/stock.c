@@ -213,6 +213,11 @@ struct tp_multi_member tp_pool_target(struct tp_pool *pool)
     return (struct tp_multi_member){pool->ops, pool->pool};
 }
 
+size_t tp_pool_get_workers(struct tp_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    return pool->ops->workers(pool->pool, out, n);
+}
+
 void tp_pool_get_counts(struct tp_pool *pool, struct tp_pool_counts *out)
 {
     pool->ops->counts(pool->pool, out);

@@ -190,6 +190,12 @@ struct tp_multi_member tp_pool_target(struct tp_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_call_dropped(struct tp_call call);
 
+/* tp_pool_get_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t tp_pool_get_workers(struct tp_pool *pool, struct tp_worker_info *out, size_t n);
+
 /* tp_pool_get_counts: how full the pool is.
  * out: filled; see struct tp_pool_counts.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

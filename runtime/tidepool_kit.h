@@ -12,6 +12,7 @@
 #include "idle.h"
 #include "keeper.h"
 #include "life.h"
+#include "monitor/roll.h"
 #include "park.h"
 #include "run.h"
 #include "tidepool.h"

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static _Thread_local struct tp_worker *self_worker;
 static _Thread_local unsigned self_index_plus_1;
@@ -26,6 +27,12 @@ TP_APART unsigned tp_thread_index(void)
     if (self_index_plus_1 == 0)
         self_index_plus_1 = tp_add_rlx(&n_threads, 1) + 1;
     return self_index_plus_1 - 1;
+}
+
+void tp_worker_look(const struct tp_worker *worker, struct tp_worker_info *out)
+{
+    *out = (struct tp_worker_info){.thread = tp_load_rlx(&worker->tid)}; /* relaxed: a number on its own */
+    tp_activity_look(&worker->activity, out);
 }
 
 void tp_crew_init(struct tp_crew *crew)
@@ -140,7 +147,11 @@ static void *worker_thread(void *argument)
     worker->thread = pthread_self();
     pthread_setname_np(worker->thread, worker->title);
     self_worker = worker;
+    tp_note(&worker->tid, gettid());
+    tp_activity_begin(&worker->activity);
     worker->entry(worker);
+    tp_activity_block(&worker->activity, TP_BLOCKED_NO_THREAD); /* unless its entry has said why */
+    tp_note(&worker->tid, 0);
     self_worker = NULL;
     pthread_mutex_lock(&crew->lock);
     worker->n_left++;

@@ -4,6 +4,7 @@
 #ifndef TP_WORKER_H
 #define TP_WORKER_H
 
+#include "activity.h"
 #include "park.h"
 
 #include <pthread.h>
@@ -23,7 +24,9 @@ struct tp_worker {
     unsigned index;          /* 0 .. n-1 within its crew */
     struct tp_crew *crew;
     void (*entry)(struct tp_worker *);
-    bool stays; /* by itself, before it sleeps: it has tasks that no other may run, so it is not sent away meanwhile */
+    struct tp_activity activity; /* what it does, for who looks */
+    tp_atomic(int) tid;          /* the system's number of its thread, 0: none; likewise */
+    bool stays;                  /* by itself, before it sleeps: it has tasks that no other may run, so it is not sent away meanwhile */
 
     /* For tp_idle, guarded by its lock. */
     tp_atomic(uint32_t) leaving; /* 1: it is asked to leave; also read by the worker without the lock */
@@ -119,6 +122,10 @@ int tp__crew_launch(struct tp_worker *worker);
  * Returns 0 or TP_ETHREAD.
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int tp__thread_create(pthread_t *thread, void *(*body)(void *), void *argument);
+
+/* tp_worker_look: what a worker does; n_tasks and pending are left at 0.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_worker_look(const struct tp_worker *worker, struct tp_worker_info *out);
 
 /* tp_worker_self: the record of the calling worker, NULL on any other thread. Out of line on
  * purpose: a thread-local's address must not be kept over anything that may suspend.

@@ -9,6 +9,13 @@ static inline struct job_worker *job_self(struct job_pool *pool)
     return self && self->pool == pool ? (struct job_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void job_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void job_run_init(struct job_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);

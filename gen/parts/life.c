@@ -136,6 +136,9 @@ static int job_workers_open(struct job_pool *pool)
 static void job_destroy(void *context)
 {
     struct job_pool *pool = context;
+#if WITH_OPS
+    tp_roll_remove(&pool->roll); /* first: nobody looks any more */
+#endif
 #if WITH_COROUTINE
     tp_fibers_free(&pool->fibers, job_is_forked(pool)); /* first: a waker may still ask the crew for a thread */
 #endif
@@ -241,6 +244,12 @@ int job_pool_open(struct job_pool **out, const struct tp_pool_settings *settings
         job_destroy(pool);
         return status;
     }
+#if WITH_OPS && WITH_COROUTINE
+    tp_roll_add(&pool->roll, &job_pool_ops, pool, &pool->fibers);
+#endif
+#if WITH_OPS && !WITH_COROUTINE
+    tp_roll_add(&pool->roll, &job_pool_ops, pool, NULL);
+#endif
     *out = pool;
     return 0;
 

@@ -141,6 +141,11 @@ static void job_ops_counts(void *pool, struct tp_pool_counts *out)
     job_pool_counts(pool, out);
 }
 
+static size_t job_ops_workers(void *pool, struct tp_worker_info *out, size_t n)
+{
+    return job_pool_workers(pool, out, n);
+}
+
 #if WITH_STATS
 static void job_ops_stats(void *pool, struct tp_pool_stats *out)
 {
@@ -192,4 +197,5 @@ const struct tp_pool_ops job_pool_ops = {
     .offer = job_ops_offer,
 #endif
     .flow = job_ops_flow,
+    .workers = job_ops_workers,
 };

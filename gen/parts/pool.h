@@ -374,6 +374,12 @@ void job_pool_free(struct job_pool *pool);
  * out: filled; see struct tp_pool_counts.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void job_pool_counts(struct job_pool *pool, struct tp_pool_counts *out);
+
+/* job_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t job_pool_workers(struct job_pool *pool, struct tp_worker_info *out, size_t n);
 #if WITH_STATS
 
 /* job_pool_stats: read the counters.

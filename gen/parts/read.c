@@ -107,6 +107,22 @@ void job_pool_counts(struct job_pool *pool, struct tp_pool_counts *out)
     job_counts_fill(pool, &look, out);
 }
 
+size_t job_pool_workers(struct job_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = job_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct job_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in job_count */
+        out[i].n_steps += out[i].n_tasks;
+#if WITH_COROUTINE
+        out[i].n_steps += tp_fiber_cache_n_left(&worker->fibers);
+#endif
+        out[i].pending = job_worker_pending(worker);
+    }
+    return n_workers;
+}
+
 void job_pool_settings(struct job_pool *pool, struct tp_pool_settings *out)
 {
     *out = pool->settings;

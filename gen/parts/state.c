@@ -113,6 +113,9 @@ struct job_pool {
 #if WITH_FORKS
     struct tp_forks forks;
 #endif
+#if WITH_OPS
+    struct tp_roll_entry roll; /* by which who looks at all pools finds this one */
+#endif
     struct tp_crew crew;
     struct tp_idle idle;
     tp_line_aligned struct tp_waitlist quiet; /* who waits in job_join_all */

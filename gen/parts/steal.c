@@ -75,6 +75,7 @@ static bool job_steal(struct job_worker *self, struct job_slot *task, uint32_t l
         struct job_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        job_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = job_queue_steal(&victim->queue, &self->queue, task, least);
 #if WITH_NEWEST
         if (n == 0 && least == 1)

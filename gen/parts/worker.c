@@ -67,9 +67,8 @@ static bool job_tend(struct job_pool *pool, bool searching)
 
 #endif
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool job_await(struct job_worker *self, struct job_slot *task, bool searching)
+/* As job_await, once the worker has said that it is idle. */
+static bool job_find(struct job_worker *self, struct job_slot *task, bool searching)
 {
     struct job_pool *pool = self->pool;
 #if WITH_STATS
@@ -145,6 +144,18 @@ static bool job_await(struct job_worker *self, struct job_slot *task, bool searc
 #endif
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool job_await(struct job_worker *self, struct job_slot *task, bool searching)
+{
+    if (!searching)
+        job_must(tp_activity_seek(&self->base.activity));
+    if (!job_find(self, task, searching))
+        return false;
+    job_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 #if WITH_RING

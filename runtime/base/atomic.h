@@ -33,6 +33,11 @@
 #define tp_store_rel(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define tp_store_sc(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 
+/* A value for those who look from outside, which nothing in the library acts upon: written by one thread at a time, relaxed, and read
+ * by it as its own. No scheduling point of the model: no order of these has a consequence. */
+#define tp_note(p, v) tp_store_rlx((p), (v))
+#define tp_own(p) tp_load_rlx(p)
+
 /* Exchange: store v, return what was there. */
 #define tp_swap_acq(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)
 #define tp_swap_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)

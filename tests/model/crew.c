@@ -56,7 +56,9 @@ static void worker_thread(void *argument)
     if (worker->joins_last)
         model_join((unsigned)worker->thread);
     worker->thread = model_self();
+    tp_activity_begin(&worker->activity);
     worker->entry(worker);
+    tp_activity_block(&worker->activity, TP_BLOCKED_NO_THREAD);
     tp__crew_forgo(worker->crew);
 }
 

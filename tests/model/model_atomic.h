@@ -38,6 +38,10 @@ void model_pause(void);
 #define tp_store_rel(p, v) MODEL_STORE(p, v, MODEL_REL)
 #define tp_store_sc(p, v) MODEL_STORE(p, v, MODEL_SC)
 
+/* No scheduling points: what is noted has no consequence. */
+#define tp_note(p, v) ((void)(*(p) = (v)))
+#define tp_own(p) (*(p))
+
 #define MODEL_SWAP(p, v, order) MODEL_OUT(p, model_swap((p), sizeof *(p), MODEL_IN(p, v), order, __func__, #p))
 #define tp_swap_acq(p, v) MODEL_SWAP(p, v, MODEL_ACQ)
 #define tp_swap_acq_rel(p, v) MODEL_SWAP(p, v, MODEL_ACQ_REL)

@@ -1073,6 +1073,13 @@ static inline struct scale_worker *scale_self(struct scale_pool *pool)
     return self && self->pool == pool ? (struct scale_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void scale_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void scale_run_init(struct scale_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -1220,6 +1227,7 @@ static bool scale_steal(struct scale_worker *self, struct scale_slot *task, uint
         struct scale_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        scale_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = scale_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
@@ -1292,9 +1300,8 @@ static void scale_end_search(struct scale_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool scale_await(struct scale_worker *self, struct scale_slot *task, bool searching)
+/* As scale_await, once the worker has said that it is idle. */
+static bool scale_find(struct scale_worker *self, struct scale_slot *task, bool searching)
 {
     struct scale_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -1319,6 +1326,18 @@ static bool scale_await(struct scale_worker *self, struct scale_slot *task, bool
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool scale_await(struct scale_worker *self, struct scale_slot *task, bool searching)
+{
+    if (!searching)
+        scale_must(tp_activity_seek(&self->base.activity));
+    if (!scale_find(self, task, searching))
+        return false;
+    scale_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1659,6 +1678,19 @@ void scale_pool_counts(struct scale_pool *pool, struct tp_pool_counts *out)
 {
     struct scale_look look = scale_look(pool);
     scale_counts_fill(pool, &look, out);
+}
+
+size_t scale_pool_workers(struct scale_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = scale_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct scale_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in scale_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = scale_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void scale_pool_settings(struct scale_pool *pool, struct tp_pool_settings *out)

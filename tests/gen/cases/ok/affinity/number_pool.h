@@ -125,6 +125,12 @@ void number_pool_free(struct number_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void number_pool_counts(struct number_pool *pool, struct tp_pool_counts *out);
 
+/* number_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t number_pool_workers(struct number_pool *pool, struct tp_worker_info *out, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

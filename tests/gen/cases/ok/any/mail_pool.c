@@ -638,6 +638,13 @@ static inline struct mail_worker *mail_self(struct mail_pool *pool)
     return self && self->pool == pool ? (struct mail_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void mail_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void mail_run_init(struct mail_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -789,6 +796,7 @@ static bool mail_steal(struct mail_worker *self, struct mail_slot *task, uint32_
         struct mail_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        mail_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = mail_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
@@ -840,9 +848,8 @@ static void mail_end_search(struct mail_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool mail_await(struct mail_worker *self, struct mail_slot *task, bool searching)
+/* As mail_await, once the worker has said that it is idle. */
+static bool mail_find(struct mail_worker *self, struct mail_slot *task, bool searching)
 {
     struct mail_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -867,6 +874,18 @@ static bool mail_await(struct mail_worker *self, struct mail_slot *task, bool se
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool mail_await(struct mail_worker *self, struct mail_slot *task, bool searching)
+{
+    if (!searching)
+        mail_must(tp_activity_seek(&self->base.activity));
+    if (!mail_find(self, task, searching))
+        return false;
+    mail_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1241,6 +1260,19 @@ void mail_pool_counts(struct mail_pool *pool, struct tp_pool_counts *out)
 {
     struct mail_look look = mail_look(pool);
     mail_counts_fill(pool, &look, out);
+}
+
+size_t mail_pool_workers(struct mail_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = mail_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct mail_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in mail_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = mail_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void mail_pool_settings(struct mail_pool *pool, struct tp_pool_settings *out)

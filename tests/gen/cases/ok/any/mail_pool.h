@@ -142,6 +142,12 @@ void mail_pool_free(struct mail_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void mail_pool_counts(struct mail_pool *pool, struct tp_pool_counts *out);
 
+/* mail_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t mail_pool_workers(struct mail_pool *pool, struct tp_worker_info *out, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

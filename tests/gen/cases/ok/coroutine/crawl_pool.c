@@ -680,6 +680,13 @@ static inline struct crawl_worker *crawl_self(struct crawl_pool *pool)
     return self && self->pool == pool ? (struct crawl_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void crawl_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void crawl_run_init(struct crawl_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -1032,6 +1039,7 @@ static bool crawl_steal(struct crawl_worker *self, struct crawl_slot *task, uint
         struct crawl_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        crawl_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = crawl_queue_steal(&victim->queue, &self->queue, task, least);
         crawl_count(&self->n_steal_attempts, 1);
         if (n > 0)
@@ -1108,9 +1116,8 @@ static bool crawl_tend(struct crawl_pool *pool, bool searching)
     return true;
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool searching)
+/* As crawl_await, once the worker has said that it is idle. */
+static bool crawl_find(struct crawl_worker *self, struct crawl_slot *task, bool searching)
 {
     struct crawl_pool *pool = self->pool;
     crawl_set_busy(self, false);
@@ -1154,6 +1161,18 @@ static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool crawl_await(struct crawl_worker *self, struct crawl_slot *task, bool searching)
+{
+    if (!searching)
+        crawl_must(tp_activity_seek(&self->base.activity));
+    if (!crawl_find(self, task, searching))
+        return false;
+    crawl_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1608,6 +1627,20 @@ void crawl_pool_counts(struct crawl_pool *pool, struct tp_pool_counts *out)
 {
     struct crawl_look look = crawl_look(pool);
     crawl_counts_fill(pool, &look, out);
+}
+
+size_t crawl_pool_workers(struct crawl_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = crawl_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct crawl_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in crawl_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].n_steps += tp_fiber_cache_n_left(&worker->fibers);
+        out[i].pending = crawl_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void crawl_pool_settings(struct crawl_pool *pool, struct tp_pool_settings *out)

@@ -446,6 +446,13 @@ static inline struct bare_worker *bare_self(struct bare_pool *pool)
     return self && self->pool == pool ? (struct bare_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void bare_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void bare_run_init(struct bare_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -669,9 +676,8 @@ static bool bare_tend(struct bare_pool *pool, bool searching)
     return true;
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool bare_await(struct bare_worker *self, struct bare_slot *task, bool searching)
+/* As bare_await, once the worker has said that it is idle. */
+static bool bare_find(struct bare_worker *self, struct bare_slot *task, bool searching)
 {
     struct bare_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -713,6 +719,18 @@ static bool bare_await(struct bare_worker *self, struct bare_slot *task, bool se
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool bare_await(struct bare_worker *self, struct bare_slot *task, bool searching)
+{
+    if (!searching)
+        bare_must(tp_activity_seek(&self->base.activity));
+    if (!bare_find(self, task, searching))
+        return false;
+    bare_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1013,6 +1031,20 @@ void bare_pool_counts(struct bare_pool *pool, struct tp_pool_counts *out)
 {
     struct bare_look look = bare_look(pool);
     bare_counts_fill(pool, &look, out);
+}
+
+size_t bare_pool_workers(struct bare_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = bare_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct bare_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in bare_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].n_steps += tp_fiber_cache_n_left(&worker->fibers);
+        out[i].pending = bare_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void bare_pool_settings(struct bare_pool *pool, struct tp_pool_settings *out)

@@ -124,6 +124,12 @@ void bare_pool_free(struct bare_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void bare_pool_counts(struct bare_pool *pool, struct tp_pool_counts *out);
 
+/* bare_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t bare_pool_workers(struct bare_pool *pool, struct tp_worker_info *out, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

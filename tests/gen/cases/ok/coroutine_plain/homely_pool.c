@@ -471,6 +471,13 @@ static inline struct homely_worker *homely_self(struct homely_pool *pool)
     return self && self->pool == pool ? (struct homely_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void homely_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void homely_run_init(struct homely_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -690,6 +697,7 @@ static bool homely_steal(struct homely_worker *self, struct homely_slot *task, u
         struct homely_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        homely_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = homely_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
@@ -762,9 +770,8 @@ static bool homely_tend(struct homely_pool *pool, bool searching)
     return true;
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool homely_await(struct homely_worker *self, struct homely_slot *task, bool searching)
+/* As homely_await, once the worker has said that it is idle. */
+static bool homely_find(struct homely_worker *self, struct homely_slot *task, bool searching)
 {
     struct homely_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -808,6 +815,18 @@ static bool homely_await(struct homely_worker *self, struct homely_slot *task, b
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool homely_await(struct homely_worker *self, struct homely_slot *task, bool searching)
+{
+    if (!searching)
+        homely_must(tp_activity_seek(&self->base.activity));
+    if (!homely_find(self, task, searching))
+        return false;
+    homely_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1109,6 +1128,20 @@ void homely_pool_counts(struct homely_pool *pool, struct tp_pool_counts *out)
 {
     struct homely_look look = homely_look(pool);
     homely_counts_fill(pool, &look, out);
+}
+
+size_t homely_pool_workers(struct homely_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = homely_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct homely_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in homely_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].n_steps += tp_fiber_cache_n_left(&worker->fibers);
+        out[i].pending = homely_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void homely_pool_settings(struct homely_pool *pool, struct tp_pool_settings *out)

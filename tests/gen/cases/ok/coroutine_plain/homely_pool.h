@@ -123,6 +123,12 @@ void homely_pool_free(struct homely_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void homely_pool_counts(struct homely_pool *pool, struct tp_pool_counts *out);
 
+/* homely_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t homely_pool_workers(struct homely_pool *pool, struct tp_worker_info *out, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -435,6 +435,13 @@ static inline struct sample_worker *sample_self(struct sample_pool *pool)
     return self && self->pool == pool ? (struct sample_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void sample_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void sample_run_init(struct sample_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -582,9 +589,8 @@ static void sample_end_search(struct sample_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool sample_await(struct sample_worker *self, struct sample_slot *task, bool searching)
+/* As sample_await, once the worker has said that it is idle. */
+static bool sample_find(struct sample_worker *self, struct sample_slot *task, bool searching)
 {
     struct sample_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -609,6 +615,18 @@ static bool sample_await(struct sample_worker *self, struct sample_slot *task, b
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool sample_await(struct sample_worker *self, struct sample_slot *task, bool searching)
+{
+    if (!searching)
+        sample_must(tp_activity_seek(&self->base.activity));
+    if (!sample_find(self, task, searching))
+        return false;
+    sample_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* The next task to run. Every SAMPLE_FAIRNESS tasks of its own a worker looks elsewhere first, so that
@@ -893,6 +911,19 @@ void sample_pool_counts(struct sample_pool *pool, struct tp_pool_counts *out)
 {
     struct sample_look look = sample_look(pool);
     sample_counts_fill(pool, &look, out);
+}
+
+size_t sample_pool_workers(struct sample_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = sample_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct sample_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in sample_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = sample_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void sample_pool_settings(struct sample_pool *pool, struct tp_pool_settings *out)

@@ -132,6 +132,12 @@ void sample_pool_free(struct sample_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void sample_pool_counts(struct sample_pool *pool, struct tp_pool_counts *out);
 
+/* sample_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t sample_pool_workers(struct sample_pool *pool, struct tp_worker_info *out, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -596,6 +596,13 @@ static inline struct query_worker *query_self(struct query_pool *pool)
     return self && self->pool == pool ? (struct query_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void query_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void query_run_init(struct query_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -745,9 +752,8 @@ static void query_end_search(struct query_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool query_await(struct query_worker *self, struct query_slot *task, bool searching)
+/* As query_await, once the worker has said that it is idle. */
+static bool query_find(struct query_worker *self, struct query_slot *task, bool searching)
 {
     struct query_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -772,6 +778,18 @@ static bool query_await(struct query_worker *self, struct query_slot *task, bool
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool query_await(struct query_worker *self, struct query_slot *task, bool searching)
+{
+    if (!searching)
+        query_must(tp_activity_seek(&self->base.activity));
+    if (!query_find(self, task, searching))
+        return false;
+    query_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* The next task to run. Every QUERY_FAIRNESS tasks of its own a worker looks elsewhere first, so that
@@ -1077,6 +1095,19 @@ void query_pool_counts(struct query_pool *pool, struct tp_pool_counts *out)
 {
     struct query_look look = query_look(pool);
     query_counts_fill(pool, &look, out);
+}
+
+size_t query_pool_workers(struct query_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = query_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct query_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in query_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = query_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void query_pool_settings(struct query_pool *pool, struct tp_pool_settings *out)

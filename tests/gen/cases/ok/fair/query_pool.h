@@ -161,6 +161,12 @@ void query_pool_free(struct query_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void query_pool_counts(struct query_pool *pool, struct tp_pool_counts *out);
 
+/* query_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t query_pool_workers(struct query_pool *pool, struct tp_worker_info *out, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -633,6 +633,13 @@ static inline struct sort_worker *sort_self(struct sort_pool *pool)
     return self && self->pool == pool ? (struct sort_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void sort_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void sort_run_init(struct sort_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -796,6 +803,7 @@ static bool sort_steal(struct sort_worker *self, struct sort_slot *task, uint32_
         struct sort_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        sort_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = sort_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
@@ -850,9 +858,8 @@ static void sort_end_search(struct sort_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool sort_await(struct sort_worker *self, struct sort_slot *task, bool searching)
+/* As sort_await, once the worker has said that it is idle. */
+static bool sort_find(struct sort_worker *self, struct sort_slot *task, bool searching)
 {
     struct sort_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -878,6 +885,18 @@ static bool sort_await(struct sort_worker *self, struct sort_slot *task, bool se
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool sort_await(struct sort_worker *self, struct sort_slot *task, bool searching)
+{
+    if (!searching)
+        sort_must(tp_activity_seek(&self->base.activity));
+    if (!sort_find(self, task, searching))
+        return false;
+    sort_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1226,6 +1245,19 @@ void sort_pool_counts(struct sort_pool *pool, struct tp_pool_counts *out)
 {
     struct sort_look look = sort_look(pool);
     sort_counts_fill(pool, &look, out);
+}
+
+size_t sort_pool_workers(struct sort_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = sort_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct sort_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in sort_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = sort_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void sort_pool_settings(struct sort_pool *pool, struct tp_pool_settings *out)

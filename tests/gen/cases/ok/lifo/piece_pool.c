@@ -535,6 +535,13 @@ static inline struct piece_worker *piece_self(struct piece_pool *pool)
     return self && self->pool == pool ? (struct piece_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void piece_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void piece_run_init(struct piece_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -690,9 +697,8 @@ static void piece_end_search(struct piece_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool piece_await(struct piece_worker *self, struct piece_slot *task, bool searching)
+/* As piece_await, once the worker has said that it is idle. */
+static bool piece_find(struct piece_worker *self, struct piece_slot *task, bool searching)
 {
     struct piece_pool *pool = self->pool;
     piece_set_busy(self, false);
@@ -719,6 +725,18 @@ static bool piece_await(struct piece_worker *self, struct piece_slot *task, bool
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool piece_await(struct piece_worker *self, struct piece_slot *task, bool searching)
+{
+    if (!searching)
+        piece_must(tp_activity_seek(&self->base.activity));
+    if (!piece_find(self, task, searching))
+        return false;
+    piece_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1042,6 +1060,19 @@ void piece_pool_counts(struct piece_pool *pool, struct tp_pool_counts *out)
 {
     struct piece_look look = piece_look(pool);
     piece_counts_fill(pool, &look, out);
+}
+
+size_t piece_pool_workers(struct piece_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = piece_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct piece_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in piece_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = piece_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void piece_pool_settings(struct piece_pool *pool, struct tp_pool_settings *out)

@@ -124,6 +124,12 @@ void piece_pool_free(struct piece_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void piece_pool_counts(struct piece_pool *pool, struct tp_pool_counts *out);
 
+/* piece_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t piece_pool_workers(struct piece_pool *pool, struct tp_worker_info *out, size_t n);
+
 /* piece_pool_stats: read the counters.
  * out: filled; see struct tp_pool_stats.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -382,6 +382,7 @@ struct letters_pool {
     struct tp_pool_settings settings; /* as opened */
     tp_atomic(uint64_t) capacity;     /* by open and tune, under room_lock */
     struct tp_track track;
+    struct tp_roll_entry roll; /* by which who looks at all pools finds this one */
     struct tp_crew crew;
     struct tp_idle idle;
     tp_line_aligned struct tp_waitlist quiet; /* who waits in letters_join_all */
@@ -604,6 +605,13 @@ static inline struct letters_worker *letters_self(struct letters_pool *pool)
     return self && self->pool == pool ? (struct letters_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void letters_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void letters_run_init(struct letters_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -786,6 +794,7 @@ static bool letters_steal(struct letters_worker *self, struct letters_slot *task
         struct letters_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        letters_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = letters_queue_steal(&victim->queue, &self->queue, task, least);
         letters_count(&self->n_steal_attempts, 1);
         if (n > 0)
@@ -841,9 +850,8 @@ static void letters_end_search(struct letters_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool letters_await(struct letters_worker *self, struct letters_slot *task, bool searching)
+/* As letters_await, once the worker has said that it is idle. */
+static bool letters_find(struct letters_worker *self, struct letters_slot *task, bool searching)
 {
     struct letters_pool *pool = self->pool;
     letters_set_busy(self, false);
@@ -870,6 +878,18 @@ static bool letters_await(struct letters_worker *self, struct letters_slot *task
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool letters_await(struct letters_worker *self, struct letters_slot *task, bool searching)
+{
+    if (!searching)
+        letters_must(tp_activity_seek(&self->base.activity));
+    if (!letters_find(self, task, searching))
+        return false;
+    letters_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1283,6 +1303,19 @@ void letters_pool_counts(struct letters_pool *pool, struct tp_pool_counts *out)
     letters_counts_fill(pool, &look, out);
 }
 
+size_t letters_pool_workers(struct letters_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = letters_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct letters_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in letters_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = letters_worker_pending(worker);
+    }
+    return n_workers;
+}
+
 void letters_pool_settings(struct letters_pool *pool, struct tp_pool_settings *out)
 {
     *out = pool->settings;
@@ -1497,6 +1530,7 @@ static int letters_workers_open(struct letters_pool *pool)
 static void letters_destroy(void *context)
 {
     struct letters_pool *pool = context;
+    tp_roll_remove(&pool->roll); /* first: nobody looks any more */
     if (!letters_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
@@ -1567,6 +1601,7 @@ int letters_pool_open(struct letters_pool **out, const struct tp_pool_settings *
         letters_destroy(pool);
         return status;
     }
+    tp_roll_add(&pool->roll, &letters_pool_ops, pool, NULL);
     *out = pool;
     return 0;
 
@@ -1825,6 +1860,11 @@ static void letters_ops_counts(void *pool, struct tp_pool_counts *out)
     letters_pool_counts(pool, out);
 }
 
+static size_t letters_ops_workers(void *pool, struct tp_worker_info *out, size_t n)
+{
+    return letters_pool_workers(pool, out, n);
+}
+
 static void letters_ops_stats(void *pool, struct tp_pool_stats *out)
 {
     letters_pool_stats(pool, out);
@@ -1859,4 +1899,5 @@ const struct tp_pool_ops letters_pool_ops = {
     .settings = letters_ops_settings,
     .offer = letters_ops_offer,
     .flow = letters_ops_flow,
+    .workers = letters_ops_workers,
 };

@@ -316,6 +316,7 @@ struct parcels_pool {
     struct tp_pool_settings settings; /* as opened */
     tp_atomic(uint64_t) capacity;     /* by open and tune, under room_lock */
     struct tp_track track;
+    struct tp_roll_entry roll; /* by which who looks at all pools finds this one */
     struct tp_crew crew;
     struct tp_idle idle;
     tp_line_aligned struct tp_waitlist quiet; /* who waits in parcels_join_all */
@@ -539,6 +540,13 @@ static inline struct parcels_worker *parcels_self(struct parcels_pool *pool)
     return self && self->pool == pool ? (struct parcels_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void parcels_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void parcels_run_init(struct parcels_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -753,9 +761,8 @@ static void parcels_end_search(struct parcels_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool parcels_await(struct parcels_worker *self, struct parcels_slot *task, bool searching)
+/* As parcels_await, once the worker has said that it is idle. */
+static bool parcels_find(struct parcels_worker *self, struct parcels_slot *task, bool searching)
 {
     struct parcels_pool *pool = self->pool;
     parcels_set_busy(self, false);
@@ -782,6 +789,18 @@ static bool parcels_await(struct parcels_worker *self, struct parcels_slot *task
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool parcels_await(struct parcels_worker *self, struct parcels_slot *task, bool searching)
+{
+    if (!searching)
+        parcels_must(tp_activity_seek(&self->base.activity));
+    if (!parcels_find(self, task, searching))
+        return false;
+    parcels_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A worker that is surplus leaves when it has nothing of its own, and hands on what it was woken
@@ -1216,6 +1235,19 @@ void parcels_pool_counts(struct parcels_pool *pool, struct tp_pool_counts *out)
     parcels_counts_fill(pool, &look, out);
 }
 
+size_t parcels_pool_workers(struct parcels_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = parcels_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct parcels_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in parcels_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = parcels_worker_pending(worker);
+    }
+    return n_workers;
+}
+
 void parcels_pool_settings(struct parcels_pool *pool, struct tp_pool_settings *out)
 {
     *out = pool->settings;
@@ -1456,6 +1488,7 @@ static int parcels_workers_open(struct parcels_pool *pool)
 static void parcels_destroy(void *context)
 {
     struct parcels_pool *pool = context;
+    tp_roll_remove(&pool->roll); /* first: nobody looks any more */
     if (!parcels_is_forked(pool))
         tp_crew_free(&pool->crew);
     tp_life_free(&pool->life);
@@ -1529,6 +1562,7 @@ int parcels_pool_open(struct parcels_pool **out, const struct tp_pool_settings *
         parcels_destroy(pool);
         return status;
     }
+    tp_roll_add(&pool->roll, &parcels_pool_ops, pool, NULL);
     *out = pool;
     return 0;
 
@@ -1809,6 +1843,11 @@ static void parcels_ops_counts(void *pool, struct tp_pool_counts *out)
     parcels_pool_counts(pool, out);
 }
 
+static size_t parcels_ops_workers(void *pool, struct tp_worker_info *out, size_t n)
+{
+    return parcels_pool_workers(pool, out, n);
+}
+
 static void parcels_ops_stats(void *pool, struct tp_pool_stats *out)
 {
     parcels_pool_stats(pool, out);
@@ -1846,4 +1885,5 @@ const struct tp_pool_ops parcels_pool_ops = {
     .settings = parcels_ops_settings,
     .offer = parcels_ops_offer,
     .flow = parcels_ops_flow,
+    .workers = parcels_ops_workers,
 };

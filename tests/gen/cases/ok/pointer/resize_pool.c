@@ -672,6 +672,13 @@ static inline struct resize_worker *resize_self(struct resize_pool *pool)
     return self && self->pool == pool ? (struct resize_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void resize_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void resize_run_init(struct resize_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -866,6 +873,7 @@ static bool resize_steal(struct resize_worker *self, struct resize_slot *task, u
         struct resize_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        resize_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = resize_queue_steal(&victim->queue, &self->queue, task, least);
         resize_count(&self->n_steal_attempts, 1);
         if (n > 0)
@@ -921,9 +929,8 @@ static void resize_end_search(struct resize_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool resize_await(struct resize_worker *self, struct resize_slot *task, bool searching)
+/* As resize_await, once the worker has said that it is idle. */
+static bool resize_find(struct resize_worker *self, struct resize_slot *task, bool searching)
 {
     struct resize_pool *pool = self->pool;
     resize_set_busy(self, false);
@@ -950,6 +957,18 @@ static bool resize_await(struct resize_worker *self, struct resize_slot *task, b
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool resize_await(struct resize_worker *self, struct resize_slot *task, bool searching)
+{
+    if (!searching)
+        resize_must(tp_activity_seek(&self->base.activity));
+    if (!resize_find(self, task, searching))
+        return false;
+    resize_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1300,6 +1319,19 @@ void resize_pool_counts(struct resize_pool *pool, struct tp_pool_counts *out)
 {
     struct resize_look look = resize_look(pool);
     resize_counts_fill(pool, &look, out);
+}
+
+size_t resize_pool_workers(struct resize_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = resize_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct resize_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in resize_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = resize_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void resize_pool_settings(struct resize_pool *pool, struct tp_pool_settings *out)

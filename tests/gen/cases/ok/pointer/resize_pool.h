@@ -134,6 +134,12 @@ void resize_pool_free(struct resize_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void resize_pool_counts(struct resize_pool *pool, struct tp_pool_counts *out);
 
+/* resize_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t resize_pool_workers(struct resize_pool *pool, struct tp_worker_info *out, size_t n);
+
 /* resize_pool_stats: read the counters.
  * out: filled; see struct tp_pool_stats.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -479,6 +479,13 @@ static inline struct alarm_worker *alarm_self(struct alarm_pool *pool)
     return self && self->pool == pool ? (struct alarm_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void alarm_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void alarm_run_init(struct alarm_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -674,9 +681,8 @@ static void alarm_end_search(struct alarm_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool alarm_await(struct alarm_worker *self, struct alarm_slot *task, bool searching)
+/* As alarm_await, once the worker has said that it is idle. */
+static bool alarm_find(struct alarm_worker *self, struct alarm_slot *task, bool searching)
 {
     struct alarm_pool *pool = self->pool;
     alarm_set_busy(self, false);
@@ -703,6 +709,18 @@ static bool alarm_await(struct alarm_worker *self, struct alarm_slot *task, bool
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool alarm_await(struct alarm_worker *self, struct alarm_slot *task, bool searching)
+{
+    if (!searching)
+        alarm_must(tp_activity_seek(&self->base.activity));
+    if (!alarm_find(self, task, searching))
+        return false;
+    alarm_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* The next task to run. Every ALARM_FAIRNESS tasks of its own a worker looks elsewhere first, so that
@@ -994,6 +1012,19 @@ void alarm_pool_counts(struct alarm_pool *pool, struct tp_pool_counts *out)
 {
     struct alarm_look look = alarm_look(pool);
     alarm_counts_fill(pool, &look, out);
+}
+
+size_t alarm_pool_workers(struct alarm_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = alarm_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct alarm_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in alarm_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = alarm_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void alarm_pool_settings(struct alarm_pool *pool, struct tp_pool_settings *out)

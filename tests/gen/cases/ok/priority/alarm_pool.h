@@ -155,6 +155,12 @@ void alarm_pool_free(struct alarm_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void alarm_pool_counts(struct alarm_pool *pool, struct tp_pool_counts *out);
 
+/* alarm_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t alarm_pool_workers(struct alarm_pool *pool, struct tp_worker_info *out, size_t n);
+
 /* alarm_pool_stats: read the counters.
  * out: filled; see struct tp_pool_stats.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

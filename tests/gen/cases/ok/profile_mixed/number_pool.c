@@ -630,6 +630,13 @@ static inline struct number_worker *number_self(struct number_pool *pool)
     return self && self->pool == pool ? (struct number_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void number_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void number_run_init(struct number_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -782,6 +789,7 @@ static bool number_steal(struct number_worker *self, struct number_slot *task, u
         struct number_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        number_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = number_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
@@ -833,9 +841,8 @@ static void number_end_search(struct number_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool number_await(struct number_worker *self, struct number_slot *task, bool searching)
+/* As number_await, once the worker has said that it is idle. */
+static bool number_find(struct number_worker *self, struct number_slot *task, bool searching)
 {
     struct number_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -860,6 +867,18 @@ static bool number_await(struct number_worker *self, struct number_slot *task, b
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool number_await(struct number_worker *self, struct number_slot *task, bool searching)
+{
+    if (!searching)
+        number_must(tp_activity_seek(&self->base.activity));
+    if (!number_find(self, task, searching))
+        return false;
+    number_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1206,6 +1225,19 @@ void number_pool_counts(struct number_pool *pool, struct tp_pool_counts *out)
 {
     struct number_look look = number_look(pool);
     number_counts_fill(pool, &look, out);
+}
+
+size_t number_pool_workers(struct number_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = number_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct number_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in number_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = number_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void number_pool_settings(struct number_pool *pool, struct tp_pool_settings *out)

@@ -123,6 +123,12 @@ void crawl_pool_free(struct crawl_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void crawl_pool_counts(struct crawl_pool *pool, struct tp_pool_counts *out);
 
+/* crawl_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t crawl_pool_workers(struct crawl_pool *pool, struct tp_worker_info *out, size_t n);
+
 /* crawl_pool_stats: read the counters.
  * out: filled; see struct tp_pool_stats.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

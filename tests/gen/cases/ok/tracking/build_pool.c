@@ -638,6 +638,13 @@ static inline struct build_worker *build_self(struct build_pool *pool)
     return self && self->pool == pool ? (struct build_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void build_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void build_run_init(struct build_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -813,6 +820,7 @@ static bool build_steal(struct build_worker *self, struct build_slot *task, uint
         struct build_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        build_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = build_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
@@ -864,9 +872,8 @@ static void build_end_search(struct build_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool build_await(struct build_worker *self, struct build_slot *task, bool searching)
+/* As build_await, once the worker has said that it is idle. */
+static bool build_find(struct build_worker *self, struct build_slot *task, bool searching)
 {
     struct build_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -891,6 +898,18 @@ static bool build_await(struct build_worker *self, struct build_slot *task, bool
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool build_await(struct build_worker *self, struct build_slot *task, bool searching)
+{
+    if (!searching)
+        build_must(tp_activity_seek(&self->base.activity));
+    if (!build_find(self, task, searching))
+        return false;
+    build_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1318,6 +1337,19 @@ void build_pool_counts(struct build_pool *pool, struct tp_pool_counts *out)
 {
     struct build_look look = build_look(pool);
     build_counts_fill(pool, &look, out);
+}
+
+size_t build_pool_workers(struct build_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = build_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct build_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in build_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = build_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void build_pool_settings(struct build_pool *pool, struct tp_pool_settings *out)

@@ -702,6 +702,13 @@ static inline struct order_worker *order_self(struct order_pool *pool)
     return self && self->pool == pool ? (struct order_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void order_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void order_run_init(struct order_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -901,6 +908,7 @@ static bool order_steal(struct order_worker *self, struct order_slot *task, uint
         struct order_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        order_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = order_queue_steal(&victim->queue, &self->queue, task, least);
         order_count(&self->n_steal_attempts, 1);
         if (n > 0)
@@ -956,9 +964,8 @@ static void order_end_search(struct order_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool order_await(struct order_worker *self, struct order_slot *task, bool searching)
+/* As order_await, once the worker has said that it is idle. */
+static bool order_find(struct order_worker *self, struct order_slot *task, bool searching)
 {
     struct order_pool *pool = self->pool;
     order_set_busy(self, false);
@@ -985,6 +992,18 @@ static bool order_await(struct order_worker *self, struct order_slot *task, bool
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool order_await(struct order_worker *self, struct order_slot *task, bool searching)
+{
+    if (!searching)
+        order_must(tp_activity_seek(&self->base.activity));
+    if (!order_find(self, task, searching))
+        return false;
+    order_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -1362,6 +1381,19 @@ void order_pool_counts(struct order_pool *pool, struct tp_pool_counts *out)
 {
     struct order_look look = order_look(pool);
     order_counts_fill(pool, &look, out);
+}
+
+size_t order_pool_workers(struct order_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = order_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct order_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in order_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = order_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void order_pool_settings(struct order_pool *pool, struct tp_pool_settings *out)

@@ -481,6 +481,13 @@ static inline struct note_worker *note_self(struct note_pool *pool)
     return self && self->pool == pool ? (struct note_worker *)self : NULL;
 }
 
+/* A change of what a worker does, which is always one that may be. */
+static inline void note_must(enum tp_activity_outcome outcome)
+{
+    tp_assert(outcome == TP_ACTIVITY_MADE);
+    (void)outcome;
+}
+
 static void note_run_init(struct note_pool *pool, struct tp_run *run, unsigned worker)
 {
     memset(run, 0, sizeof *run);
@@ -607,6 +614,7 @@ static bool note_steal(struct note_worker *self, struct note_slot *task, uint32_
         struct note_worker *victim = &pool->workers[(start + i) % n_workers];
         if (victim == self)
             continue;
+        note_must(tp_activity_steal(&self->base.activity, victim->base.index));
         uint32_t n = note_queue_steal(&victim->queue, &self->queue, task, least);
         if (n > 0)
             return true;
@@ -658,9 +666,8 @@ static void note_end_search(struct note_pool *pool)
         tp_idle_notify(&pool->idle);
 }
 
-/* Searches and sleeps until there is a task. searching: the worker is counted so already. Returns
- * false when the worker is to leave. */
-static bool note_await(struct note_worker *self, struct note_slot *task, bool searching)
+/* As note_await, once the worker has said that it is idle. */
+static bool note_find(struct note_worker *self, struct note_slot *task, bool searching)
 {
     struct note_pool *pool = self->pool;
     searching = searching || tp_idle_begin_search(&pool->idle);
@@ -685,6 +692,18 @@ static bool note_await(struct note_worker *self, struct note_slot *task, bool se
                 return false;
         }
     }
+}
+
+/* Searches and sleeps until there is a task. searching: the worker has just begun, and is counted so already. Returns
+ * false when the worker is to leave. */
+static bool note_await(struct note_worker *self, struct note_slot *task, bool searching)
+{
+    if (!searching)
+        note_must(tp_activity_seek(&self->base.activity));
+    if (!note_find(self, task, searching))
+        return false;
+    note_must(tp_activity_run(&self->base.activity));
+    return true;
 }
 
 /* A task of the worker's own. */
@@ -972,6 +991,19 @@ void note_pool_counts(struct note_pool *pool, struct tp_pool_counts *out)
 {
     struct note_look look = note_look(pool);
     note_counts_fill(pool, &look, out);
+}
+
+size_t note_pool_workers(struct note_pool *pool, struct tp_worker_info *out, size_t n)
+{
+    uint32_t n_workers = note_n_workers(pool);
+    for (uint32_t i = 0; i < n_workers && i < n; i++) {
+        struct note_worker *worker = &pool->workers[i];
+        tp_worker_look(&worker->base, &out[i]);
+        out[i].n_tasks = tp_load_acq(&worker->n_finished); /* pairs with the release in note_count */
+        out[i].n_steps += out[i].n_tasks;
+        out[i].pending = note_worker_pending(worker);
+    }
+    return n_workers;
 }
 
 void note_pool_settings(struct note_pool *pool, struct tp_pool_settings *out)

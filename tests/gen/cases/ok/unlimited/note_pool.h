@@ -119,6 +119,12 @@ void note_pool_free(struct note_pool *pool);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void note_pool_counts(struct note_pool *pool, struct tp_pool_counts *out);
 
+/* note_pool_workers: what each worker does just now; see struct tp_worker_info.
+ * out: receives the first n of them, in the order of their indices; the caller's. NULL only if n is 0.
+ * Returns how many there are, or have been.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+size_t note_pool_workers(struct note_pool *pool, struct tp_worker_info *out, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -74,12 +74,29 @@ static void test_close(void **state)
     (void)state;
     open_with(2);
     assert_int_equal(send(1, 0), 0);
+    assert_false(tp_chan_is_closed(chan));
     tp_chan_close(chan);
     tp_chan_close(chan);
     assert_int_equal(send(2, TP_FOREVER), TP_ECLOSED);
+    assert_false(tp_chan_is_closed(chan)); /* there is something in it still */
     expect(1);
+    assert_true(tp_chan_is_closed(chan));
     expect_none(TP_ECLOSED);
     expect_none(TP_ECLOSED);
+}
+
+static void test_each(void **state)
+{
+    (void)state;
+    int value, sum = 0;
+    open_with(4);
+    for (int i = 1; i <= 4; i++)
+        assert_int_equal(send(i, 0), 0);
+    tp_chan_close(chan);
+    TP_CHAN_EACH(chan, value)
+    sum += value;
+    assert_int_equal(sum, 1 + 2 + 3 + 4);
+    assert_int_equal(value, 4);
 }
 
 static void test_without_values(void **state)
@@ -325,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_order, close_and_free),
         cmocka_unit_test_teardown(test_close, close_and_free),
+        cmocka_unit_test_teardown(test_each, close_and_free),
         cmocka_unit_test_teardown(test_without_values, close_and_free),
         cmocka_unit_test_teardown(test_sizes, close_and_free),
         cmocka_unit_test(test_senders_wait),

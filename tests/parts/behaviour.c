@@ -133,6 +133,9 @@ static int run_always(void)
         cmocka_unit_test(test_runs_each_once),
         cmocka_unit_test(test_many_producers),
         cmocka_unit_test(test_near_wrap_around),
+#if WITH_MOST
+        cmocka_unit_test(test_theft_is_limited),
+#endif
         cmocka_unit_test(test_order_from_outside),
 #if !WITH_NEWEST
         cmocka_unit_test(test_order_from_inside),

@@ -148,6 +148,32 @@ static void test_near_wrap_around(void **state)
     }
 }
 
+#if WITH_MOST
+/* A thief takes half of what it finds, rounded up, but no more than it may. */
+static void test_theft_is_limited(void **state)
+{
+    static struct job_queue from, own;
+    struct job_slot task = {0};
+    uint32_t n_left = JOB_QUEUE;
+    (void)state;
+    job_queue_init(&from);
+    job_queue_init(&own);
+    for (uint32_t i = 0; i < JOB_QUEUE; i++) {
+        job_queue_ahead(&from, 0)->payload = i + 1;
+        job_queue_publish(&from, 1);
+    }
+    for (uintptr_t next = 1; n_left > 0;) {
+        uint32_t half = n_left - n_left / 2, wanted = half < VALUE_MOST ? half : VALUE_MOST;
+        assert_int_equal(job_queue_steal(&from, &own, &task, 1), wanted);
+        for (uint32_t i = 0; i < wanted; i++, next++) {
+            assert_true(task.payload == next); /* the first one is handed out, the others lie in the thief's queue */
+            assert_int_equal(job_queue_pop(&own, &task), i + 1 < wanted);
+        }
+        n_left -= wanted;
+    }
+}
+#endif
+
 /* One worker, tasks submitted while it is held: the order is exact. */
 enum { ORDERED = 500 };
 static size_t order_next;

@@ -76,7 +76,6 @@ bool tp_waitlist_cancel(struct tp_waitlist *list, struct tp_waiter *w)
     if (!woken)
         list_unlink(list, w);
     tp_spin_unlock(&list->lock);
-    tp_store_rlx(&w->state, TP_WAITER_OFF); /* relaxed: w is the caller's again */
     return woken;
 }
 
@@ -256,7 +255,6 @@ int tp_waitlist_wait(struct tp_waitlist *list, struct tp_waiter *w, uint64_t dea
     int status = tp_waiter_sleep(w, deadline_ns, &list->patience);
     if (status != 0)
         return tp_waitlist_cancel(list, w) ? 0 : status;
-    tp_store_rlx(&w->state, TP_WAITER_OFF); /* relaxed: w is the caller's again */
     return 0;
 }
 

@@ -7,7 +7,7 @@
 #include "base/atomic.h"
 
 enum tp_waiter_state {
-    TP_WAITER_OFF,     /* in no list */
+    TP_WAITER_OFF,     /* in no list: of a record that is used again, as a worker's is */
     TP_WAITER_QUEUED,  /* in a list; its thread is awake */
     TP_WAITER_ASLEEP,  /* in a list; its thread sleeps on this value, or is about to [PARK-2] */
     TP_WAITER_POLLING, /* in a list; its thread, a worker's, sleeps in a driver, or is about to; its bell wakes it [PARK-2] */

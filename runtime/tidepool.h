@@ -24,6 +24,8 @@
 #include "io/fd.h"
 #include "io/io.h"
 #include "io/net.h"
+#include "monitor/exporter.h"
+#include "monitor/metrics.h"
 #include "monitor/model.h"
 #include "multi.h"
 #include "pool.h"

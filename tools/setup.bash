@@ -17,6 +17,7 @@ g++             command g++                     checks that headers are C++17 to
 clang           command clang++                 the second compiler the code must please
 clang-format    command clang-format            checks the layout of generated code
 gdb             command gdb                     shows coroutines, live and in core files
+python3-prometheus-client file /usr/lib/python3/dist-packages/prometheus_client/parser.py  reads the exported metrics as a scraper would
 libcmocka-dev   file    /usr/include/cmocka.h   unit tests in C
 socat           command socat                   talks to the servers among the examples
 curl            command curl                    asks one of them for its status

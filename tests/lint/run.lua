@@ -9,7 +9,7 @@
 
 local HERE = arg[0]:match "^(.*)/[^/]*$"
 local ROOT = arg[1] or HERE .. "/../.."
-local RULES = { "includes", "contracts", "atomics", "orders", "tags", "text", "words", "links", "map" }
+local RULES = { "includes", "contracts", "atomics", "orders", "tags", "text", "words", "links", "map", "metrics" }
 
 -- Every file of the project: all but build/ and the repository itself.
 local function read_project(root)

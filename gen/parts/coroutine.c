@@ -122,7 +122,8 @@ static void job_go(struct job_worker *self, struct tp_fiber *fiber)
 #if WITH_PINNED
         job_requeue(fiber);
 #else
-        job_requeue(pool, self, fiber);
+        /* Behind those for any worker, too: else this one might run it again and again, and look at them now and then. */
+        job_requeue(pool, tp_fiber_list_length(&pool->fibers.list) > 0 ? NULL : self, fiber);
         if (job_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
             tp_idle_notify(&pool->idle);
 #endif

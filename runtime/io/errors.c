@@ -8,6 +8,8 @@ int tp__status_of(int error)
 {
     switch (error) {
     case EBADF:
+    case ESRCH:
+    case ECHILD:
         return TP_ESTALE;
     case EINVAL:
     case ENOTSOCK:

@@ -7,6 +7,7 @@
 #include "../fiber.h"
 #include "../fibers.h"
 #include "../park.h"
+#include "offload.h"
 #include "room.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -312,14 +314,24 @@ void tp__fd_event(uint64_t data, uint32_t bits)
 /* -- open and close ------------------------------------------------------------------------------------ */
 
 /* Reads of a TCP stream that bring less than asked for have emptied it; others may end at the borders of what was sent. */
-static enum tp_fd_kind kind_of(int fd)
+static enum tp_fd_kind kind_of_socket(int fd)
 {
     int type = 0, protocol = 0;
     socklen_t n_type = sizeof type, n_protocol = sizeof protocol;
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n_type) != 0)
-        return TP_FD_OTHER;
-    bool is_known = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n_protocol) == 0;
+    bool is_known = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n_type) == 0 && getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n_protocol) == 0;
     return is_known && type == SOCK_STREAM && protocol == IPPROTO_TCP ? TP_FD_STREAM : TP_FD_SOCKET;
+}
+
+enum tp_fd_kind tp__fd_kind_of(int fd)
+{
+    struct stat found;
+    int saved = errno;
+    enum tp_fd_kind kind = TP_FD_OTHER;
+    if (fstat(fd, &found) == 0)
+        kind = S_ISSOCK(found.st_mode) ? kind_of_socket(fd) : S_ISREG(found.st_mode) || S_ISBLK(found.st_mode) || S_ISDIR(found.st_mode) ? TP_FD_FILE
+                                                                                                                                         : TP_FD_OTHER;
+    errno = saved;
+    return kind;
 }
 
 /* Under the next tag, which stays 0 for nobody. */
@@ -423,7 +435,7 @@ int tp_fd_open(int fd, struct tp_fd *out)
 {
     int saved = errno, flags = out ? fcntl(fd, F_GETFL) : -1;
     bool is_done = flags >= 0 && (flags & O_NONBLOCK || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
-    int status = is_done ? open_with(fd, kind_of(fd), false, out) : TP_EINVAL;
+    int status = is_done ? open_with(fd, tp__fd_kind_of(fd), false, out) : TP_EINVAL;
     if (is_done && status != 0 && !(flags & O_NONBLOCK))
         fcntl(fd, F_SETFL, flags);
     errno = saved;
@@ -433,7 +445,7 @@ int tp_fd_open(int fd, struct tp_fd *out)
 int tp_fd_borrow(int fd, struct tp_fd *out)
 {
     int saved = errno;
-    int status = out && fcntl(fd, F_GETFD) >= 0 ? open_with(fd, kind_of(fd), true, out) : TP_EINVAL;
+    int status = out && fcntl(fd, F_GETFD) >= 0 ? open_with(fd, tp__fd_kind_of(fd), true, out) : TP_EINVAL;
     errno = saved;
     return status;
 }
@@ -647,8 +659,10 @@ int tp__fd_do(struct tp_fd fd, unsigned what, uint64_t deadline_ns, ssize_t (*ca
     struct tp_fd_slot *slot = status == 0 ? enter(fd) : NULL;
     if (!slot)
         return status != 0 ? status : TP_ESTALE;
-    bool is_last = deadline_ns == 0;
-    for (;;) {
+    bool is_last = deadline_ns == 0, is_file = slot->kind == TP_FD_FILE;
+    if (is_file)
+        status = tp__offload(call, fd.fd, argument, deadline_ns, done);
+    while (!is_file) {
         uint32_t seen = tp_load_acq(&slot->ready); /* acquire: the call comes after; pairs with the exchange in tp__fd_event */
         if (is_last || ready_of(seen, what) != 0) {
             ssize_t n;

@@ -14,6 +14,7 @@ struct tp_fd_slot;
 /* What is known of a descriptor. */
 enum tp_fd_kind {
     TP_FD_OTHER,
+    TP_FD_FILE, /* always ready, and slow all the same: a task in a coroutine has its calls made elsewhere */
     TP_FD_SOCKET,
     TP_FD_STREAM /* a TCP socket: what a call does less than it was asked for, the next one cannot do */
 };
@@ -24,6 +25,11 @@ enum tp_fd_kind {
  * Returns 0 or TP_ENOMEM.
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely] */
 int tp__fd_adopt(int fd, enum tp_fd_kind kind, struct tp_fd *out);
+
+/* tp__fd_kind_of: ask the system what it is.
+ * fd: open. errno is left as it is.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+enum tp_fd_kind tp__fd_kind_of(int fd);
 
 /* tp__status_of: the status that stands for a value of errno; TP_EIO for those that have none of their own.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -25,7 +25,7 @@ static bool was_short(void *argument, ssize_t n)
 static ssize_t try_read(int fd, enum tp_fd_kind kind, void *argument)
 {
     const struct transfer *transfer = argument;
-    return kind != TP_FD_OTHER ? recv(fd, transfer->buffer, transfer->n_bytes, MSG_DONTWAIT) : read(fd, transfer->buffer, transfer->n_bytes);
+    return kind >= TP_FD_SOCKET ? recv(fd, transfer->buffer, transfer->n_bytes, MSG_DONTWAIT) : read(fd, transfer->buffer, transfer->n_bytes);
 }
 
 /* write(2) that does not raise SIGPIPE in the calling thread: a worker has it blocked, other threads block it meanwhile, and take
@@ -52,7 +52,7 @@ static ssize_t write_quietly(int fd, const void *buffer, size_t n_bytes)
 static ssize_t try_write(int fd, enum tp_fd_kind kind, void *argument)
 {
     const struct transfer *transfer = argument;
-    return kind != TP_FD_OTHER ? send(fd, transfer->buffer, transfer->n_bytes, MSG_NOSIGNAL | MSG_DONTWAIT) : write_quietly(fd, transfer->buffer, transfer->n_bytes);
+    return kind >= TP_FD_SOCKET ? send(fd, transfer->buffer, transfer->n_bytes, MSG_NOSIGNAL | MSG_DONTWAIT) : write_quietly(fd, transfer->buffer, transfer->n_bytes);
 }
 
 /* Moves all of it, or as much as one attempt does. */

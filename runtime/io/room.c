@@ -4,6 +4,7 @@
 #include "../base/status.h"
 #include "../clock.h"
 #include "../park.h"
+#include "../sleep.h"
 
 static tp_atomic(uint64_t) n_made; /* descriptors closed, ever */
 static struct tp_waitlist waiting;
@@ -45,12 +46,7 @@ uint32_t tp__room_n_waiting(void)
 
 int tp__room_pause(uint64_t duration_ns, uint64_t deadline_ns)
 {
-    struct tp_waitlist nobody;
-    struct tp_waiter waiter;
     uint64_t until_ns = tp_deadline_in_ns(duration_ns);
-    bool is_last = deadline_ns <= until_ns;
-    tp_waitlist_init(&nobody);
-    tp_waitlist_prepare(&nobody, &waiter);
-    int status = tp_waitlist_wait(&nobody, &waiter, is_last ? deadline_ns : until_ns);
-    return status == TP_ETIMEDOUT && !is_last ? 0 : status;
+    int status = tp_sleep_until(until_ns < deadline_ns ? until_ns : deadline_ns);
+    return status == 0 && deadline_ns <= until_ns ? TP_ETIMEDOUT : status;
 }

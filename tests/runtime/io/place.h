@@ -10,8 +10,10 @@
 
 #include <dirent.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 
 enum { ACTORS = 2048 };
 
@@ -22,6 +24,13 @@ struct place {
     uint64_t ids[ACTORS];
     int n;
 };
+
+/* ThreadSanitizer ends a child process that starts threads. */
+#ifdef __SANITIZE_THREAD__
+#define CHILDREN_HAVE_THREADS false
+#else
+#define CHILDREN_HAVE_THREADS true
+#endif
 
 #define EACH_PLACE(place) EACH_PLACE_FROM(place, 0)
 #define EACH_POOL(place) EACH_PLACE_FROM(place, 1)
@@ -132,6 +141,23 @@ static inline void close_all(const struct tp_fd *fds, int n)
 {
     for (int i = 0; i < n; i++)
         assert_int_equal(tp_fd_close(fds[i]), 0);
+}
+
+/* With STORM a signal interrupts the threads of the test all the time, a thousand times a second. */
+static inline void ignore_alarm(int number)
+{
+    (void)number;
+}
+
+#define run_here(tests) (start_storm(), cmocka_run_group_tests(tests, NULL, NULL))
+static inline void start_storm(void)
+{
+#ifdef STORM
+    struct sigaction action = {.sa_handler = ignore_alarm}; /* calls are not restarted */
+    struct itimerval each = {{0, 1000}, {0, 1000}};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &each, NULL);
+#endif
 }
 
 #endif

@@ -463,5 +463,5 @@ int main(void)
         cmocka_unit_test(test_full_datagram_receiver),
         cmocka_unit_test(test_accept_without_room),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_here(tests);
 }

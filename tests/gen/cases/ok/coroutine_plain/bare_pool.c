@@ -566,7 +566,8 @@ static void bare_go(struct bare_worker *self, struct tp_fiber *fiber)
         return;
     }
     case TP_FIBER_READY:
-        bare_requeue(pool, self, fiber);
+        /* Behind those for any worker, too: else this one might run it again and again, and look at them now and then. */
+        bare_requeue(pool, tp_fiber_list_length(&pool->fibers.list) > 0 ? NULL : self, fiber);
         if (bare_worker_pending(self) + tp_fiber_list_length(&pool->fibers.list) > 1) /* else this worker takes it next */
             tp_idle_notify(&pool->idle);
         break;

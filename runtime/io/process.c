@@ -213,6 +213,7 @@ int tp_process_wait(struct tp_process *process, uint64_t deadline_ns, struct tp_
     if (process->handle.tag != 0) {
         status = tp__fd_do(process->handle, TP_FD_READABLE, deadline_ns, try_wait, NULL, &found, NULL);
     } else {
+        /* One order of the loads and the store. */
         status = process->pid > 0 && tp_load_sc(&process->is_over) == 0 ? wait_by_number(process->pid, deadline_ns, &found) : TP_ESTALE;
         if (status == 0)
             tp_store_sc(&process->is_over, 1); /* one order with the loads: no signal after this one */
@@ -232,7 +233,7 @@ int tp_process_signal(struct tp_process *process, int number)
 {
     if (process->handle.tag != 0)
         return tp__fd_call(process->handle, try_signal, &number, NULL);
-    if (process->pid <= 0 || tp_load_sc(&process->is_over) != 0)
+    if (process->pid <= 0 || tp_load_sc(&process->is_over) != 0) /* one order with the store */
         return TP_ESTALE;
     return kill(process->pid, number) == 0 ? 0 : tp__status_of(errno);
 }

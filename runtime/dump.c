@@ -62,10 +62,8 @@ static void see_all(struct look *look)
 {
     look->n = look->n_waits = look->n_ready = look->n_runs = 0;
     for (struct tp_fibers *fibers = tp__known_lock(); fibers; fibers = fibers->next_known)
-        /* Acquire: pairs with the release in add_chunk. */
-        for (struct tp_fiber_chunk *chunk = tp_load_acq(&fibers->chunks); chunk; chunk = chunk->next)
-            for (int i = 0; i < TP_FIBER_CHUNK; i++)
-                see(look, &chunk->records[i]);
+        for (uint32_t i = 0, n = tp_load_acq(&fibers->n_records); i < n; i++) /* pairs with the release in make_record */
+            see(look, tp_fibers_at(fibers, i));
     tp__known_unlock();
 }
 

@@ -6,11 +6,12 @@
 #include "base/assert.h"
 #include "base/status.h"
 #include "clock.h"
-#include "known.h"
 #include "fork.h"
+#include "known.h"
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { RING_BATCH = 16 }; /* alarms taken out under one lock */
 
@@ -139,23 +140,27 @@ static void ask(struct tp_fiber *fiber, uint64_t id)
         fiber->fibers->ready(fiber);
 }
 
-static void ask_those(struct tp_fibers *fibers, uint64_t id)
+static void ask_those(struct tp_fibers *fibers, uint64_t id, uint32_t first, uint32_t end)
 {
-    tp_fence_sc(); /* [FIBER-4] pairs with the fence in tp_waitlist_prepare */
-    /* Acquire: pairs with the release in add_chunk. */
-    for (struct tp_fiber_chunk *chunk = tp_load_acq(&fibers->chunks); chunk; chunk = chunk->next)
-        for (int i = 0; i < TP_FIBER_CHUNK; i++)
-            ask(&chunk->records[i], id);
+    for (uint32_t i = first; i < end; i++)
+        ask(tp_fibers_at(fibers, i), id);
 }
 
 void tp_fibers_ask_all(struct tp_fibers *fibers)
 {
-    ask_those(fibers, 0);
+    tp_fence_sc();                                            /* [FIBER-4] pairs with the fence in tp_waitlist_prepare */
+    ask_those(fibers, 0, 0, tp_load_acq(&fibers->n_records)); /* pairs with the release in make_record */
 }
 
 void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id)
 {
-    ask_those(fibers, id);
+    tp_fence_sc(); /* [FIBER-4] as above */
+    uint32_t where = fibers->run.track ? tp_track_where(fibers->run.track, id) : 0;
+    uint32_t n = tp_load_acq(&fibers->n_records); /* pairs with the release in make_record */
+    if (fibers->run.track)
+        ask_those(fibers, id, where, where < n ? where + 1 : where);
+    else
+        ask_those(fibers, id, 0, n);
 }
 
 static struct tp_fiber_cache *cache_at(struct tp_fibers *fibers, uint32_t i)
@@ -261,7 +266,8 @@ void tp_fibers_init(struct tp_fibers *fibers)
     tp_atomic_init(&fibers->n_woken, 0);
     tp_atomic_init(&fibers->n_held, 0);
     tp_atomic_init(&fibers->n_wakers, 0);
-    tp_atomic_init(&fibers->chunks, NULL);
+    tp_atomic_init(&fibers->n_records, 0);
+    memset(fibers->chunks, 0, sizeof fibers->chunks);
     tp_spin_init(&fibers->lock);
     tp_fiber_list_init(&fibers->list);
     fibers->idle = fibers->bare = NULL;
@@ -286,35 +292,60 @@ void tp_fibers_free(struct tp_fibers *fibers, bool is_forked)
     if (!is_forked)
         tp_fibers_await_wakers(fibers);
     tp_driver_free(&fibers->lookout.driver);
-    struct tp_fiber_chunk *chunk = tp_load_rlx(&fibers->chunks); /* relaxed: nobody else is there */
-    while (chunk) {
-        struct tp_fiber_chunk *next = chunk->next;
-        for (int i = 0; !is_forked && i < TP_FIBER_CHUNK; i++) {
-            int status = tp_co_free(chunk->records[i].co);
-            tp_assert(status == 0);
-            (void)status;
-        }
-        free(chunk);
-        chunk = next;
+    uint32_t n = tp_load_rlx(&fibers->n_records); /* relaxed: nobody else is there */
+    for (uint32_t i = 0; !is_forked && i < n; i++) {
+        int status = tp_co_free(tp_fibers_at(fibers, i)->co);
+        tp_assert(status == 0);
+        (void)status;
     }
+    for (int i = 0; i < TP_FIBER_CHUNKS; i++)
+        free(fibers->chunks[i]);
 }
 
-/* More bare records. Returns false for want of memory. */
+/* Which chunk a record is in; *first is the number of the first one there. */
+static uint32_t chunk_of(uint32_t index, uint32_t *first)
+{
+    uint32_t chunk = 31 - (uint32_t)__builtin_clz(index / TP_FIBER_CHUNK + 1);
+    *first = TP_FIBER_CHUNK * ((1u << chunk) - 1);
+    return chunk;
+}
+
+struct tp_fiber *tp_fibers_at(struct tp_fibers *fibers, uint32_t index)
+{
+    uint32_t first, chunk = chunk_of(index, &first);
+    return &fibers->chunks[chunk][index - first];
+}
+
+/* One more record, bare, if there is memory for it already. The lock is held. */
+static struct tp_fiber *make_record(struct tp_fibers *fibers)
+{
+    uint32_t first, index = tp_load_rlx(&fibers->n_records); /* relaxed: written under the lock */
+    if (!fibers->chunks[chunk_of(index, &first)])
+        return NULL;
+    struct tp_fiber *fiber = tp_fibers_at(fibers, index);
+    fiber->fibers = fibers;
+    fiber->index = index;
+    tp_store_rel(&fibers->n_records, index + 1); /* pairs with the acquires in tp_fibers_ask and its like */
+    return fiber;
+}
+
+/* Memory for more records; of a large chunk the system gives what is touched. Returns false if there is none. */
 static bool add_chunk(struct tp_fibers *fibers)
 {
-    struct tp_fiber_chunk *chunk = calloc(1, sizeof *chunk);
-    if (!chunk)
-        return false;
-    for (int i = 0; i < TP_FIBER_CHUNK; i++)
-        chunk->records[i].fibers = fibers;
+    uint32_t first;
     tp_spin_lock(&fibers->lock);
-    for (int i = 0; i < TP_FIBER_CHUNK; i++) {
-        chunk->records[i].next = fibers->bare;
-        fibers->bare = &chunk->records[i];
-    }
-    chunk->next = tp_load_rlx(&fibers->chunks); /* relaxed: written under the lock */
-    tp_store_rel(&fibers->chunks, chunk);       /* pairs with the acquire in ask_those */
+    uint32_t chunk = chunk_of(tp_load_rlx(&fibers->n_records), &first); /* relaxed: written under the lock */
     tp_spin_unlock(&fibers->lock);
+    struct tp_fiber *records = calloc((size_t)TP_FIBER_CHUNK << chunk, sizeof *records);
+    if (!records)
+        return false;
+    tp_spin_lock(&fibers->lock);
+    bool is_first = !fibers->chunks[chunk];
+    if (is_first)
+        fibers->chunks[chunk] = records;
+    tp_spin_unlock(&fibers->lock);
+    if (!is_first) /* another one was faster */
+        free(records);
     return true;
 }
 
@@ -336,6 +367,8 @@ static struct tp_fiber *take_bare(struct tp_fibers *fibers)
         struct tp_fiber *fiber = fibers->bare;
         if (fiber)
             fibers->bare = fiber->next;
+        else
+            fiber = make_record(fibers);
         tp_spin_unlock(&fibers->lock);
         if (fiber || !add_chunk(fibers))
             return fiber;

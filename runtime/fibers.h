@@ -19,6 +19,7 @@
 #include "base/align.h"
 #include "lookout.h"
 #include "run.h"
+#include "track.h"
 
 /* How a fiber came back to its worker. */
 enum tp_fiber_stop {
@@ -34,6 +35,7 @@ struct tp_fiber {
     struct tp_fiber_cache *cache; /* of the worker that runs it */
     void *home;                   /* by the pool, if the task may not change workers: whose it is */
     struct tp_co *co;
+    uint32_t index;        /* of this record */
     struct tp_fiber *next; /* in a cache, the depot, or the ready list */
 
     /* Of the task in it; written by who runs it, and published by what hands the fiber on. */
@@ -49,22 +51,17 @@ struct tp_fiber {
     tp_atomic(uint64_t) id; /* of the task, for who looks for it; 0: none */
 };
 
-#ifndef TP_FIBER_CHUNK /* records allocated at once */
+#ifndef TP_FIBER_CHUNK /* records allocated at first; then always as many as all before, and one such chunk more */
 #define TP_FIBER_CHUNK 16
 #endif
-enum { TP_FIBER_CACHE = 64 }; /* fibers a worker keeps at most */
-#ifndef TP_FIBER_KEEP         /* idle ones for all workers that keep their stacks */
+enum { TP_FIBER_CHUNKS = 28,
+    TP_FIBER_CACHE = 64 }; /* fibers a worker keeps at most */
+#ifndef TP_FIBER_KEEP      /* idle ones for all workers that keep their stacks */
 #define TP_FIBER_KEEP 32
 #endif
 #ifndef TP_FIBER_PERIOD_NS /* between two steps of clean-up */
 #define TP_FIBER_PERIOD_NS UINT64_C(1000000000)
 #endif
-
-/* Records; never given back while the pool is there. */
-struct tp_fiber_chunk {
-    struct tp_fiber_chunk *next;
-    struct tp_fiber records[TP_FIBER_CHUNK];
-};
 
 /* What one worker has to itself. All 0 is empty; tp_fibers_init sees to the alarms. */
 struct tp_fiber_cache {
@@ -105,7 +102,8 @@ struct tp_fibers {
     uint32_t n_least;                            /* the fewest idle ones since the last step of clean-up */
     tp_atomic(uint32_t) n_idle;                  /* written under the lock, read by workers about to sleep */
     tp_atomic(uint64_t) step_ns;                 /* when the next step is due, 0: none is; by who takes a step [FIBER-5] */
-    tp_atomic(struct tp_fiber_chunk *) chunks;   /* written under the lock; publishes the records */
+    tp_atomic(uint32_t) n_records;               /* made so far, never given back; written under the lock, publishes them */
+    struct tp_fiber *chunks[TP_FIBER_CHUNKS];    /* of the records; each written once, before those of it are made */
     tp_line_aligned struct tp_fiber_list list;   /* those that wait for any worker */
     struct tp_lookout lookout;
     struct tp_fibers *next_known, *prev_known; /* guarded by the lock of known.c */
@@ -133,7 +131,12 @@ void tp_fibers_free(struct tp_fibers *fibers, bool is_forked);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_ask_all(struct tp_fibers *fibers);
 
-/* tp_fibers_ask: the same for the task of that id, if it is there. After its record says so.
+/* tp_fibers_at: the record of that number, below n_records.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_fiber *tp_fibers_at(struct tp_fibers *fibers, uint32_t index);
+
+/* tp_fibers_ask: the same for the task of that id, if it is there. After its record says so. Looks at all fibers if there are no
+ * records, which is for tests.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id);
 
@@ -258,6 +261,8 @@ static inline void tp_fiber_begin(struct tp_fiber *fiber, void *argument, uint64
     fiber->is_settled = false;
     fiber->run.id = id;
     tp_store_rlx(&fiber->id, id); /* relaxed: the beginning of the life publishes it */
+    if (id != 0 && fiber->run.track)
+        tp_track_say_where(fiber->run.track, id, fiber->index);
     fiber->generation = tp_cycle_begin(&fiber->cycle, TP_CYCLE_RUNNING);
 }
 

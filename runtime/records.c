@@ -25,7 +25,7 @@ static struct tp_track_shard *my_shard(struct tp_track *track)
 
 static void chain_push(struct tp_track *track, struct tp_chain *chain, uint32_t index)
 {
-    tp__record_at(track, index)->next = chain->first;
+    tp_store_rlx(&tp__record_at(track, index)->next, chain->first); /* relaxed, as all here: of who has the chain */
     chain->first = index + 1;
     chain->n++;
 }
@@ -40,7 +40,7 @@ static size_t chain_take(struct tp_track *track, struct tp_chain *chain, size_t 
         /* Relaxed: a free record's word is its owner's; the id's way to others publishes it. */
         uint64_t generation = tp_load_rlx(&record->word);
         ids[n_taken] = generation | number;
-        chain->first = record->next;
+        chain->first = tp_load_rlx(&record->next); /* relaxed: see above */
         chain->n--;
         tp_store_rlx(&record->word, generation | word); /* relaxed: see above */
     }
@@ -151,7 +151,7 @@ static void shard_put(struct tp_track *track, struct tp_chain chain)
         }
         for (; chain.n > 0 && shard->loaded.n < CHAIN; chain.n--) {
             uint32_t index = chain.first - 1;
-            chain.first = tp__record_at(track, index)->next;
+            chain.first = tp_load_rlx(&tp__record_at(track, index)->next); /* relaxed: see above */
             chain_push(track, &shard->loaded, index);
         }
         tp_spin_unlock(&shard->lock);

@@ -162,6 +162,18 @@ int tp_track_cancel(struct tp_track *track, uint64_t id)
     return 0;
 }
 
+void tp_track_say_where(struct tp_track *track, uint64_t id, uint32_t fiber)
+{
+    tp_store_rlx(&tp__record_at(track, (uint32_t)id - 1)->next, fiber); /* relaxed: ordered by the fence of who waits [FIBER-4] */
+}
+
+uint32_t tp_track_where(struct tp_track *track, uint64_t id)
+{
+    uint64_t word;
+    struct tp_record *record = find(track, id, &word);
+    return record ? tp_load_rlx(&record->next) : 0; /* relaxed: ordered by the caller's fence [FIBER-4] */
+}
+
 bool tp_track_is_asked(const struct tp_track *track, uint64_t id)
 {
     /* Relaxed: a request publishes nothing; a later look sees what this one has missed. */

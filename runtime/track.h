@@ -25,7 +25,9 @@ struct tp_record {
         int code;            /* written by the pool before the end, read after it */
         uint32_t next_chain; /* while free and first of a chain in the depot, under its lock */
     };
-    uint32_t next; /* index + 1 of the next free one; of who has the chain */
+    /* While free: index + 1 of the next free one, of who has the chain. While a task runs in a coroutine: where, a hint for who looks
+     * for it; by who runs it. */
+    tp_atomic(uint32_t) next;
 };
 
 /* Free records, linked. */
@@ -95,6 +97,14 @@ bool tp_track_drop(struct tp_track *track, uint64_t id, enum tp_task_state state
  * Returns 0, or TP_ESTALE if it is over or unknown.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 int tp_track_cancel(struct tp_track *track, uint64_t id);
+
+/* tp_track_say_where: the task, which was started, runs in the fiber of that number.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp_track_say_where(struct tp_track *track, uint64_t id, uint32_t fiber);
+
+/* tp_track_where: the fiber in which a task runs; a guess, if it does not. After the fence of [FIBER-4].
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint32_t tp_track_where(struct tp_track *track, uint64_t id);
 
 /* tp_track_is_asked: was this running task asked to stop? For the thread that runs it.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

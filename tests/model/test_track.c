@@ -3,6 +3,8 @@
  * all ids, chains of two records. Each task carries plain data that its end must publish. */
 #include "model.h"
 
+#include "runtime/worker.h"
+
 #include <stdlib.h>
 
 #define malloc(n) model_alloc(n)
@@ -38,6 +40,11 @@ static unsigned n_run[TASKS_MAX], n_cancelled, n_released;
 unsigned tp_thread_index(void)
 {
     return model_self() == UINT32_MAX ? 0 : model_self();
+}
+
+struct tp_worker *tp_worker_self(void)
+{
+    return NULL;
 }
 
 unsigned tp_cpu_count(void)

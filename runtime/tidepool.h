@@ -31,6 +31,7 @@
 #include "monitor/exporter.h"
 #include "monitor/metrics.h"
 #include "monitor/model.h"
+#include "monitor/monitor.h"
 #include "multi.h"
 #include "pool.h"
 #include "runtime.h"

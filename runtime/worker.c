@@ -169,6 +169,7 @@ static void block_signals(sigset_t *before)
     sigfillset(&mask);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         sigdelset(&mask, faults[i]);
+    sigdelset(&mask, TP_PROBE_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &mask, before);
 }
 

@@ -8,6 +8,7 @@
 #include "park.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 /* Where the idle accounting has a worker (docs/parking.md). */
 enum tp_worker_place {
@@ -117,8 +118,11 @@ void tp__crew_forgo(struct tp_crew *crew);
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int tp__crew_launch(struct tp_worker *worker);
 
+/* The signal by which the monitor asks a thread where it is (runtime/monitor/probe.h). */
+#define TP_PROBE_SIGNAL (SIGRTMIN + 5)
+
 /* tp__thread_create: pthread_create, with all signals blocked in the new thread but those that a
- * fault raises in the thread itself.
+ * fault raises in the thread itself, and TP_PROBE_SIGNAL.
  * Returns 0 or TP_ETHREAD.
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int tp__thread_create(pthread_t *thread, void *(*body)(void *), void *argument);

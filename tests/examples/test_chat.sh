@@ -193,7 +193,7 @@ a very long nam: e indeed
 a very long nam: x?[31my?
 a very long nam: $(printf '%0235d' 0)
 a very long nam: $(printf '%065d' 0)
-a very long nam: 
+a very long nam: $(:)
 * a very long nam leaves" "$(sed 1d "$temp/own")"
     exec {guest}<&-
     finish "lines"

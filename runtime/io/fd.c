@@ -1,5 +1,5 @@
-/* Descriptors: the table of handles, readiness, and waiting. The argument is in docs/io.md. */
-#include "fd_parts.h"
+/* Descriptors: the table of handles, who watches them, and readiness. The argument is in docs/io.md. */
+#include "fd_slot.h"
 
 #include "../base/assert.h"
 #include "../base/status.h"
@@ -7,75 +7,22 @@
 #include "../fiber.h"
 #include "../fibers.h"
 #include "../park.h"
-#include "offload.h"
 #include "room.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    CHUNK = 1024,    /* slots allocated at once */
-    CHUNKS = 4096,   /* so descriptors below 4 Mi */
-    WAKE_BATCH = 16, /* wake-ups collected under a lock */
-    PATIENCE = 64    /* calls without a wait after which a task gives way */
-};
-
-/* The parts of a slot's state word, above the number of calls that are under way. */
-#define OPEN (UINT64_C(1) << 30)
-#define CLOSING (UINT64_C(1) << 31)  /* no call begins, the last one to end closes */
-#define BORROWED (UINT64_C(1) << 29) /* the descriptor is somebody else's */
-#define USERS (BORROWED - 1)
-#define TAG_SHIFT 32
-
-/* The parts of `ready`. The ends stay on: what they announce is not found once, but always. */
-enum {
-    READ_END = 4, /* for reading it is ready, if only for the end */
-    WRITE_END = 8,
-    URGENT = 16, /* there were urgent bytes: reads end before them, though there may be more */
-    TICK = 32    /* one more with each event, so that who has tried in vain notices [FD-1] */
-};
-
-/* One who waits, on its own stack. */
-struct party {
-    struct tp_waiter waiter; /* its links are of the slot's queue */
-    unsigned what;
-    int status; /* by who takes it out: 0, or TP_ECLOSED */
-};
-
-/* A thread that waits by itself, in poll(2), to be told of a close. */
-struct thread {
-    struct thread *next;
-    int bell;
-};
-
-/* What stands for one number. Never moved or given back. */
-struct tp_fd_slot {
-    tp_atomic(uint64_t) state; /* tag, CLOSING, OPEN, BORROWED, calls under way */
-    tp_atomic(uint32_t) ready; /* bits, and a count of events [FD-1] */
-    struct tp_spin lock;       /* guards the next three */
-    struct tp_waiter *first, *last;
-    struct thread *threads;
-    enum tp_fd_kind kind;                 /* written before the state says OPEN */
-    tp_atomic(struct tp_driver *) driver; /* the one that it was linked with last, to be found without the lock of links */
-    struct tp_fd_link *links;             /* guarded by link_lock */
-};
-
-/* That a driver watches a descriptor. */
-struct tp_fd_link {
-    struct tp_fd_slot *slot;
-    int fd;
-    struct tp_driver *driver;
-    struct tp_fd_link *next;                      /* of the slot */
-    struct tp_fd_link *next_linked, *prev_linked; /* of the driver */
+    CHUNK = 1024,   /* slots allocated at once */
+    CHUNKS = 4096,  /* so descriptors below 4 Mi */
+    WAKE_BATCH = 16 /* wake-ups collected under a lock */
 };
 
 static tp_atomic(struct tp_fd_slot *) chunks[CHUNKS]; /* each written once, by who is first */
@@ -105,7 +52,7 @@ static struct tp_fd_slot *make_slot(int fd)
 }
 
 /* Begins a call. Returns the slot, or NULL: the handle is stale. */
-static struct tp_fd_slot *enter(struct tp_fd fd)
+struct tp_fd_slot *tp__slot_enter(struct tp_fd fd)
 {
     struct tp_fd_slot *slot = find_slot(fd.fd);
     if (!slot)
@@ -175,7 +122,7 @@ static int watch(struct tp_driver *driver, int fd, uint32_t tag)
 }
 
 /* Sees to it that the driver watches the descriptor. Returns 0 or a status. */
-static int link_with(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fibers *fibers)
+int tp__slot_link(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fibers *fibers)
 {
     struct tp_driver *driver = &fibers->lookout.driver;
     if (tp_load_acq(&slot->driver) == driver) /* pairs with the release in add_link: it watches */
@@ -248,21 +195,6 @@ void tp__fd_unlink_all(struct tp_driver *driver)
 
 /* -- waking ------------------------------------------------------------------------------------------- */
 
-/* The lock is held. */
-static void take_out(struct tp_fd_slot *slot, struct tp_waiter *waiter)
-{
-    *(waiter->prev ? &waiter->prev->next : &slot->first) = waiter->next;
-    *(waiter->next ? &waiter->next->prev : &slot->last) = waiter->prev;
-}
-
-static void put_in(struct tp_fd_slot *slot, struct tp_waiter *waiter)
-{
-    waiter->next = NULL;
-    waiter->prev = slot->last;
-    *(slot->last ? &slot->last->next : &slot->first) = waiter;
-    slot->last = waiter;
-}
-
 /* Wakes all that wait for some of this. */
 static void wake(struct tp_fd_slot *slot, unsigned what, int status)
 {
@@ -272,9 +204,9 @@ static void wake(struct tp_fd_slot *slot, unsigned what, int status)
         n = 0;
         tp_spin_lock(&slot->lock);
         for (struct tp_waiter *w = slot->first, *next; w && n < WAKE_BATCH; w = next) {
-            struct party *party = (struct party *)w;
+            struct tp_party *party = (struct tp_party *)w;
             next = w->next;
-            if (!(party->what & what))
+            if (!(party->wanted & what))
                 continue;
             take_out(slot, w);
             if (!tp_waiter_claim(w))
@@ -286,15 +218,6 @@ static void wake(struct tp_fd_slot *slot, unsigned what, int status)
         for (int i = 0; i < n; i++)
             tp_wakeup_call(&calls[i]);
     } while (n == WAKE_BATCH);
-}
-
-/* It is ready, as far as is known now. */
-static void note(struct tp_fd_slot *slot, uint32_t bits)
-{
-    uint32_t ready = tp_load_rlx(&slot->ready); /* relaxed: the exchange decides */
-    /* Losing means that a call has taken a bit back, or there was another event: add ours to what it says now [FD-1]. */
-    while (!tp_cas_sc(&slot->ready, &ready, (ready | bits) + TICK))
-        ;
 }
 
 void tp__fd_event(uint64_t data, uint32_t bits)
@@ -365,7 +288,7 @@ static void finish(struct tp_fd_slot *slot, int fd)
 }
 
 /* Ends a call. */
-static void leave(struct tp_fd_slot *slot, int fd)
+void tp__slot_leave(struct tp_fd_slot *slot, int fd)
 {
     uint64_t before = tp_add_sc(&slot->state, (uint64_t)-1); /* one order of all changes: exactly one is the last */
     if ((before & (CLOSING | USERS)) == (CLOSING | 1))
@@ -452,13 +375,13 @@ int tp_fd_borrow(int fd, struct tp_fd *out)
 
 int tp_fd_close(struct tp_fd fd)
 {
-    struct tp_fd_slot *slot = enter(fd);
+    struct tp_fd_slot *slot = tp__slot_enter(fd);
     if (!slot)
         return TP_ESTALE;
     uint64_t state = tp_load_rlx(&slot->state); /* relaxed: the exchange decides */
     do {
         if (state & CLOSING) { /* by another one, at this moment */
-            leave(slot, fd.fd);
+            tp__slot_leave(slot, fd.fd);
             return TP_ESTALE;
         }
     } while (!tp_cas_sc(&slot->state, &state, state | CLOSING)); /* losing: a call began or ended: look again */
@@ -467,231 +390,6 @@ int tp_fd_close(struct tp_fd fd)
     for (struct thread *thread = slot->threads; thread; thread = thread->next)
         tp__bell_ring(thread->bell); /* under the lock: then it is still there */
     tp_spin_unlock(&slot->lock);
-    leave(slot, fd.fd);
+    tp__slot_leave(slot, fd.fd);
     return 0;
-}
-
-/* -- waiting ------------------------------------------------------------------------------------------ */
-
-/* What of it is ready, as far as is known. */
-static unsigned ready_of(uint32_t ready, unsigned what)
-{
-    if (ready & READ_END)
-        ready |= TP_FD_READABLE;
-    if (ready & WRITE_END)
-        ready |= TP_FD_WRITABLE;
-    return ready & what;
-}
-
-/* A call found that it is not, after it had read `seen`. */
-static void take_back(struct tp_fd_slot *slot, uint32_t seen, unsigned what)
-{
-    /* Losing means that there was an event, perhaps the one that we would wait for: it stays [FD-1]. */
-    tp_cas_sc(&slot->ready, &seen, seen & ~what);
-}
-
-static bool is_closing(struct tp_fd_slot *slot)
-{
-    return (tp_load_sc(&slot->state) & CLOSING) != 0; /* one order with the exchange in tp_fd_close [FD-2] */
-}
-
-/* A task waits for an event. */
-static int wait_as_task(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fiber *fiber, unsigned what, uint64_t deadline_ns)
-{
-    int status = link_with(slot, fd, fiber->fibers);
-    if (status != 0)
-        return status;
-    struct party party = {.what = what};
-    tp_waiter_begin(&party.waiter);
-    tp_spin_lock(&slot->lock);
-    put_in(slot, &party.waiter);
-    tp_spin_unlock(&slot->lock);
-    /* Relaxed: who is not woken, since the lock was taken after that of the one who wakes, sees what that one did before [FD-1]. */
-    bool was_late = ready_of(tp_load_rlx(&slot->ready), what) != 0 || is_closing(slot);
-    if (!was_late) {
-        fiber->n_calls = 0;
-        tp_fiber_settle(fiber);
-        status = tp_waiter_sleep(&party.waiter, deadline_ns, NULL);
-        if (status == 0)
-            return party.status;
-    }
-    tp_spin_lock(&slot->lock);
-    bool was_woken = tp_waiter_is_woken(&party.waiter);
-    if (!was_woken)
-        take_out(slot, &party.waiter);
-    tp_spin_unlock(&slot->lock);
-    if (was_woken)
-        return party.status;
-    return was_late && is_closing(slot) ? TP_ECLOSED : status;
-}
-
-/* A thread waits by itself. Returns 0 also for nothing. */
-static int wait_as_thread(struct tp_fd_slot *slot, struct tp_fd fd, unsigned what, uint64_t deadline_ns)
-{
-    struct thread self = {.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (self.bell < 0)
-        return tp__status_of(errno);
-    tp_spin_lock(&slot->lock);
-    self.next = slot->threads;
-    slot->threads = &self;
-    tp_spin_unlock(&slot->lock);
-    short events = (short)((what & TP_FD_READABLE ? POLLIN | POLLRDHUP : 0) | (what & TP_FD_WRITABLE ? POLLOUT : 0));
-    struct pollfd fds[2] = {{.fd = fd.fd, .events = events}, {.fd = self.bell, .events = POLLIN}};
-    struct timespec left, *limit = NULL;
-    if (deadline_ns != TP_FOREVER) {
-        uint64_t now_ns = tp_clock_now_ns(), left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-        left = (struct timespec){(time_t)(left_ns / TP_SECOND), (long)(left_ns % TP_SECOND)};
-        limit = &left;
-    }
-    int n = is_closing(slot) ? 1 : ppoll(fds, 2, limit, NULL);
-    tp_spin_lock(&slot->lock);
-    struct thread **at = &slot->threads;
-    while (*at != &self)
-        at = &(*at)->next;
-    *at = self.next;
-    tp_spin_unlock(&slot->lock);
-    close(self.bell);
-    if (is_closing(slot))
-        return TP_ECLOSED;
-    note(slot, n > 0 ? what : 0);
-    return n == 0 ? TP_ETIMEDOUT : 0;
-}
-
-static int wait_for(struct tp_fd_slot *slot, struct tp_fd fd, unsigned what, uint64_t deadline_ns)
-{
-    struct tp_fiber *fiber = tp_fiber_self();
-    return fiber ? wait_as_task(slot, fd, fiber, what, deadline_ns) : wait_as_thread(slot, fd, what, deadline_ns);
-}
-
-/* What poll(2) says of it now. */
-static unsigned look(int fd, unsigned what)
-{
-    short events = (short)((what & TP_FD_READABLE ? POLLIN | POLLRDHUP : 0) | (what & TP_FD_WRITABLE ? POLLOUT : 0));
-    struct pollfd one = {.fd = fd, .events = events};
-    if (poll(&one, 1, 0) <= 0)
-        return 0;
-    return (one.revents & (POLLIN | POLLRDHUP | POLLHUP | POLLERR) ? what & TP_FD_READABLE : 0) |
-           (one.revents & (POLLOUT | POLLHUP | POLLERR) ? what & TP_FD_WRITABLE : 0);
-}
-
-/* Gives way after many calls that did not have to wait: others first, and what their descriptors have to say. */
-static int take_turn(struct tp_fiber *fiber)
-{
-    if (!fiber)
-        return tp_task_check();
-    if (++fiber->n_calls < PATIENCE)
-        return tp_run_check(&fiber->run);
-    fiber->n_calls = 0;
-    tp_lookout_glance(fiber->fibers);
-    return tp_yield();
-}
-
-int tp_fd_wait(struct tp_fd fd, unsigned what, uint64_t deadline_ns, unsigned *which)
-{
-    if (what == 0 || what & ~(unsigned)(TP_FD_READABLE | TP_FD_WRITABLE))
-        return TP_EINVAL;
-    int status = take_turn(tp_fiber_self());
-    struct tp_fd_slot *slot = status == 0 ? enter(fd) : NULL;
-    if (!slot)
-        return status != 0 ? status : TP_ESTALE;
-    int saved = *tp_co_errno();
-    uint32_t ends = (what & TP_FD_READABLE ? READ_END : 0) | (what & TP_FD_WRITABLE ? WRITE_END : 0);
-    unsigned found = 0;
-    do {
-        uint32_t seen = tp_load_acq(&slot->ready); /* acquire: the look comes after; pairs with the exchange in tp__fd_event */
-        bool is_last = status != 0 || deadline_ns == 0;
-        found = look(fd.fd, what);
-        if (found != 0 || is_last)
-            break;
-        take_back(slot, seen, what | ends); /* nor is there such an end */
-        status = wait_for(slot, fd, what, deadline_ns);
-    } while (status == 0 || status == TP_ETIMEDOUT); /* late, it looks once more */
-    if (found != 0)
-        status = 0;
-    else if (status == 0)
-        status = is_closing(slot) ? TP_ECLOSED : TP_ETIMEDOUT;
-    leave(slot, fd.fd);
-    *tp_co_errno() = saved;
-    if (status == 0 && which)
-        *which = found;
-    return status;
-}
-
-/* What came of one attempt. */
-enum attempt {
-    DONE,
-    FAILED,
-    NOT_READY
-};
-
-/* Makes the call until it is not interrupted. The error is in errno. */
-static enum attempt attempt(struct tp_fd_slot *slot, int fd, ssize_t (*call)(int fd, enum tp_fd_kind kind, void *argument), void *argument, ssize_t *n)
-{
-    int error;
-    do {
-        *n = call(fd, slot->kind, argument);
-        error = *n < 0 ? *tp_co_errno() : 0;
-    } while (error == EINTR);
-    return error == 0 ? DONE : error == EAGAIN || error == EWOULDBLOCK ? NOT_READY
-                                                                       : FAILED;
-}
-
-int tp__fd_call(struct tp_fd fd, ssize_t (*call)(int fd, enum tp_fd_kind kind, void *argument), void *argument, ssize_t *done)
-{
-    struct tp_fd_slot *slot = enter(fd);
-    ssize_t n;
-    if (!slot)
-        return TP_ESTALE;
-    int status = attempt(slot, fd.fd, call, argument, &n) == DONE ? 0 : tp__status_of(errno);
-    int error = errno;
-    leave(slot, fd.fd);
-    errno = error;
-    if (status == 0 && done)
-        *done = n;
-    return status;
-}
-
-int tp__fd_do(struct tp_fd fd, unsigned what, uint64_t deadline_ns, ssize_t (*call)(int fd, enum tp_fd_kind kind, void *argument),
-    bool (*is_short)(void *argument, ssize_t n), void *argument, ssize_t *done)
-{
-    struct tp_fiber *fiber = tp_fiber_self();
-    int status = take_turn(fiber);
-    struct tp_fd_slot *slot = status == 0 ? enter(fd) : NULL;
-    if (!slot)
-        return status != 0 ? status : TP_ESTALE;
-    bool is_last = deadline_ns == 0, is_file = slot->kind == TP_FD_FILE;
-    if (is_file)
-        status = tp__offload(call, fd.fd, argument, deadline_ns, done);
-    while (!is_file) {
-        uint32_t seen = tp_load_acq(&slot->ready); /* acquire: the call comes after; pairs with the exchange in tp__fd_event */
-        if (is_last || ready_of(seen, what) != 0) {
-            ssize_t n;
-            enum attempt came = attempt(slot, fd.fd, call, argument, &n);
-            if (came == DONE) {
-                if (is_short && fiber && slot->kind == TP_FD_STREAM && !(seen & URGENT) && is_short(argument, n))
-                    take_back(slot, seen, what); /* not a thread: nobody tells it of events */
-                if (done)
-                    *done = n;
-                break;
-            }
-            if (came == FAILED) {
-                status = tp__status_of(*tp_co_errno());
-                break;
-            }
-            take_back(slot, seen, what | (what & TP_FD_READABLE ? READ_END : WRITE_END));
-        }
-        if (is_last) {
-            status = is_closing(slot) ? TP_ECLOSED : TP_ETIMEDOUT;
-            break;
-        }
-        status = wait_for(slot, fd, what, deadline_ns);
-        is_last = status == TP_ETIMEDOUT; /* late, it tries once more: perhaps only the news was late */
-        if (status != 0 && !is_last)
-            break;
-        status = 0;
-    }
-    int error = *tp_co_errno();
-    leave(slot, fd.fd);
-    *tp_co_errno() = error;
-    return status;
 }

@@ -42,8 +42,8 @@ struct tp_process_settings {
 struct tp_process {
     int pid;
     tp_atomic(uint32_t) is_over; /* its end was told; its number may be another one's. Publishes nothing */
-    struct tp_fd handle;   /* of the process; all 0 where the system has none */
-    struct tp_fd stdio[3]; /* this end of each TP_STDIO_PIPE; all 0: none. To be closed, set to 0 or kept as the caller likes */
+    struct tp_fd handle;         /* of the process; all 0 where the system has none */
+    struct tp_fd stdio[3];       /* this end of each TP_STDIO_PIPE; all 0: none. To be closed, set to 0 or kept as the caller likes */
 };
 
 /* How one has ended. */

@@ -9,10 +9,12 @@
 #include "runtime/tidepool.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/time.h>
 
 enum { ACTORS = 2048 };

@@ -363,6 +363,100 @@ static void test_refused_waits(void **state)
     }
 }
 
+/* -- one of several -------------------------------------------------------------------------------- */
+
+/* One that waits for two descriptors and a channel, again and again. */
+struct chooser {
+    struct tp_fd fds[2];
+    struct tp_chan *chan;
+    uint64_t deadline_ns;
+    int status;
+    size_t n[3]; /* how often each has happened */
+};
+
+static int choose(void *argument)
+{
+    struct chooser *chooser = argument;
+    for (;;) {
+        unsigned which[2] = {0, 0};
+        int value = 0;
+        size_t index = 3;
+        struct tp_case cases[] = {tp_case_fd(chooser->fds[0], TP_FD_READABLE, &which[0]),
+            tp_case_fd(chooser->fds[1], TP_FD_READABLE | TP_FD_WRITABLE, &which[1]), tp_case_recv(chooser->chan, &value)};
+        chooser->status = tp_select(cases, 3, chooser->deadline_ns, &index);
+        if (chooser->status != 0)
+            return 0;
+        chooser->n[index] += index == 2 ? value == 17 : which[index] == TP_FD_READABLE;
+        char byte;
+        if (index < 2)
+            tp_read(chooser->fds[index], &byte, 1, 0, NULL);
+    }
+}
+
+static void test_one_of_several(void **state)
+{
+    (void)state;
+    EACH_POOL(place)
+    {
+        struct tp_fd ends[2][2];
+        struct chooser chooser = {.deadline_ns = TP_FOREVER};
+        const int value = 17;
+        assert_int_equal(tp_chan_open(&chooser.chan, sizeof(int), 64), 0);
+        for (int i = 0; i < 2; i++) {
+            pair(ends[i]);
+            chooser.fds[i] = ends[i][0];
+        }
+        fill(ends[1][0]); /* so that it is readable at most */
+        place_start(&place, choose, &chooser);
+        for (int i = 0; i < 60; i++) {
+            if (i % 2 == 0) /* else perhaps while it is awake */
+                await_waiting(ends[0][0], 1);
+            if (i % 3 == 2)
+                assert_int_equal(tp_chan_send(chooser.chan, &value, TP_FOREVER), 0);
+            else
+                assert_int_equal(tp_write(ends[i % 3][1], "x", 1, 0, NULL), 0);
+        }
+        int left;
+        for (int i = 0; i < 2; i++)
+            do /* until all was read */
+                assert_int_equal(ioctl(ends[i][0].fd, FIONREAD, &left), 0);
+            while (left > 0);
+        while (tp_chan_count(chooser.chan) > 0)
+            sched_yield();
+        await_waiting(ends[0][0], 1);
+        await_waiting(ends[1][0], 1);
+        assert_int_equal(tp_fd_close(ends[0][0]), 0);
+        place_join(&place);
+        assert_int_equal(chooser.status, TP_ESTALE);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(chooser.n[i], 20);
+        assert_int_equal(tp_fd_close(ends[0][1]), 0);
+        pair(ends[0]);
+        chooser.fds[0] = ends[0][0];
+        chooser.deadline_ns = tp_deadline_in_ns(1000000);
+        place_start(&place, choose, &chooser);
+        place_join(&place);
+        assert_int_equal(chooser.status, TP_ETIMEDOUT);
+        chooser.deadline_ns = TP_FOREVER;
+        place_start(&place, choose, &chooser);
+        await_waiting(ends[0][0], 1);
+        place_cancel(&place);
+        place_join(&place);
+        assert_int_equal(chooser.status, TP_ECANCELED);
+        assert_int_equal(n_waiting(ends[0][0]) + n_waiting(ends[1][0]), 0);
+        for (int i = 0; i < 2; i++)
+            close_all(ends[i], 2);
+        tp_chan_free(chooser.chan);
+    }
+    struct tp_fd ends[2];
+    size_t index;
+    pair(ends);
+    struct tp_case here = tp_case_fd(ends[0], TP_FD_READABLE, NULL), there = tp_case_fd(ends[0], TP_FD_WRITABLE, NULL);
+    assert_int_equal(tp_select(&here, 1, 0, &index), TP_ENOTSUP); /* a thread is not told */
+    assert_int_equal(tp_select(&there, 1, 0, &index), 0);
+    close_all(ends, 2);
+}
+
 /* -- pools that end --------------------------------------------------------------------------------- */
 
 static tp_atomic(uint32_t) n_over;
@@ -428,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_nobody_reads),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_refused_waits),
+        cmocka_unit_test(test_one_of_several),
         cmocka_unit_test(test_pools_that_end),
     };
     return run_here(tests);

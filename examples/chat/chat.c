@@ -1,5 +1,5 @@
-/* chat: a room in which everybody hears what everybody says. A guest is a task with two children in a scope: one hears what the guest
- * says, one tells it what all say; who of them ends first ends the other.
+/* chat: a room in which everybody hears what everybody says. A guest is a task, which tells it what all say, with a child in a scope,
+ * which hears what the guest says; who of them ends first ends the other.
  * Invariant: what is said is kept once for all, the last LINES_KEPT lines of it; a guest holds a place in it, and no lines. So one who is slow misses
  * some, and nobody waits for it. What is done, and what is printed: README.md. */
 #define _DEFAULT_SOURCE 1
@@ -38,6 +38,7 @@ struct line {
 
 struct guest {
     struct tp_fd peer;
+    uint64_t teller; /* its task */
     char name[NAME];
     struct tp_broadcast_reader reader; /* its place in what is said */
     _Atomic uint64_t last;             /* number of the line after the last that it is to be told */
@@ -115,30 +116,33 @@ static int read_line(struct guest *guest, char *text, size_t n_text)
 
 /* -- a guest ------------------------------------------------------------------------------------ */
 
-/* Hears what the guest says. Ends with the guest's input. */
-static int hear(void *argument)
+/* What the guest says, until it says no more. */
+static void hear_all(struct guest *guest)
 {
-    struct guest *guest = argument;
     char text[LINE - NAME - sizeof ": \n"];
-    int status = read_line(guest, guest->name, sizeof guest->name);
-    if (status != 0)
-        return status;
+    if (read_line(guest, guest->name, sizeof guest->name) != 0)
+        return;
     if (guest->name[0] == '\0')
         strcpy(guest->name, "somebody");
     say("* %s joins\n", guest->name);
-    while ((status = read_line(guest, text, sizeof text)) == 0)
+    while (read_line(guest, text, sizeof text) == 0)
         say("%s: %s\n", guest->name, text);
     say("* %s leaves\n", guest->name);
     struct tp_broadcast_reader now;
     tp_broadcast_join(room, &now);
     guest->last = now.next;
-    return status;
 }
 
-/* Tells the guest what is said. Ends when the room is closed, or the guest has left and knows it, or takes no more. */
-static int tell(void *argument)
+static int hear(void *argument)
 {
     struct guest *guest = argument;
+    hear_all(guest);
+    return tp_task_cancel(guest->teller); /* which tells what there is to be told, and does not wait for more */
+}
+
+/* Tells the guest what is said, until the room is closed, or the guest has left and knows it, or takes no more. */
+static void tell_all(struct guest *guest)
+{
     struct line line;
     int status = 0;
     while (status == 0 && guest->reader.next < guest->last) {
@@ -148,19 +152,19 @@ static int tell(void *argument)
         if (status == 0 || status == TP_ELAGGED)
             status = write_line(guest, line.text, line.n);
     }
-    return status != 0 ? status : TP_ECLOSED;
 }
 
 static int receive(void *argument)
 {
     static const char question[] = "* what is your name?\n";
     struct guest *guest = argument;
+    guest->teller = tp_task_id();
+    tp_broadcast_join(room, &guest->reader);
     {
-        TP_SCOPE(scope, NULL); /* with the first failure, all are asked to end; each child's end is one */
-        tp_broadcast_join(room, &guest->reader);
+        TP_SCOPE(scope, NULL);
         if (write_line(guest, question, sizeof question - 1) == 0 && tp_scope_spawn(&scope, hear, guest, NULL) == 0)
-            tp_scope_spawn(&scope, tell, guest, NULL);
-        tp_scope_join(&scope, TP_FOREVER);
+            tell_all(guest);
+        tp_scope_cancel(&scope);
     }
     tp_fd_close(guest->peer);
     free(guest);

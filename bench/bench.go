@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"runtime"
@@ -80,4 +81,24 @@ func (b bench) produce(produce func(n uint64)) {
 	for i := 0; i < b.producers; i++ {
 		<-done
 	}
+}
+
+// Resident memory of the process, and its page tables.
+func memory() uint64 {
+	file, err := os.Open("/proc/self/status")
+	if err != nil {
+		panic(err)
+	}
+	defer file.Close()
+	sum := uint64(0)
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var kib uint64
+		if n, _ := fmt.Sscanf(lines.Text(), "VmRSS: %d", &kib); n == 1 {
+			sum += kib
+		}
+		if n, _ := fmt.Sscanf(lines.Text(), "VmPTE: %d", &kib); n == 1 {
+			sum += kib
+		}
+	}
+	return sum << 10
 }

@@ -1,13 +1,16 @@
 /* The common half of the echo servers in C. Invariant: the client has its connections before the first round, and the server sees it end. */
 #include "echo.h"
+#include "parked.h"
 
 #include <arpa/inet.h>
 #include <libgen.h>
 #include <netinet/in.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,14 +41,27 @@ static uint64_t round_of(const struct bench *bench, void *context)
     return n_done;
 }
 
+/* All connections are open, and quiet. Returns the exit status for main. */
+static int measure_idle(const struct bench *bench, struct load *load, uint64_t before)
+{
+    bench_check(round_of(bench, load) == bench->n_tasks, "not every connection was heard");
+    printf("bytes=%.0f connections=%llu\n", (double)(parked_memory() - before) / (double)bench->n_tasks, (unsigned long long)bench->n_tasks);
+    return 0;
+}
+
 int echo_load(const struct bench *bench, const char *argv0, uint16_t port)
 {
     extern char **environ;
-    char program[4096], path[4096], port_text[8], connections[8];
+    char program[4096], path[4096], port_text[8], connections[24];
+    bool is_idle = strcmp(bench->variant, "idle") == 0;
+    struct rlimit limit;
+    bench_check(getrlimit(RLIMIT_NOFILE, &limit) == 0, "no limit");
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
     snprintf(path, sizeof path, "%s", argv0);
     snprintf(program, sizeof program, "%s/echo_client", dirname(path));
     snprintf(port_text, sizeof port_text, "%u", port);
-    snprintf(connections, sizeof connections, "%u", ECHO_CONNECTIONS);
+    snprintf(connections, sizeof connections, "%llu", is_idle ? (unsigned long long)bench->n_tasks : ECHO_CONNECTIONS);
     char *const argv[] = {program, port_text, connections, NULL};
     int to[2], from[2];
     pid_t child;
@@ -55,12 +71,13 @@ int echo_load(const struct bench *bench, const char *argv0, uint16_t port)
     posix_spawn_file_actions_adddup2(&actions, to[0], 0);
     posix_spawn_file_actions_adddup2(&actions, from[1], 1);
     posix_spawn_file_actions_addclose(&actions, to[1]);
+    uint64_t before = parked_memory();
     bench_check(posix_spawn(&child, program, &actions, NULL, argv, environ) == 0, "the client does not start");
     posix_spawn_file_actions_destroy(&actions);
     close(to[0]);
     close(from[1]);
     struct load load = {fdopen(to[1], "w"), fdopen(from[0], "r")};
-    int status = bench_run(bench, round_of, &load), end;
+    int status = is_idle ? measure_idle(bench, &load, before) : bench_run(bench, round_of, &load), end;
     fclose(load.to);
     waitpid(child, &end, 0);
     fclose(load.from);

@@ -1,5 +1,6 @@
 /* What the echo servers in C share: the load, which is a process of its own, bench/echo_client.c, the same for every contender. It opens its
- * connections once; a round is so many requests over all of them. */
+ * connections once; a round is so many requests over all of them. With the variant "idle" there are as many connections as tasks, each of them
+ * heard once, and what is told is the memory of the server. */
 #ifndef ECHO_H
 #define ECHO_H
 

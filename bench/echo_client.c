@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,6 +56,10 @@ static bool hear(struct connection *connection)
 int main(int argc, char **argv)
 {
     bench_check(argc == 3, "usage: PROGRAM PORT CONNECTIONS");
+    struct rlimit limit;
+    bench_check(getrlimit(RLIMIT_NOFILE, &limit) == 0, "no limit");
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
     int n = atoi(argv[2]), poller = epoll_create1(0);
     struct connection *connections = calloc((size_t)n, sizeof *connections);
     bench_check(connections != NULL && n > 0 && poller >= 0, "no memory, or no epoll");

@@ -36,15 +36,26 @@ func main() {
 		}
 	}()
 	port := listener.Addr().(*net.TCPAddr).Port
-	client := exec.Command(filepath.Join(filepath.Dir(os.Args[0]), "echo_client"), strconv.Itoa(port), "50")
+	connections := uint64(50)
+	if b.variant == "idle" {
+		connections = b.tasks
+	}
+	client := exec.Command(filepath.Join(filepath.Dir(os.Args[0]), "echo_client"), strconv.Itoa(port), strconv.FormatUint(connections, 10))
 	to, _ := client.StdinPipe()
 	from, _ := client.StdoutPipe()
+	before := memory()
 	check(client.Start() == nil, "the client does not start")
 	answers := bufio.NewReader(from)
-	b.run(func() uint64 {
+	round := func() uint64 {
 		var n uint64
 		fmt.Fprintln(to, b.tasks)
 		fmt.Fscan(answers, &n)
 		return n
-	})
+	}
+	if b.variant == "idle" {
+		check(round() == b.tasks, "not every connection was heard")
+		fmt.Printf("bytes=%d connections=%d\n", (memory()-before)/b.tasks, b.tasks)
+	} else {
+		b.run(round)
+	}
 }

@@ -125,6 +125,7 @@ return {
       { "luv, callbacks", 13333 },
     },
   },
+  idle = {},
   pingpong = {
     { row = "1 worker", contender = "tidepool", at_most = 60 },
     { row = "1 worker", contender = "tidepool", not_above = "Go" },

@@ -329,6 +329,21 @@ return {
     },
   },
   {
+    name = "idle",
+    what = "connections on loopback, each heard once, then quiet: memory of the server for each, page tables included",
+    unit = "bytes",
+    tasks = 10000,
+    things = "connections",
+    views = { { field = "bytes" } },
+    rows = { { name = "10 000 connections", workers = 2, producers = 1 } },
+    contenders = {
+      { name = "tidepool", program = "echo_tidepool", variant = "idle" },
+      peer("epoll alone", "echo_epoll", "libc6-dev", "idle"),
+      peer("Go, a goroutine each", "echo_go", "golang-go", "idle"),
+      peer("luv, callbacks in Lua", "echo_luv", "lua-luv", "idle"),
+    },
+  },
+  {
     name = "create",
     what = "a coroutine with a stack of 64 KiB is had, runs to its end, and goes back",
     unit = "ns",

@@ -11,6 +11,7 @@
 #include "park.h"
 #include "stock.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,6 +27,7 @@ struct tp_blocking {
     tp_atomic(uint32_t) is_closed; /* written once */
     struct tp_waitlist room;
     tp_atomic(uint64_t) n_withdrawn;
+    struct tp_blocking *before; /* of the parent of this process, if this is left to it */
 };
 
 int tp_blocking_open(struct tp_blocking **out, const struct tp_blocking_settings *settings)
@@ -49,14 +51,38 @@ int tp_blocking_open(struct tp_blocking **out, const struct tp_blocking_settings
     return status;
 }
 
+/* -- that of the process -------------------------------------------------------------------------- */
+
+static tp_atomic(struct tp_blocking *) only; /* written by the first that opened one */
+static struct tp_blocking *left;             /* those of parents; their memory is the price of a fork */
+
+/* In the child of fork(), where it has no threads: the next call opens another one. */
+static void leave_to_parent(void)
+{
+    struct tp_blocking *blocking = tp_load_rlx(&only); /* relaxed, as the store: the child has one thread */
+    if (!blocking)
+        return;
+    blocking->before = left;
+    left = blocking;
+    tp_store_rlx(&only, NULL);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, leave_to_parent);
+}
+
 static struct tp_blocking *get_default(int *status)
 {
-    static tp_atomic(struct tp_blocking *) only;       /* written once, by the first that opened one */
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct tp_blocking *blocking = tp_load_acq(&only); /* pairs with the exchange below: it is filled */
     struct tp_blocking *mine;
     *status = 0;
-    if (blocking || (*status = tp_blocking_open(&mine, NULL)) != 0)
+    if (blocking)
         return blocking;
+    pthread_once(&once, watch_forks);
+    if ((*status = tp_blocking_open(&mine, NULL)) != 0)
+        return NULL;
     /* Release: pairs with the acquire above. Losing means that another thread was first: `blocking` is its one. */
     if (tp_cas_sc(&only, &blocking, mine))
         return mine;

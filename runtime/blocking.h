@@ -40,7 +40,8 @@ int tp_blocking_open(struct tp_blocking **out, const struct tp_blocking_settings
 
 /* tp_blocking_call: have a thread of the pool call run(argument), and wait for its end. A task in a coroutine waits without its worker, others
  * with their thread.
- * blocking:    NULL: the pool of the process, opened without settings by the first who needs it, and never freed.
+ * blocking:    NULL: the pool of the process, opened without settings by the first who needs it, and never freed. The child of
+ *              a fork() has one of its own.
  * deadline_ns: until when it may begin, on tp_clock_now_ns(). If it passes before, or the task is asked to end, the call is withdrawn.
  *              Once it runs it is waited for; its tp_task_check says then that it should end.
  * result:      how it ended; NULL: not wanted; untouched on error. A panic in it ends the call, not the task.

@@ -7,6 +7,8 @@
 
 #include <sched.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MANY = 200 };
 
@@ -339,6 +341,45 @@ static void test_close(void **state)
     }
 }
 
+/* -- a forked process ------------------------------------------------------------------------ */
+
+static int call_default(void *argument)
+{
+    struct tp_task_result result;
+    int status = tp_blocking_call(NULL, answer, argument, TP_FOREVER, &result);
+    return status != 0 ? status : result.code;
+}
+
+/* The pool of a process is its own: calls go on in the child, and in its child; a pool that was opened stays the parent's. */
+static int child_of(int level)
+{
+    int well = 7, status = 1;
+    struct tp_task_result result;
+    bool goes_on = call_default(&well) == 7 && tp_blocking_call(pool, answer, &well, TP_FOREVER, NULL) == TP_EFORKED &&
+                   tp_runtime_open(&runtime, &kinds[0]) == 0 && tp_block_on(runtime, call_default, &well, &result) == 0 && result.code == 7;
+    tp_runtime_free(runtime);
+    pid_t child = level > 0 ? fork() : -1;
+    if (child == 0)
+        _exit(child_of(level - 1));
+    return goes_on && (child < 0 || (waitpid(child, &status, 0) == child && status == 0)) ? 0 : 1;
+}
+
+static __attribute__((unused)) void test_child(void **state)
+{
+    (void)state;
+    int well = 7, status;
+    start(&kinds[0], 1, 0);
+    assert_int_equal(call_default(&well), 7);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(child_of(1));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(call_default(&well), 7);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +390,9 @@ int main(void)
         cmocka_unit_test(test_running),
         cmocka_unit_test(test_two_pools),
         cmocka_unit_test(test_close),
+#ifndef __SANITIZE_THREAD__ /* which lets no child have threads */
+        cmocka_unit_test(test_child),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* What a worker does. Invariant: see the head of activity.h; the table below is the whole state machine. */
 #include "activity.h"
 
+#include "monitor/trace_parts.h"
+
 #include <stddef.h>
 
 /* The states with the reasons told apart: bits of a set. */
@@ -35,11 +37,35 @@ static unsigned set_of(uint64_t word)
     return state == TP_ACTIVITY_BLOCKED ? 1u << (word >> SHIFT & MASK) : (unsigned)IDLE << (state - TP_ACTIVITY_IDLE);
 }
 
+/* What a word says. */
+static void tell(uint64_t word, struct tp_worker_info *out)
+{
+    uint32_t detail = word >> SHIFT & MASK;
+    out->state = word & LOW;
+    out->reason = out->state == TP_ACTIVITY_BLOCKED ? (enum tp_blocked)detail : TP_BLOCKED_NO_THREAD;
+    out->victim = out->state == TP_ACTIVITY_STEALING ? detail : 0;
+    out->n_steps = word >> 32;
+}
+
+/* The state in `word` ends now, and is told of in the trace from where it, or the trace, began. */
+static void trace(struct tp_activity *activity, uint64_t word)
+{
+    struct tp_worker_info was;
+    uint64_t begin_ns = activity->since_ns, now_ns = tp__trace_begin();
+    activity->since_ns = now_ns;
+    if (now_ns == 0 || begin_ns == 0 || begin_ns < tp_own(&tp__tracing.since_ns))
+        return;
+    tell(word, &was);
+    tp__trace_add(&(struct tp_trace_slice){begin_ns, now_ns, tp_worker_info_word(&was), NULL, was.victim});
+}
+
 static enum tp_activity_outcome move(struct tp_activity *activity, unsigned from, enum tp_activity_state state, uint32_t detail)
 {
     uint64_t word = tp_own(&activity->word);
     if ((set_of(word) & from) == 0)
         return TP_ACTIVITY_ILLEGAL;
+    if (tp_own(&tp__tracing.since_ns) != 0 || activity->since_ns != 0)
+        trace(activity, word);
     tp_note(&activity->word, ((word >> 32) + 1) << 32 | (uint64_t)(detail & MASK) << SHIFT | state);
     return TP_ACTIVITY_MADE;
 }
@@ -78,12 +104,7 @@ enum tp_activity_outcome tp_activity_unblock(struct tp_activity *activity)
 
 void tp_activity_look(const struct tp_activity *activity, struct tp_worker_info *out)
 {
-    uint64_t word = tp_load_rlx(&activity->word); /* relaxed: one value, which says all */
-    uint32_t detail = word >> SHIFT & MASK;
-    out->state = word & LOW;
-    out->reason = out->state == TP_ACTIVITY_BLOCKED ? (enum tp_blocked)detail : TP_BLOCKED_NO_THREAD;
-    out->victim = out->state == TP_ACTIVITY_STEALING ? detail : 0;
-    out->n_steps = word >> 32;
+    tell(tp_load_rlx(&activity->word), out); /* relaxed: one value, which says all */
 }
 
 const char *tp_worker_info_word(const struct tp_worker_info *info)

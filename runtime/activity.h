@@ -29,6 +29,7 @@ enum tp_blocked {
 /* All 0: blocked, without a thread. */
 struct tp_activity {
     tp_atomic(uint64_t) word; /* state in 8 bits, reason or victim in 24, and in 32 how often it has changed */
+    uint64_t since_ns;        /* the worker's own: when the state began, if there was a trace then; else 0 */
 };
 
 enum tp_activity_outcome {

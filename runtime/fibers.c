@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "clock.h"
 #include "fork.h"
+#include "monitor/trace_parts.h"
 #include "known.h"
 
 #include <sched.h>
@@ -45,14 +46,24 @@ static void *begin(void *argument)
     return NULL;
 }
 
+/* For the trace: the fiber has left its worker; nobody else has it yet. */
+static void trace(const struct tp_fiber *fiber, uint64_t begin_ns)
+{
+    static const char *const words[] = {[TP_FIBER_ENDED] = "ended", [TP_FIBER_READY] = "gave way", [TP_FIBER_AWAY] = "waits"};
+    tp__trace_add(&(struct tp_trace_slice){begin_ns, tp__trace_now(), words[fiber->stop], fiber->fibers->run.pool, fiber->run.id});
+}
+
 enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber, struct tp_fiber_cache *cache)
 {
     struct tp_fibers *fibers = fiber->fibers;
+    uint64_t begin_ns = tp__trace_begin();
     fiber->cache = cache;
     fiber->stop = TP_FIBER_READY; /* if the task itself calls tp_co_yield */
     int status = tp_co_resume(fiber->co, NULL, NULL);
     tp_assert(status == 0);
     (void)status;
+    if (begin_ns != 0)
+        trace(fiber, begin_ns);
     switch (fiber->stop) {
     case TP_FIBER_ENDED:
         tp_cycle_end(&fiber->cycle, TP_CYCLE_DONE);

@@ -33,6 +33,7 @@
 #include "monitor/metrics.h"
 #include "monitor/model.h"
 #include "monitor/monitor.h"
+#include "monitor/trace.h"
 #include "multi.h"
 #include "pool.h"
 #include "runtime.h"

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tidepool.h>
 
@@ -231,6 +232,8 @@ static void run(const char *text)
     tp_runtime_cancel(runtime, door); /* nobody comes in from here on */
     tp_runtime_join(runtime, door, TP_FOREVER, NULL);
     tp_fd_close(listener);
+    if (strncmp(text, "unix:", 5) == 0 && text[5] != '@')
+        unlink(text + 5);
     closing_ns = tp_deadline_in_ns(2 * TP_SECOND);
     say("* the room closes\n");
     tp_broadcast_close(room);

@@ -1,4 +1,5 @@
-/* What a job can do. Invariant: a run is over when its function returns: no program, and no call, is left behind. */
+/* What a job can do. Invariant: when its function returns a run is over: the command has ended, no call is
+ * under way. What a command has put into the background, and left there, is its own affair. */
 #define _DEFAULT_SOURCE 1
 #include <signal.h>
 #include <sys/statvfs.h>

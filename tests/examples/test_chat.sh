@@ -227,6 +227,7 @@ test_options
 
 # The page's own commands, once: they do not depend on the flavour.
 if [[ $build == build/release ]]; then
+    rm -f build/chat.socket
     same "built by hand" "$(blocks "What is to be seen")" "$(bash -e -c "$(blocks "Build it by hand")")"
 fi
 echo "$passed passed, $failed failed"

@@ -112,11 +112,13 @@ END
     same "as often as one likes" 1 "$(wc -l <"$temp/heads")"
     kill $server
     await says "jobs: ends what is under way"
-    echo "first" >"$temp/fifo" # the run under way, and the one that is queued, are done
+    exec {fifo}<>"$temp/fifo" # open for all that follows, so that no run finds its end
+    echo "first" >&"$fifo" # the run under way, and the one that is queued, are done
     await grep -qs first "$temp/lines"
-    echo "second" >"$temp/fifo"
+    echo "second" >&"$fifo"
     wait $server
     same "runs: status" 0 $?
+    exec {fifo}>&-
     server=
     same "what was due is done" "first second" "$(xargs <"$temp/lines")"
     await all_over "$(cat "$temp/group")"

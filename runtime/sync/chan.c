@@ -218,8 +218,7 @@ static bool enlist_recv(struct tp_case *one)
 static void leave(struct tp_chan *chan, struct tp_line *line, struct tp_party *party)
 {
     tp_spin_lock(&chan->lock);
-    if (!tp_waiter_is_woken(&party->waiter))
-        tp_line_leave(line, party);
+    tp_party_leave(party, line, &chan->lock);
     tp_spin_unlock(&chan->lock);
 }
 

@@ -56,5 +56,5 @@ void tp_cond_notify(struct tp_cond *cond, uint64_t n)
             n--;
         }
         is_last = n == 0 || !tp_line_first(line) || tp_line_first(line)->joined >= n_joined;
-    } while (!tp_calls_make(&calls, &cond->gate.lock, is_last));
+    } while (!tp_calls_make(&calls, line, &cond->gate.lock, is_last));
 }

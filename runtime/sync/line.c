@@ -4,11 +4,13 @@
 #include "../base/assert.h"
 #include "../fibers.h"
 
+#include <sched.h>
+
 void tp_gate_init(struct tp_gate *gate)
 {
     tp_spin_init(&gate->lock);
     tp__patience_init(&gate->patience);
-    gate->line = (struct tp_line){NULL, NULL, 0};
+    gate->line = (struct tp_line){.first = NULL};
 }
 
 void tp_gate_end(struct tp_gate *gate)
@@ -65,14 +67,17 @@ bool tp_line_has_other(const struct tp_line *line, const struct tp_choice *choic
     return false;
 }
 
-bool tp_calls_make(struct tp_calls *calls, struct tp_spin *lock, bool is_last)
+bool tp_calls_make(struct tp_calls *calls, struct tp_line *line, struct tp_spin *lock, bool is_last)
 {
+    line->n_away += !is_last;
     tp_spin_unlock(lock);
     for (unsigned i = 0; i < calls->n; i++)
         tp_wakeup_call(&calls->calls[i]);
     calls->n = 0;
-    if (!is_last)
+    if (!is_last) {
         tp_spin_lock(lock);
+        line->n_away--;
+    }
     return is_last;
 }
 
@@ -95,10 +100,28 @@ void tp_line_dismiss(struct tp_line *line, struct tp_line *other, struct tp_spin
 {
     uint64_t n_joined = line->n_joined, n_other = other ? other->n_joined : 0;
     struct tp_calls calls = {.n = 0};
-    bool is_last;
-    do
-        is_last = dismiss_some(line, n_joined, status, &calls) && (!other || dismiss_some(other, n_other, status, &calls));
-    while (!tp_calls_make(&calls, lock, is_last));
+    for (;;) {
+        bool is_last = dismiss_some(line, n_joined, status, &calls) && (!other || dismiss_some(other, n_other, status, &calls));
+        if (other)
+            other->n_away += !is_last;
+        if (tp_calls_make(&calls, line, lock, is_last))
+            return;
+        if (other)
+            other->n_away--;
+    }
+}
+
+bool tp_party_leave(struct tp_party *party, struct tp_line *line, struct tp_spin *lock)
+{
+    while (line->n_away > 0 && !tp_waiter_is_woken(&party->waiter)) {
+        tp_spin_unlock(lock);
+        sched_yield(); /* they make some calls, and come */
+        tp_spin_lock(lock);
+    }
+    if (tp_waiter_is_woken(&party->waiter))
+        return false;
+    tp_line_leave(line, party);
+    return true;
 }
 
 bool tp_party_await(struct tp_party *party, struct tp_line *line, struct tp_spin *lock, uint64_t deadline_ns, struct tp_patience *patience,
@@ -110,10 +133,8 @@ bool tp_party_await(struct tp_party *party, struct tp_line *line, struct tp_spin
     *status = tp_waiter_sleep(waiter, deadline_ns, patience);
     if (*status != 0) {
         tp_spin_lock(lock);
-        if (!tp_waiter_is_woken(waiter)) {
-            tp_line_leave(line, party);
+        if (tp_party_leave(party, line, lock))
             return false;
-        }
         tp_spin_unlock(lock); /* served at the last moment: then that counts [SYNC-1] */
     }
     *status = party->status;

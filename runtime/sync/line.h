@@ -17,6 +17,7 @@
 struct tp_line {
     struct tp_waiter *first, *last; /* each of a tp_party */
     uint64_t n_joined;              /* ever: tells those who were here from those who come while they are called */
+    uint64_t n_away;                /* those who let others go and will come back to the lock: meanwhile nobody leaves [SYNC-2] */
 };
 
 struct tp_gate {
@@ -55,9 +56,15 @@ void tp_line_join(struct tp_line *line, struct tp_party *party);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_line_join_first(struct tp_line *line, struct tp_party *party);
 
-/* tp_line_leave: out of the line, by the party itself, which nobody has served. The lock is held.
+/* tp_line_leave: out of the line. The lock is held.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_line_leave(struct tp_line *line, struct tp_party *party);
+
+/* tp_party_leave: out of the line, by the party itself, unless it was served, or is while this waits for those who come back to the
+ * lock. It is held, and may be given up meanwhile.
+ * Returns whether the party has left.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp_party_leave(struct tp_party *party, struct tp_line *line, struct tp_spin *lock);
 
 /* The first in the line, or NULL; it may be an entry of a choice that ended elsewhere. Under the lock. */
 static inline struct tp_party *tp_line_first(const struct tp_line *line)
@@ -116,11 +123,11 @@ static inline bool tp_calls_are_full(const struct tp_calls *calls)
     return calls->n == sizeof calls->calls / sizeof *calls->calls;
 }
 
-/* tp_calls_make: give the lock up, and call those that were let go. If is_last, the thing may be gone; else the lock is
- * held again, and somebody who waits keeps the thing [SYNC-2].
+/* tp_calls_make: give the lock of the line up, and call those that were let go. If is_last, the thing may be gone; else somebody is in
+ * the line, who keeps the thing, and the lock is held again [SYNC-2].
  * Returns is_last.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-bool tp_calls_make(struct tp_calls *calls, struct tp_spin *lock, bool is_last);
+bool tp_calls_make(struct tp_calls *calls, struct tp_line *line, struct tp_spin *lock, bool is_last);
 
 #endif
 #endif

@@ -116,7 +116,7 @@ static void unlock_for_next(struct tp_mutex *mutex)
     tp_store_rel(&mutex->word, word);
     if (next)
         calls.calls[calls.n++] = tp_party_let_go(next, is_handed ? 0 : TRY);
-    tp_calls_make(&calls, &gate->lock, true);
+    tp_calls_make(&calls, &gate->line, &gate->lock, true);
 }
 
 void tp_mutex_unlock(struct tp_mutex *mutex)

@@ -48,7 +48,7 @@ static void finish(void *argument)
         calls.calls[calls.n++] = tp_party_let_go(next, NEXT);
     else
         tp_store_rlx(&once->state, NEW); /* relaxed: the lock publishes it */
-    tp_calls_make(&calls, &gate->lock, true);
+    tp_calls_make(&calls, &gate->line, &gate->lock, true);
 }
 
 /* Returns 0: it is done; NEXT: the caller runs it; or why it did not wait for it. */

@@ -52,7 +52,7 @@ static bool end_sending(struct tp_oneshot *oneshot, const void *value, bool has_
     oneshot->is_full = has_value && !receiver;
     if (receiver)
         calls.calls[calls.n++] = tp_party_let_go(receiver, has_value ? 0 : TP_ECLOSED);
-    tp_calls_make(&calls, &gate->lock, true);
+    tp_calls_make(&calls, &gate->line, &gate->lock, true);
     if (!has_receiver)
         free(oneshot);
     return has_receiver;

@@ -51,7 +51,7 @@ static void serve(struct tp_rwlock *lock)
         }
         if (!gate->line.first && (tp_load_rlx(&lock->word) & WAITING) != 0) /* relaxed: changed under the gate's lock */
             tp_add_rlx(&lock->word, 0 - WAITING);
-    } while (!tp_calls_make(&calls, &gate->lock, !first_content(lock)));
+    } while (!tp_calls_make(&calls, &gate->line, &gate->lock, !first_content(lock)));
 }
 
 /* Takes it, unless somebody has it or waits for it. */

@@ -34,7 +34,7 @@ static void serve(struct tp_semaphore *semaphore)
             tp_line_leave(&semaphore->gate.line, party);
             calls.calls[calls.n++] = tp_party_let_go(party, 0);
         }
-    while (!tp_calls_make(&calls, &semaphore->gate.lock, !first_content(semaphore)));
+    while (!tp_calls_make(&calls, &semaphore->gate.line, &semaphore->gate.lock, !first_content(semaphore)));
 }
 
 int tp_semaphore_acquire(struct tp_semaphore *semaphore, uint64_t n, uint64_t deadline_ns)

@@ -37,16 +37,15 @@ static bool has_other(const struct tp_line *line, const struct tp_choice *choice
 }
 
 /* In a call's way out of its lists. */
-static void leave_line(struct tp_line *line, struct tp_party *party)
+static bool leave_line(struct tp_party *party, struct tp_line *line, struct tp_spin *lock)
 {
-    if (habit != FORGETS_AN_ENTRY)
-        tp_line_leave(line, party);
+    return habit == FORGETS_AN_ENTRY || tp_party_leave(party, line, lock);
 }
 
 #define tp_line_has_other has_other
-#define tp_line_leave leave_line
+#define tp_party_leave leave_line
 #include "runtime/sync/chan.c"
-#undef tp_line_leave
+#undef tp_party_leave
 
 static bool sees_wake_up(struct tp_waiter *waiter)
 {

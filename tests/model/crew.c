@@ -6,28 +6,19 @@
 #include "runtime/base/status.h"
 #include "runtime/clock.h"
 #include "runtime/cpu.h"
-#include "runtime/monitor/trace_parts.h"
 #include "runtime/worker.h"
 
 #include "crew.h"
-
-/* There is no trace. */
-struct tp_tracing tp__tracing;
-
-uint64_t tp__trace_now(void)
-{
-    return 0;
-}
-
-void tp__trace_add(const struct tp_trace_slice *slice)
-{
-    (void)slice;
-}
 
 enum { WORKERS_MAX = 8 };
 
 unsigned model_refusals;
 static struct tp_worker *workers[WORKERS_MAX]; /* by the model's number of their thread */
+
+void tp_worker_look(const struct tp_worker *worker, struct tp_worker_info *out)
+{
+    tp_activity_look(&worker->activity, out);
+}
 
 void tp_crew_init(struct tp_crew *crew)
 {

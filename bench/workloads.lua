@@ -313,6 +313,7 @@ return {
         name = "1 M sleeps", workers = 2, producers = 1,
         contenders = {
           { name = "tidepool", program = "timers_tidepool" },
+          { name = "tidepool, a timer each", program = "timers_tidepool", variant = "object" },
           peer("libuv, a timer each", "timers_libuv", "libuv1-dev"),
           peer("Go, a goroutine each", "timers_go", "golang-go"),
           peer("Go, AfterFunc", "timers_go", "golang-go", "after"),
@@ -322,6 +323,7 @@ return {
         name = "set and cancel", workers = 1, producers = 1,
         contenders = {
           { name = "tidepool", program = "timers_tidepool", variant = "cancel" },
+          { name = "tidepool, a timer", program = "timers_tidepool", variant = "cancel-object" },
           peer("libuv", "timers_libuv", "libuv1-dev", "cancel"),
           peer("Go", "timers_go", "golang-go", "cancel"),
         },

@@ -26,6 +26,7 @@ void tp_alarms_init(struct tp_alarms *alarms, uint64_t slack_ns)
     tp_spin_init(&alarms->lock);
     tp_wheel_init(&alarms->wheel, slack_ns != 0 ? shift_of(slack_ns) : tp_load_rlx(&slack_shift)); /* relaxed: a number */
     tp_atomic_init(&alarms->next_ns, TP_FOREVER);
+    tp_waitlist_init(&alarms->ends);
 }
 
 /* Relaxed: under the lock, and it publishes nothing. Returns true if it is earlier than before. */
@@ -37,14 +38,29 @@ static bool tell_next(struct tp_alarms *alarms)
     return next_ns < before_ns;
 }
 
+bool tp__alarm_put(struct tp_alarm *alarm, uint64_t at_ns)
+{
+    struct tp_alarms *alarms = alarm->alarms;
+    tp_assert(tp_load_rlx(&alarm->state) != TP_ALARM_SET);
+    tp_store_rlx(&alarm->state, TP_ALARM_SET); /* relaxed: under the lock */
+    tp_wheel_add(&alarms->wheel, &alarm->entry, at_ns);
+    return at_ns <= tp_alarms_next_ns(alarms) && tell_next(alarms); /* later: not before it either, when rounded up */
+}
+
+void tp__alarm_take(struct tp_alarm *alarm)
+{
+    struct tp_alarms *alarms = alarm->alarms;
+    tp_wheel_remove(&alarms->wheel, &alarm->entry);
+    tp_store_rlx(&alarm->state, TP_ALARM_OFF);                                                              /* relaxed: under the lock */
+    if (alarms->wheel.levels == 0 || alarm->entry.tick << alarms->wheel.shift <= tp_alarms_next_ns(alarms)) /* else it was not the next */
+        tell_next(alarms);
+}
+
 bool tp_alarm_set(struct tp_alarms *alarms, struct tp_alarm *alarm, uint64_t at_ns)
 {
     alarm->alarms = alarms;
     tp_spin_lock(&alarms->lock);
-    tp_assert(tp_load_rlx(&alarm->state) != TP_ALARM_SET);
-    tp_store_rlx(&alarm->state, TP_ALARM_SET); /* relaxed: under the lock */
-    tp_wheel_add(&alarms->wheel, &alarm->entry, at_ns);
-    bool is_first = at_ns <= tp_alarms_next_ns(alarms) && tell_next(alarms); /* later: not before it either, when rounded up */
+    bool is_first = tp__alarm_put(alarm, at_ns);
     tp_spin_unlock(&alarms->lock);
     return is_first;
 }
@@ -56,11 +72,8 @@ bool tp_alarm_clear(struct tp_alarm *alarm)
     if (!has_rung) {
         tp_spin_lock(&alarms->lock);
         has_rung = tp_load_rlx(&alarm->state) == TP_ALARM_RUNG; /* relaxed: under the lock */
-        if (!has_rung) {
-            tp_wheel_remove(&alarms->wheel, &alarm->entry);
-            if (alarms->wheel.levels == 0 || alarm->entry.tick << alarms->wheel.shift <= tp_alarms_next_ns(alarms)) /* else it was not the next */
-                tell_next(alarms);
-        }
+        if (!has_rung)
+            tp__alarm_take(alarm);
         tp_spin_unlock(&alarms->lock);
     }
     tp_store_rlx(&alarm->state, TP_ALARM_OFF); /* relaxed: the caller's own again */
@@ -75,8 +88,11 @@ unsigned tp_alarms_ring(struct tp_alarms *alarms, uint64_t now_ns, struct tp_run
         struct tp_alarm *due = (struct tp_alarm *)tp_wheel_take(&alarms->wheel, now_ns, &budget);
         if (!due)
             break;
-        rung[n_rung++] = (struct tp_rung){due->whom, due->generation};
-        tp_store_rel(&due->state, TP_ALARM_RUNG); /* pairs with the acquire in tp_alarm_clear: from here on it may be gone */
+        bool is_timer = due->is_timer;
+        rung[n_rung++] = (struct tp_rung){due->whom, due->generation, is_timer};
+        tp_store_rel(&due->state, TP_ALARM_RUNG); /* pairs with the acquire in tp_alarm_clear: from here on a task's may be gone */
+        if (is_timer)                             /* one call at a time, since a call may take the next timer back [TIMER-1] */
+            break;
     }
     tell_next(alarms);
     tp_spin_unlock(&alarms->lock);

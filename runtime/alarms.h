@@ -4,37 +4,23 @@
 #ifndef TP_ALARMS_H
 #define TP_ALARMS_H
 
+#include "alarm_record.h"
 #include "base/align.h"
-#include "base/atomic.h"
 #include "base/spin.h"
-#include "wheel.h"
-
-/* An alarm's state; written under the lock. */
-enum tp_alarm_state {
-    TP_ALARM_OFF,
-    TP_ALARM_SET,
-    TP_ALARM_RUNG /* who rang it does not touch it any more: read by who clears it, before the lock */
-};
-
-/* Belongs to who waits; zeroed at first. */
-struct tp_alarm {
-    struct tp_wheel_entry entry; /* must be first */
-    void *whom;                  /* these two are for who rings */
-    uint64_t generation;
-    struct tp_alarms *alarms; /* where it was set; by who waits */
-    tp_atomic(uint32_t) state;
-};
+#include "park.h"
 
 struct tp_alarms {
     tp_line_aligned struct tp_spin lock;         /* guards the wheel */
     tp_line_aligned tp_atomic(uint64_t) next_ns; /* not after the wheel's; written under the lock, when it changes [ALARM-1] */
     tp_line_aligned struct tp_wheel wheel;
+    struct tp_waitlist ends; /* who waits for the end of a timer's call */
 };
 
-/* Who is to be woken. */
+/* Who is to be woken, or called. */
 struct tp_rung {
     void *whom;
     uint64_t generation;
+    bool is_timer;
 };
 
 #define TP_ALARMS_SLACK_NS UINT64_C(16384) /* see tp_slack_set */
@@ -55,8 +41,16 @@ bool tp_alarm_set(struct tp_alarms *alarms, struct tp_alarm *alarm, uint64_t at_
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 bool tp_alarm_clear(struct tp_alarm *alarm);
 
+/* tp__alarm_put: the same, by who holds the lock, for an alarm whose `alarms` say where.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp__alarm_put(struct tp_alarm *alarm, uint64_t at_ns);
+
+/* tp__alarm_take: the alarm, which is set, is off, by who holds the lock.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__alarm_take(struct tp_alarm *alarm);
+
 /* tp_alarms_ring: take alarms out that are due. To be called as long as tp_alarms_next_ns is not after now_ns.
- * rung: receives whom to wake, who may be through with the alarm itself by then. Room for n.
+ * rung: receives whom to wake, who may be through with the alarm itself by then; after a timer, which is to be called, nobody. Room for n.
  * Returns how many there are; perhaps 0 although more are due, since it holds the lock for a few steps only.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 unsigned tp_alarms_ring(struct tp_alarms *alarms, uint64_t now_ns, struct tp_rung *rung, unsigned n);

@@ -137,6 +137,17 @@ static void put_ready(struct tp_fiber *fiber)
     rouse(current, place);
 }
 
+/* Another thread has set an earlier deadline. */
+static void nudge(struct tp_fibers *fibers)
+{
+    struct tp_current *current = fibers->owner;
+    tp_spin_lock(&current->lock);
+    uint32_t place = tp_load_rlx(&current->asleep); /* relaxed, and so is the store: written under the lock */
+    tp_store_rlx(&current->asleep, TP__AWAKE);
+    tp_spin_unlock(&current->lock);
+    rouse(current, place);
+}
+
 /* -- running tasks ------------------------------------------------------------------------------ */
 
 static int run_call(void *argument)
@@ -229,12 +240,13 @@ struct tp_current *tp__current_of(void)
     return run && run->fiber && run->fiber->fibers->ready == put_ready ? run->fiber->fibers->owner : NULL;
 }
 
-/* The time that the caller sees, if it is a task with a time of its own. */
+/* The time that the caller sees, if that is its runtime's own. */
 static bool tell_time(uint64_t *now_ns)
 {
-    struct tp_current *current = tp__current_of();
-    if (!current)
+    const struct tp_run *run = tp_run_task(); /* a task's, or of the call of a timer */
+    if (!run || run->ops != &tp__current_ops)
         return false;
+    const struct tp_current *current = run->owner;
     *now_ns = tp_load_rlx(&current->now_ns); /* relaxed: it follows the task from thread to thread, as all that who drives has written */
     return *now_ns != 0;
 }
@@ -247,6 +259,7 @@ static void init_fibers(struct tp_current *current, const struct tp_current_sett
     fibers->owner = current;
     fibers->body = run_call;
     fibers->ready = put_ready;
+    fibers->nudge = nudge;
     fibers->stack_bytes = TP_STOCK_STACK_BYTES;
     fibers->slack_ns = settings->virtual_time; /* to the nanosecond, or as the process wants */
     fibers->caches = &current->cache;

@@ -63,12 +63,14 @@ static bool has_descriptors(struct tp_current *current)
 }
 
 /* Sleeps until there is a task that can go on, or that time has come; in the driver if a task waits for a descriptor, of which
- * those learn who wake. The only place where who drives sleeps. */
-static void idle(struct tp_current *current, uint64_t until_ns)
+ * those learn who wake. The only place where who drives sleeps.
+ * next_ns: the earliest deadline, as the caller has seen it: whoever sets an earlier one writes it before he takes the lock, so it is
+ *          seen here, or the sleep [TIMER-3]. */
+static void idle(struct tp_current *current, uint64_t until_ns, uint64_t next_ns)
 {
     uint32_t place = has_descriptors(current) ? TP__IN_DRIVER : TP__ON_WORD;
     tp_spin_lock(&current->lock);
-    if (current->n_ready > 0)
+    if (current->n_ready > 0 || tp_fibers_next_ns(&current->fibers) != next_ns)
         place = TP__AWAKE;
     tp_store_rlx(&current->asleep, place); /* relaxed: written under the lock */
     current->stats.parks += place != TP__AWAKE;
@@ -124,7 +126,7 @@ static void rest(struct tp_current *current, uint64_t deadline_ns)
     uint64_t until_ns = tend(current);
     if (!is_virtual && next_ns < until_ns)
         until_ns = next_ns;
-    idle(current, until_ns < deadline_ns ? until_ns : deadline_ns);
+    idle(current, until_ns < deadline_ns ? until_ns : deadline_ns, next_ns);
 }
 
 /* Wakes the tasks whose time has come. */

@@ -246,6 +246,11 @@ static void ops_free(void *pool)
     tp__current_free(pool);
 }
 
+static struct tp_fibers *ops_fibers(void *pool)
+{
+    return &((struct tp_current *)pool)->fibers;
+}
+
 static struct tp_track *ops_track(void *pool)
 {
     return &((struct tp_current *)pool)->track;
@@ -276,4 +281,5 @@ const struct tp_pool_ops tp__current_ops = {
     .flow = ops_flow,
     .track = ops_track,
     .workers = ops_workers,
+    .fibers = ops_fibers,
 };

@@ -7,8 +7,9 @@
 #include "base/status.h"
 #include "clock.h"
 #include "fork.h"
-#include "monitor/trace_parts.h"
 #include "known.h"
+#include "monitor/trace_parts.h"
+#include "timer_parts.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -174,18 +175,13 @@ void tp_fibers_ask(struct tp_fibers *fibers, uint64_t id)
         ask_those(fibers, id, 0, n);
 }
 
-static struct tp_fiber_cache *cache_at(struct tp_fibers *fibers, uint32_t i)
-{
-    return (struct tp_fiber_cache *)(void *)((char *)fibers->caches + i * fibers->cache_stride);
-}
-
 /* -- deadlines --------------------------------------------------------------------------------------- */
 
 uint64_t tp_fibers_next_ns(struct tp_fibers *fibers)
 {
     uint64_t next_ns = TP_FOREVER;
     for (uint32_t i = 0; i < fibers->n_caches; i++) {
-        uint64_t own_ns = tp_alarms_next_ns(&cache_at(fibers, i)->alarms);
+        uint64_t own_ns = tp_alarms_next_ns(&tp__fibers_cache(fibers, i)->alarms);
         next_ns = own_ns < next_ns ? own_ns : next_ns;
     }
     return next_ns;
@@ -197,27 +193,30 @@ static void ring(struct tp_alarms *alarms, uint64_t now_ns)
         struct tp_rung rung[RING_BATCH];
         unsigned n = tp_alarms_ring(alarms, now_ns, rung, RING_BATCH);
         for (unsigned i = 0; i < n; i++)
-            tp_fiber_wake(rung[i].whom, rung[i].generation);
+            if (rung[i].is_timer)
+                tp__timer_call(rung[i].whom, now_ns);
+            else
+                tp_fiber_wake(rung[i].whom, rung[i].generation);
     }
 }
 
 void tp_fibers_ring(struct tp_fibers *fibers, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < fibers->n_caches; i++)
-        ring(&cache_at(fibers, i)->alarms, now_ns);
+        ring(&tp__fibers_cache(fibers, i)->alarms, now_ns);
 }
 
 uint64_t tp_fibers_near_ns(struct tp_fibers *fibers, struct tp_fiber_cache *cache)
 {
     cache->turn = cache->turn + 1 < fibers->n_caches ? cache->turn + 1 : 0;
-    uint64_t own_ns = tp_alarms_next_ns(&cache->alarms), other_ns = tp_alarms_next_ns(&cache_at(fibers, cache->turn)->alarms);
+    uint64_t own_ns = tp_alarms_next_ns(&cache->alarms), other_ns = tp_alarms_next_ns(&tp__fibers_cache(fibers, cache->turn)->alarms);
     return own_ns < other_ns ? own_ns : other_ns;
 }
 
 void tp_fibers_ring_near(struct tp_fibers *fibers, struct tp_fiber_cache *cache, uint64_t now_ns)
 {
     ring(&cache->alarms, now_ns);
-    ring(&cache_at(fibers, cache->turn)->alarms, now_ns);
+    ring(&tp__fibers_cache(fibers, cache->turn)->alarms, now_ns);
 }
 
 /* -- how many sleep ------------------------------------------------------------------------------------ */
@@ -228,9 +227,9 @@ uint32_t tp_fibers_n_asleep(struct tp_fibers *fibers)
     /* Acquire, here and below: pairs with the release in tp_fibers_woken; the beginnings are not read before. */
     uint32_t n_woken = tp_load_acq(&fibers->n_woken), n_slept = 0;
     for (uint32_t i = 0; i < fibers->n_caches; i++)
-        n_woken += tp_load_acq(&cache_at(fibers, i)->n_woken);
+        n_woken += tp_load_acq(&tp__fibers_cache(fibers, i)->n_woken);
     for (uint32_t i = 0; i < fibers->n_caches; i++)
-        n_slept += tp_load_rlx(&cache_at(fibers, i)->n_slept); /* relaxed: ordered by the acquires, and the caller's fence [FIBER-3] */
+        n_slept += tp_load_rlx(&tp__fibers_cache(fibers, i)->n_slept); /* relaxed: ordered by the acquires, and the caller's fence [FIBER-3] */
     return n_slept - n_woken;
 }
 
@@ -286,7 +285,7 @@ void tp_fibers_init(struct tp_fibers *fibers)
     tp_atomic_init(&fibers->n_idle, 0);
     tp_atomic_init(&fibers->step_ns, 0);
     for (uint32_t i = 0; i < fibers->n_caches; i++)
-        tp_alarms_init(&cache_at(fibers, i)->alarms, fibers->slack_ns);
+        tp_alarms_init(&tp__fibers_cache(fibers, i)->alarms, fibers->slack_ns);
     tp_lookout_init(&fibers->lookout);
     tp__known_add(fibers);
 }

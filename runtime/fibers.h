@@ -87,6 +87,7 @@ struct tp_fibers {
     int (*body)(void *argument);           /* the task; what it returns is its result's code */
     void (*ready)(struct tp_fiber *fiber); /* put it where a worker finds it, then tp_fibers_woken, then wake a worker */
     struct tp_run run;                     /* what each fiber's begins with */
+    void (*nudge)(struct tp_fibers *fibers); /* there is an earlier deadline; for one without sleepers, by other threads than its own */
     size_t stack_bytes;
     uint64_t slack_ns;             /* of their alarms; 0: that of the process (tp_slack_set) */
     struct tp_idle *sleepers;      /* its workers that sleep; NULL: it has one thread, which sees to alarms and descriptors itself */
@@ -108,6 +109,12 @@ struct tp_fibers {
     struct tp_lookout lookout;
     struct tp_fibers *next_known, *prev_known; /* guarded by the lock of known.c */
 };
+
+/* That of one worker. */
+static inline struct tp_fiber_cache *tp__fibers_cache(struct tp_fibers *fibers, uint32_t i)
+{
+    return (struct tp_fiber_cache *)(void *)((char *)fibers->caches + i * fibers->cache_stride);
+}
 
 /* -- for the pool ------------------------------------------------------------------------------- */
 

@@ -147,6 +147,7 @@ struct tp_decision {
     const char *why;        /* a static sentence */
 };
 
+struct tp_fibers;
 struct tp_track;
 
 /* How any pool is driven. `pool` is what the variant's own open returned; each function is the
@@ -185,6 +186,7 @@ struct tp_pool_ops {
     struct tp_track *(*track)(void *pool); /* the records of its tasks, for tp_case_task */
     /* What each worker does: the first n of them are told of, in the order of their indices. Returns how many there are. */
     size_t (*workers)(void *pool, struct tp_worker_info *out, size_t n);
+    struct tp_fibers *(*fibers)(void *pool); /* the coroutines of its tasks, for tp_timer_init; NULL: they are plain */
 };
 
 #ifdef __cplusplus

@@ -107,6 +107,14 @@ bool tp_run_is_inside(const void *owner, uint64_t id)
     return false;
 }
 
+struct tp_run *tp__run_of_timer(const struct tp_timer *timer)
+{
+    struct around at = around_first();
+    while (at.run && at.run->timer != timer)
+        around_next(&at);
+    return at.run;
+}
+
 /* The run of the task: behind the protections. */
 static struct tp_run *behind_protections(struct tp_run *run)
 {

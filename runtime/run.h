@@ -23,6 +23,7 @@ struct tp_branch;
 struct tp_fiber;
 struct tp_local;
 struct tp_pool_ops;
+struct tp_timer;
 struct tp_track;
 struct tp_unwind;
 
@@ -39,6 +40,7 @@ struct tp_run {
     /* By the owner, before; id and serial anew for each task. All 0 is valid. */
     bool is_protection;            /* of tp_task_protect: the task is that of the run around it, if there is one */
     struct tp_run *lead;           /* of a branch that another thread forked: the run of its task; else NULL */
+    struct tp_timer *timer;        /* the call of a timer: whose; NULL once it has ended there */
     struct tp_fiber *fiber;        /* the coroutine whose task this is; NULL: a plain one, which waits with its thread */
     const void *owner;             /* the pool; for who knows its type, as `ops` do */
     const struct tp_pool_ops *ops; /* how tasks of the pool make others in it; NULL: they cannot */
@@ -82,6 +84,10 @@ struct tp_run *tp_run_here(void);
 /* tp_run_is_inside: is the caller inside of the run of this task?
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 bool tp_run_is_inside(const void *owner, uint64_t id);
+
+/* tp__run_of_timer: the run of a call of that timer that the caller is inside of; NULL if it is not.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+struct tp_run *tp__run_of_timer(const struct tp_timer *timer);
 
 /* tp_run_around: the innermost run that the caller is inside of: on the calling stack, else on that of who has resumed its coroutine.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

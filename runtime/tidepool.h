@@ -54,5 +54,6 @@
 #include "sync/watch.h"
 #include "task.h"
 #include "task_local.h"
+#include "timer.h"
 
 #endif

@@ -4,10 +4,12 @@
 #include "base/assert.h"
 
 #include <stddef.h>
+#include <string.h>
 
+/* Of a slot, in its word. */
 static uint64_t bit(unsigned i)
 {
-    return UINT64_C(1) << i;
+    return UINT64_C(1) << i % 64;
 }
 
 static unsigned lowest(uint64_t bits)
@@ -22,8 +24,16 @@ void tp_wheel_init(struct tp_wheel *wheel, unsigned shift)
     wheel->moving = NULL;
     wheel->levels = 0;
     wheel->shift = shift;
-    for (unsigned level = 0; level < TP_WHEEL_LEVELS; level++)
-        wheel->filled[level] = 0;
+    memset(wheel->filled, 0, sizeof wheel->filled);
+}
+
+/* The first slot of a level that has entries, which there is. */
+static unsigned first_filled(const struct tp_wheel *wheel, unsigned level)
+{
+    unsigned word = 0;
+    while (wheel->filled[level][word] == 0)
+        word++;
+    return word * 64 + lowest(wheel->filled[level][word]);
 }
 
 /* In front of the list that begins at *head. */
@@ -43,10 +53,11 @@ static void place(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
     unsigned level = differing == 0 ? 0 : (unsigned)(63 - __builtin_clzll(differing)) / TP_WHEEL_DIGIT;
     unsigned i = entry->tick >> level * TP_WHEEL_DIGIT & (TP_WHEEL_SLOTS - 1);
     struct tp_wheel_slot *slot = &wheel->slots[level][i];
-    if ((wheel->filled[level] & bit(i)) == 0) {
+    uint64_t *word = &wheel->filled[level][i / 64];
+    if ((*word & bit(i)) == 0) {
         slot->first = NULL;
         slot->least = entry->tick;
-        wheel->filled[level] |= bit(i);
+        *word |= bit(i);
         wheel->levels |= 1u << level;
     } else if (entry->tick < slot->least) {
         slot->least = entry->tick;
@@ -56,8 +67,11 @@ static void place(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
 
 static void empty(struct tp_wheel *wheel, unsigned level, unsigned i)
 {
-    wheel->filled[level] &= ~bit(i);
-    if (wheel->filled[level] == 0)
+    uint64_t *words = wheel->filled[level], any = 0;
+    words[i / 64] &= ~bit(i);
+    for (unsigned word = 0; word < TP_WHEEL_WORDS; word++)
+        any |= words[word];
+    if (any == 0)
         wheel->levels &= ~(1u << level);
 }
 
@@ -110,7 +124,7 @@ struct tp_wheel_entry *tp_wheel_take(struct tp_wheel *wheel, uint64_t now_ns, un
             continue;
         }
         unsigned level = wheel->levels == 0 ? 0 : lowest(wheel->levels);
-        unsigned i = wheel->levels == 0 ? 0 : lowest(wheel->filled[level]), digits = level * TP_WHEEL_DIGIT;
+        unsigned i = wheel->levels == 0 ? 0 : first_filled(wheel, level), digits = level * TP_WHEEL_DIGIT;
         uint64_t first = (wheel->base >> digits & ~(uint64_t)(TP_WHEEL_SLOTS - 1)) | i; /* of the slot, without the lower digits */
         if (wheel->levels == 0 || first << digits > now) {
             wheel->base = now; /* no entry is before, or in a slot with it */
@@ -135,7 +149,7 @@ uint64_t tp_wheel_next_ns(const struct tp_wheel *wheel)
         if (wheel->levels == 0)
             return TP_FOREVER;
         unsigned level = lowest(wheel->levels);
-        tick = wheel->slots[level][lowest(wheel->filled[level])].least;
+        tick = wheel->slots[level][first_filled(wheel, level)].least;
     }
     return tick > TP_FOREVER >> wheel->shift ? TP_FOREVER : tick << wheel->shift;
 }

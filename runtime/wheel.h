@@ -1,8 +1,8 @@
 /* A hierarchical timing wheel (Varghese and Lauck 1987): entries with points in time, of which those that are due are had at any
- * later one. Time is cut into ticks of 2^shift ns; an entry's tick is the first that begins at its time or later. A level has 64 slots;
- * one of level 0 holds the entries of one tick, one of each next level those of 64 times as many. An entry is added and removed in
+ * later one. Time is cut into ticks of 2^shift ns; an entry's tick is the first that begins at its time or later. A level has 256 slots;
+ * one of level 0 holds the entries of one tick, one of each next level those of 256 times as many. An entry is added and removed in
  * constant time, and moves down at most once per level until it is due.
- * Invariant: no entry's tick is before `base`, and its level is that of the highest digit, of 6 bits, in which its tick and `base` differ. So
+ * Invariant: no entry's tick is before `base`, and its level is that of the highest digit, of 8 bits, in which its tick and `base` differ. So
  * all of 64 bits fit, nothing wraps, and the earliest entry is in the first filled slot of the lowest filled level.
  * No locks, no clock: the caller has both. docs/timers.md says more. */
 #ifndef TP_WHEEL_H
@@ -24,16 +24,17 @@ struct tp_wheel_slot {
     uint64_t least; /* no tick in it is less, and one is this, or was */
 };
 
-enum { TP_WHEEL_DIGIT = 6, /* bits */
+enum { TP_WHEEL_DIGIT = 8, /* bits */
     TP_WHEEL_SLOTS = 1 << TP_WHEEL_DIGIT,
-    TP_WHEEL_LEVELS = 11 };
+    TP_WHEEL_LEVELS = 8,
+    TP_WHEEL_WORDS = TP_WHEEL_SLOTS / 64 };
 
 struct tp_wheel {
     uint64_t base;
-    struct tp_wheel_entry *moving;    /* of a slot that `base` has reached, on their way down */
-    uint32_t levels;                  /* a bit for each that has a filled slot */
-    uint32_t shift;                   /* a tick is 2^shift ns */
-    uint64_t filled[TP_WHEEL_LEVELS]; /* a bit for each slot with entries; of others nothing is defined */
+    struct tp_wheel_entry *moving;                    /* of a slot that `base` has reached, on their way down */
+    uint32_t levels;                                  /* a bit for each that has a filled slot */
+    uint32_t shift;                                   /* a tick is 2^shift ns */
+    uint64_t filled[TP_WHEEL_LEVELS][TP_WHEEL_WORDS]; /* a bit for each slot with entries; of others nothing is defined */
     struct tp_wheel_slot slots[TP_WHEEL_LEVELS][TP_WHEEL_SLOTS];
 };
 

@@ -146,6 +146,13 @@ static size_t job_ops_workers(void *pool, struct tp_worker_info *out, size_t n)
     return job_pool_workers(pool, out, n);
 }
 
+#if WITH_COROUTINE
+static struct tp_fibers *job_ops_fibers(void *pool)
+{
+    return &((struct job_pool *)pool)->fibers;
+}
+
+#endif
 #if WITH_STATS
 static void job_ops_stats(void *pool, struct tp_pool_stats *out)
 {
@@ -198,4 +205,7 @@ const struct tp_pool_ops job_pool_ops = {
 #endif
     .flow = job_ops_flow,
     .workers = job_ops_workers,
+#if WITH_COROUTINE
+    .fibers = job_ops_fibers,
+#endif
 };

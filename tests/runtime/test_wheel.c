@@ -65,20 +65,21 @@ static void check(void)
     uint64_t least, least_of_all = UINT64_MAX;
     size_t n = check_list(&wheel.moving, &least), n_in = 0;
     for (unsigned level = 0; level < TP_WHEEL_LEVELS; level++) {
-        assert_int_equal(wheel.levels >> level & 1, wheel.filled[level] != 0);
+        static const uint64_t none[TP_WHEEL_WORDS];
+        assert_int_equal(wheel.levels >> level & 1, memcmp(wheel.filled[level], none, sizeof none) != 0);
         for (unsigned i = 0; i < TP_WHEEL_SLOTS; i++) {
             const struct tp_wheel_slot *slot = &wheel.slots[level][i];
-            if ((wheel.filled[level] >> i & 1) == 0)
+            if ((wheel.filled[level][i / 64] >> i % 64 & 1) == 0)
                 continue;
             assert_non_null(slot->first);
             n += check_list(&slot->first, &least);
             assert_true(slot->least <= least);
             least_of_all = least < least_of_all ? least : least_of_all;
             for (const struct tp_wheel_entry *entry = slot->first; entry; entry = entry->next) {
-                assert_int_equal(entry->tick >> level * 6 & 63, i);
-                if (level < 10) /* all higher digits are those of `base` */
-                    assert_int_equal(entry->tick >> (level + 1) * 6, wheel.base >> (level + 1) * 6);
-                assert_true(level == 0 || (wheel.base >> level * 6 & 63) < i);
+                assert_int_equal(entry->tick >> level * TP_WHEEL_DIGIT & (TP_WHEEL_SLOTS - 1), i);
+                if (level < TP_WHEEL_LEVELS - 1) /* all higher digits are those of `base` */
+                    assert_int_equal(entry->tick >> (level + 1) * TP_WHEEL_DIGIT, wheel.base >> (level + 1) * TP_WHEEL_DIGIT);
+                assert_true(level == 0 || (wheel.base >> level * TP_WHEEL_DIGIT & (TP_WHEEL_SLOTS - 1)) < i);
             }
         }
     }
@@ -231,14 +232,14 @@ static void test_remove(void **state)
         for (unsigned moved = 0; moved < 4; moved++) {
             begin(0);
             for (size_t i = 0; i < 3; i++)
-                add(i, 64 * 64 + 63);
+                add(i, 256 * 256 + 255);
             unsigned budget = 1 + moved; /* the slot is opened, and so many move down */
-            assert_null(tp_wheel_take(&wheel, 64 * 64 + 1, &budget));
+            assert_null(tp_wheel_take(&wheel, 256 * 256 + 1, &budget));
             check();
             for (size_t i = 0; i < 3; i++)
                 take_back(orders[order][i]);
             assert_int_equal(tp_wheel_next_ns(&wheel), TP_FOREVER);
-            assert_int_equal(take_all(64 * 64 * 64, ENTRIES), 0);
+            assert_int_equal(take_all(256 * 256 * 256, ENTRIES), 0);
         }
     }
 }

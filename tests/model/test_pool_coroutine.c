@@ -274,7 +274,7 @@ static const struct model_scenario scenarios[] = {
     {"coroutine: a worker is told before the count is down", wake_one_and_close, check_freed, .variant = 1000 * TELLS_EARLY + 120, .preemptions = 2, .must_fail = true},
     {"coroutine: who leaves wakes nobody", wake_one_and_close, check_freed, .variant = 1000 * LEAVES_QUIETLY + 220, .preemptions = 2, .must_fail = true},
     {"coroutine: without the release of who wakes", wake_one_and_close, check_freed, .variant = 120, .preemptions = 2, .must_fail = true, .without = {"tp_fibers_woken", MODEL_RELEASE}},
-    {"coroutine: without the fence of who asks", cancel, check_freed, .variant = 120, .preemptions = 2, .must_fail = true, .without = {"ask_those", MODEL_FENCE}},
+    {"coroutine: without the fence of who asks", cancel, check_freed, .variant = 120, .preemptions = 2, .must_fail = true, .without = {"tp_fibers_ask_all", MODEL_FENCE}},
     {"coroutine: without the fence of who sleeps", cancel, check_freed, .variant = 120, .preemptions = 2, .must_fail = true, .without = {"tp_waitlist_enlist", MODEL_FENCE}},
 #endif
 #if WITH_STEALING && !WITH_LIFO && !WITH_PINNED

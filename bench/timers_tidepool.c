@@ -95,7 +95,7 @@ static int run_objects(const struct bench *bench)
     uint64_t n = is_cancel ? OTHERS : bench->n_tasks;
     bench_check(tp_runtime_open(&runtime, &settings) == 0, "cannot open the runtime");
     timers = calloc(n + 1, sizeof *timers);
-    bench_check(timers, "no memory");
+    bench_check(timers != NULL, "no memory");
     tp_semaphore_init(&all_called, 0);
     for (uint64_t i = 0; is_cancel && i <= OTHERS; i++) {
         bench_check(tp_timer_init(&timers[i], tp_runtime_target(runtime), called, NULL) == 0, "a timer was refused");

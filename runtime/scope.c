@@ -123,6 +123,8 @@ int tp_scope_spawn_on(struct tp_scope *scope, struct tp_multi_member target, int
 {
     if (!run)
         return TP_EINVAL;
+    if (!target.ops || !target.ops->spawn || target.ops->payload_bytes != sizeof(struct tp_call))
+        return TP_ENOTSUP;
     if (is_cancelled(scope))
         return TP_ECANCELED;
     struct tp_scope_child *child = add_child(scope);

@@ -6,6 +6,7 @@
 #include "runtime/tidepool.h"
 
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MANY = 300 };
@@ -321,6 +322,12 @@ static void test_siblings(void **state)
     run_everywhere(in_siblings);
 }
 
+static int not_called(void *pool, unsigned class_, const void *payload, uint64_t *id)
+{
+    (void)pool, (void)class_, (void)payload, (void)id;
+    abort();
+}
+
 /* From ordinary code, and in a stock pool of plain tasks. */
 static void test_targets(void **state)
 {
@@ -348,6 +355,11 @@ static void test_targets(void **state)
     tp_pool_free(pool);
     TP_SCOPE(nowhere, NULL);
     assert_int_equal(tp_scope_spawn(&nowhere, double_it, NULL, NULL), TP_EOUTSIDE);
+    const struct tp_pool_ops untracked = {.payload_bytes = sizeof(struct tp_call)}, others = {.payload_bytes = 1, .spawn = not_called};
+    const struct tp_pool_ops *const wrong[] = {NULL, &untracked, &others};
+    for (int i = 0; i < 3; i++) /* pools whose tasks are no calls, or have no handles */
+        assert_int_equal(tp_scope_spawn_on(&nowhere, (struct tp_multi_member){wrong[i], NULL}, double_it, NULL, NULL), TP_ENOTSUP);
+    assert_int_equal(tp_scope_count(&nowhere), 0);
     assert_int_equal(tp_scope_join(&nowhere, TP_FOREVER), 0);
     assert_int_equal(tp_load_sc(&n_wrong), 0);
 }

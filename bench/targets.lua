@@ -144,6 +144,7 @@ return {
   timers = {
     { row = "1 M sleeps", contender = "tidepool", at_most = 300 },
     { row = "1 M sleeps", contender = "tidepool", not_above = "Go, a goroutine each" },
+    { row = "1 M sleeps", contender = "tidepool, a timer each", not_above = "Go, AfterFunc" },
     { row = "set and cancel", contender = "tidepool", at_most = 40 },
     recorded = { { "Go, 1 M sleeps", 2329 }, { "Tokio, 1 M sleeps", 4991 }, { "Tokio, set and cancel", 230 }, { "Go, set and cancel", 427 } },
   },

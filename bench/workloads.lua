@@ -314,6 +314,7 @@ return {
         contenders = {
           { name = "tidepool", program = "timers_tidepool" },
           { name = "tidepool, a timer each", program = "timers_tidepool", variant = "object" },
+          { name = "tidepool, a timer each, slack 1 ms", program = "timers_tidepool", variant = "object-ms" },
           peer("libuv, a timer each", "timers_libuv", "libuv1-dev"),
           peer("Go, a goroutine each", "timers_go", "golang-go"),
           peer("Go, AfterFunc", "timers_go", "golang-go", "after"),

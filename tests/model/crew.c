@@ -130,12 +130,6 @@ void tp_crew_free(struct tp_crew *crew)
     model_check(crew->n_alive == 0);
 }
 
-void tp_worker_look(const struct tp_worker *worker, struct tp_worker_info *out)
-{
-    (void)out;
-    model_check(worker != NULL && false); /* nobody looks */
-}
-
 struct tp_worker *tp_worker_self(void)
 {
     return model_self() < WORKERS_MAX ? workers[model_self()] : NULL;

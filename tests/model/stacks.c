@@ -8,7 +8,6 @@
 #include "runtime/clock.h"
 #include "runtime/fibers.h"
 #include "runtime/fork.h"
-#include "runtime/track.h"
 #include "stacks.h"
 
 #include <setjmp.h>
@@ -164,12 +163,4 @@ int tp_task_check(void)
 
 void tp_forks_publish(void)
 {
-}
-
-/* No single task is asked to end. */
-uint32_t tp_track_where(struct tp_track *track, uint64_t id)
-{
-    (void)id;
-    model_check(track != NULL && false);
-    return 0;
 }

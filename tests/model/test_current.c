@@ -151,13 +151,6 @@ bool tp_track_drop(struct tp_track *track, uint64_t id, enum tp_task_state state
     return false;
 }
 
-void tp_track_say_where(struct tp_track *track, uint64_t id, uint32_t fiber)
-{
-    (void)track;
-    (void)id;
-    (void)fiber;
-}
-
 int tp_track_wait(struct tp_track *track, uint64_t id, uint64_t deadline_ns, struct tp_task_result *result)
 {
     (void)track;

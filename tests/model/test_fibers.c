@@ -43,21 +43,6 @@ void tp_forks_publish(void)
 {
 }
 
-/* No task has a record. */
-uint32_t tp_track_where(struct tp_track *track, uint64_t id)
-{
-    (void)id;
-    model_check(track != NULL && false);
-    return 0;
-}
-
-void tp_track_say_where(struct tp_track *track, uint64_t id, uint32_t where)
-{
-    (void)id;
-    (void)where;
-    model_check(track != NULL && false);
-}
-
 struct pool {
     struct tp_fibers fibers;
     struct tp_fiber_cache caches[WORKERS_MAX];

@@ -12,16 +12,21 @@ enum {
     TELLS_NOBODY = 17 << 8,    /* who sets a deadline */
     KEEPS_QUIET = 18 << 8,     /* who gives the lookout up wakes nobody */
     GLANCES_QUIETLY = 19 << 8, /* after a glance */
+    TELLS_THE_FIRST = 20 << 8, /* who sets an alarm tells of it only if there was none, not if it is the earliest */
     DEADLINE = 100
 };
 
 static unsigned slip; /* one of these, or 0 */
 static struct tp_fibers those;
 static tp_atomic(uint64_t) due_ns; /* of task 1; TP_FOREVER: none */
+static bool has_alarms;
+static struct tp_alarms wheel; /* instead: of a worker */
+static struct tp_alarm alarm_of_1, another;
+static uint64_t soon_ns, later_ns; /* theirs */
 
 static uint64_t next_alarm_ns(void)
 {
-    return tp_load_rlx(&due_ns);
+    return has_alarms ? tp_alarms_next_ns(&wheel) : tp_load_rlx(&due_ns);
 }
 
 static uint64_t planned_ns(void)
@@ -48,8 +53,23 @@ static void on_event(void)
     put(1);
 }
 
+static void ring_alarms(void)
+{
+    struct tp_rung rung;
+    uint64_t now_ns = tp_clock_now_ns();
+    while (tp_alarms_next_ns(&wheel) <= now_ns)
+        if (tp_alarms_ring(&wheel, now_ns, &rung, 1) == 1 && rung.whom == &alarm_of_1) {
+            model_check(now_ns < later_ns); /* who slept had planned for it, or was told */
+            put(1);
+        }
+}
+
 static void ring(void)
 {
+    if (has_alarms) {
+        ring_alarms();
+        return;
+    }
     uint64_t at_ns = next_alarm_ns();
     if (at_ns != TP_FOREVER && at_ns <= tp_clock_now_ns() && tp_cas_sc(&due_ns, &at_ns, TP_FOREVER))
         put(1);
@@ -130,6 +150,35 @@ static void setter(void *argument)
         tp_lookout_tell(&those, DEADLINE);
 }
 
+static void set_alarm(struct tp_alarm *alarm, uint64_t at_ns)
+{
+    bool is_empty = tp_alarms_next_ns(&wheel) == TP_FOREVER;
+    alarm->whom = alarm;
+    bool is_first = tp_alarm_set(&wheel, alarm, at_ns);
+    if (slip == TELLS_THE_FIRST ? is_empty : is_first && slip != TELLS_NOBODY)
+        tp_lookout_tell(&those, at_ns);
+}
+
+/* One after the other, as tasks of one worker. */
+static void alarm_setter(void *argument)
+{
+    (void)argument;
+    set_alarm(&another, later_ns);
+    set_alarm(&alarm_of_1, soon_ns);
+}
+
+static void other_setter(void *argument)
+{
+    (void)argument;
+    set_alarm(&another, later_ns);
+}
+
+static void own_setter(void *argument)
+{
+    (void)argument;
+    set_alarm(&alarm_of_1, soon_ns);
+}
+
 static void expirer(void *argument)
 {
     (void)argument;
@@ -148,6 +197,11 @@ static void begin(unsigned variant, unsigned n)
     those.sleepers = &idle;
     tp_lookout_init(&those.lookout);
     tp_store_rlx(&due_ns, TP_FOREVER);
+    has_alarms = false;
+    soon_ns = tp_clock_now_ns() + DEADLINE;
+    later_ns = soon_ns + DEADLINE;
+    memset(&alarm_of_1, 0, sizeof alarm_of_1);
+    memset(&another, 0, sizeof another);
     model_driver_reset();
     model_driver_on_event = on_event;
 }
@@ -192,6 +246,26 @@ static void set_late(unsigned variant)
     model_thread(setter, NULL);
 }
 
+/* The earliest of a wheel is told of, whatever else is set there; the others need not be [ALARM-2]. */
+static void set_two(unsigned variant)
+{
+    begin(variant, 2);
+    has_alarms = true;
+    tp_alarms_init(&wheel, 1);
+    model_thread(producer, NULL);
+    model_thread(alarm_setter, NULL);
+}
+
+static void set_two_at_once(unsigned variant)
+{
+    begin(variant, 2);
+    has_alarms = true;
+    tp_alarms_init(&wheel, 1);
+    model_thread(producer, NULL);
+    model_thread(other_setter, NULL);
+    model_thread(own_setter, NULL);
+}
+
 static void check_done(void)
 {
     check_ran();
@@ -207,7 +281,10 @@ static const struct model_scenario scenarios[] = {
     {"lookout: 2 workers, a glance, an event", glance_and_hear, check_done, all_ran, .variant = 2, .preemptions = 2, .max_executions = SOME},
     {"lookout: 2 workers, a driver", open_late, check_done, all_ran, .variant = 2, .preemptions = 2, .max_executions = SOME},
     {"lookout: 2 workers, a deadline", set_late, check_done, all_ran, .variant = 2, .preemptions = 2, .timeouts = 1, .max_executions = SOME},
+    {"lookout: 2 workers, two alarms", set_two, check_done, all_ran, .variant = 2, .preemptions = 2, .timeouts = 1, .max_executions = SOME},
+    {"lookout: 2 workers, two alarms at once", set_two_at_once, check_done, all_ran, .variant = 2, .preemptions = 1, .timeouts = 1, .max_executions = SOME},
 
+    {"lookout: the earliest tells nobody", set_two, check_done, all_ran, .variant = 2 + TELLS_THE_FIRST, .preemptions = 2, .timeouts = 1, .must_fail = true},
     {"lookout: nobody takes over", hear, check_done, all_ran, .variant = 2 + KEEPS_QUIET, .preemptions = 2, .must_fail = true},
     {"lookout: a deadline that nobody hears of", set_late, check_done, all_ran, .variant = 2 + TELLS_NOBODY, .preemptions = 2, .timeouts = 1, .must_fail = true},
     {"lookout: one look at the deadlines", set_late, check_done, all_ran, .variant = 2 + LOOKS_ONCE, .preemptions = 2, .timeouts = 1, .must_fail = true},

@@ -22,7 +22,8 @@ static tp_atomic(uint64_t) due_ns; /* of task 1; TP_FOREVER: none */
 static bool has_alarms;
 static struct tp_alarms wheel; /* instead: of a worker */
 static struct tp_alarm alarm_of_1, another;
-static uint64_t soon_ns, later_ns; /* theirs */
+static uint64_t soon_ns, later_ns;   /* theirs */
+static tp_atomic(uint32_t) was_told; /* alarm_of_1 was set before its time */
 
 static uint64_t next_alarm_ns(void)
 {
@@ -59,7 +60,7 @@ static void ring_alarms(void)
     uint64_t now_ns = tp_clock_now_ns();
     while (tp_alarms_next_ns(&wheel) <= now_ns)
         if (tp_alarms_ring(&wheel, now_ns, &rung, 1) == 1 && rung.whom == &alarm_of_1) {
-            model_check(now_ns < later_ns); /* who slept had planned for it, or was told */
+            model_check(tp_load_rlx(&was_told) == 0 || now_ns < later_ns); /* who slept had planned for it, or was told */
             put(1);
         }
 }
@@ -159,12 +160,19 @@ static void set_alarm(struct tp_alarm *alarm, uint64_t at_ns)
         tp_lookout_tell(&those, at_ns);
 }
 
+static void set_soon(void)
+{
+    set_alarm(&alarm_of_1, soon_ns);
+    if (tp_clock_now_ns() < soon_ns)
+        tp_store_rlx(&was_told, 1);
+}
+
 /* One after the other, as tasks of one worker. */
 static void alarm_setter(void *argument)
 {
     (void)argument;
     set_alarm(&another, later_ns);
-    set_alarm(&alarm_of_1, soon_ns);
+    set_soon();
 }
 
 static void other_setter(void *argument)
@@ -176,7 +184,7 @@ static void other_setter(void *argument)
 static void own_setter(void *argument)
 {
     (void)argument;
-    set_alarm(&alarm_of_1, soon_ns);
+    set_soon();
 }
 
 static void expirer(void *argument)
@@ -198,6 +206,7 @@ static void begin(unsigned variant, unsigned n)
     tp_lookout_init(&those.lookout);
     tp_store_rlx(&due_ns, TP_FOREVER);
     has_alarms = false;
+    tp_store_rlx(&was_told, 0);
     soon_ns = tp_clock_now_ns() + DEADLINE;
     later_ns = soon_ns + DEADLINE;
     memset(&alarm_of_1, 0, sizeof alarm_of_1);

@@ -27,12 +27,13 @@ enum {
 /* tp_fd_open: hand a descriptor over: from here on it does not block, and ends with tp_fd_close.
  * fd:  open; of anything but a directory. On error it stays the caller's, as it was.
  * out: the handle; untouched on error.
- * Returns 0; TP_EINVAL, if it is not open; TP_EBUSY, if it has a handle that is in use; TP_ENOMEM.
+ * A number has one handle: if there is one of it, what that meant was closed in another way, and it ends now, as by tp_fd_close.
+ * Returns 0; TP_EINVAL, if it is not open; TP_EBUSY, while a call with the handle of before is under way; TP_ENOMEM.
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely] */
 int tp_fd_open(int fd, struct tp_fd *out);
 
 /* tp_fd_borrow: the same for a descriptor that stays somebody else's, for instance a library's: tp_fd_close gives the handle back, and
- * must come before the descriptor is closed. Whether it blocks is left as it is: for tp_fd_wait that does not matter.
+ * must come before the descriptor is closed, and so must the ends of the calls with it: they may look at the number until they return. Whether it blocks is left as it is: for tp_fd_wait that does not matter.
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely] */
 int tp_fd_borrow(int fd, struct tp_fd *out);
 

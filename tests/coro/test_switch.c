@@ -189,7 +189,7 @@ static void test_backtrace_ends_at_garbage(void **state)
 #if TP__SWITCH_PORTABLE /* whose saved registers are the system's */
         assert_int_equal(n, 0);
 #else
-        assert_in_range(n, 1, 2); /* fill_call, and tp_co_yield below it if that has a frame */
+        assert_true(n >= 1 && n <= 2); /* fill_call, and tp_co_yield below it if that has a frame */
 #endif
         assert_int_equal(tp_co_resume(co, NULL, NULL), 0);
     }

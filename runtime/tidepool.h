@@ -21,6 +21,7 @@
 #include "fork.h"
 #include "guard.h"
 #include "handle.h"
+#include "io/backend.h"
 #include "io/case_fd.h"
 #include "io/fd.h"
 #include "io/file.h"

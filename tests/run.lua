@@ -65,11 +65,19 @@ local function need_some(flavour, place, n)
   if n == 0 then add(flavour, place, "echo 'there is no suite here'; false") end
 end
 
+local function is_about_descriptors(name)
+  return name:find "^runtime/io/" or name == "parts/coroutine-fifo" or name == "parts/coroutine-pinned"
+end
+
 local function add_programs(flavour)
   local folder = "build/" .. flavour .. "/tests/"
   local found = programs(folder)
   for _, path in ipairs(found) do
     add(flavour, path:sub(#folder + 1), launcher(flavour, false) .. path)
+    if is_about_descriptors(path:sub(#folder + 1)) then -- once more, on the other back end
+      local start = launcher(flavour, false):gsub("env ", "env TIDEPOOL_IO=io_uring ", 1)
+      add(flavour, path:sub(#folder + 1) .. " on io_uring", start .. path)
+    end
   end
   need_some(flavour, folder, #found)
 end

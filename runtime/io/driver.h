@@ -1,5 +1,5 @@
-/* The driver: what tells a pool's tasks that their descriptors are ready. One per struct tp_fibers, with an epoll instance of its own,
- * which is made when a task first waits for a descriptor; a bell, an eventfd in it, wakes the one that sleeps there.
+/* The driver: what tells a pool's tasks that their descriptors are ready. One per struct tp_fibers, with a poller of its own (epoll or
+ * io_uring), which is made when a task first waits for a descriptor; a bell, an eventfd that it watches, wakes the one that sleeps there.
  * Invariant: at most one thread is inside of tp__driver_sleep, tp_driver_poll and tp_driver_dispatch: who has the lookout [LOOK-1]
  * (docs/io.md). An event names a descriptor and its tag, never memory, so one that is late hits nobody. */
 #ifndef TP_DRIVER_H
@@ -7,25 +7,18 @@
 
 #include "../base/atomic.h"
 #include "../base/spin.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "poller.h"
 
 struct tp_fd_link;
 struct tp_waiter;
 
 enum { TP_DRIVER_EVENTS = 128 }; /* taken at once */
 
-/* One thing that happened; filled in by the driver, read by tp_driver_dispatch. */
-struct tp_driver_event {
-    uint64_t data; /* tag and descriptor; or that it was the bell */
-    uint32_t bits; /* of poll(2) */
-};
-
 /* Zeroed, then tp_driver_init. */
 struct tp_driver {
     tp_atomic(uint32_t) is_open;  /* set once, after what follows is filled in; published by it */
-    int epoll_fd, bell;           /* owned */
+    struct tp_poller poller;      /* owned */
+    int bell;                     /* owned */
     uint32_t n_forks;             /* of the process, when it was opened: in a child it is the parent's */
     tp_atomic(uint32_t) n_linked; /* descriptors that it watches; written under the lock, read without it [LOOK-2] */
     struct tp_spin lock;          /* guards the list of links */
@@ -38,7 +31,7 @@ struct tp_driver {
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_driver_init(struct tp_driver *driver);
 
-/* tp_driver_open: make its epoll instance, unless it has one. Any number of threads at once.
+/* tp_driver_open: make its poller, unless it has one. Any number of threads at once.
  * Returns 0; TP_EMFILE, if there are no descriptors left; TP_ENOMEM.
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int tp_driver_open(struct tp_driver *driver);
@@ -47,7 +40,7 @@ int tp_driver_open(struct tp_driver *driver);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_driver_free(struct tp_driver *driver);
 
-/* Is there an epoll instance? */
+/* Is there a poller? */
 static inline bool tp_driver_is_open(struct tp_driver *driver)
 {
     return tp_load_acq(&driver->is_open) != 0; /* pairs with the release in tp_driver_open */
@@ -59,7 +52,7 @@ static inline bool tp_driver_is_needed(struct tp_driver *driver)
     return tp_load_sc(&driver->n_linked) != 0;
 }
 
-/* tp_driver_is_own: was it opened in this process? Else the epoll instance is that of the parent, and must be left alone.
+/* tp_driver_is_own: was it opened in this process? Else the poller is that of the parent, and must be left alone.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 bool tp_driver_is_own(const struct tp_driver *driver);
 

@@ -1,4 +1,4 @@
-/* Descriptors: the table of handles, who watches them, and readiness. The argument is in docs/io.md. */
+/* Descriptors: the table of handles, and readiness. The argument is in docs/io.md. */
 #include "fd_slot.h"
 
 #include "../base/assert.h"
@@ -26,7 +26,6 @@ enum {
 };
 
 static tp_atomic(struct tp_fd_slot *) chunks[CHUNKS]; /* each written once, by who is first */
-static struct tp_spin link_lock;                      /* guards all links: they change when descriptors come and go */
 
 /* -- slots ------------------------------------------------------------------------------------------ */
 
@@ -65,134 +64,6 @@ struct tp_fd_slot *tp__slot_enter(struct tp_fd fd)
     return slot;
 }
 
-/* -- links -------------------------------------------------------------------------------------------- */
-
-static uint64_t data_of(uint32_t tag, int fd)
-{
-    return (uint64_t)tag << TAG_SHIFT | (uint32_t)fd;
-}
-
-/* The lock of links is held. */
-static struct tp_fd_link *find_link(struct tp_fd_slot *slot, const struct tp_driver *driver)
-{
-    struct tp_fd_link *link = slot->links;
-    while (link && link->driver != driver)
-        link = link->next;
-    return link;
-}
-
-/* Relaxed stores of n_linked and of `driver` below: under the lock, and ordered for others by [LOOK-2]. */
-static void add_link(struct tp_fd_link *link)
-{
-    struct tp_driver *driver = link->driver;
-    link->next = link->slot->links;
-    link->slot->links = link;
-    link->prev_linked = NULL;
-    link->next_linked = driver->links;
-    if (driver->links)
-        driver->links->prev_linked = link;
-    driver->links = link;
-    tp_add_sc(&driver->n_linked, 1);           /* one order with tp_driver_is_needed [LOOK-2] */
-    tp_store_rel(&link->slot->driver, driver); /* pairs with the acquire in link_with */
-}
-
-/* Takes it from its driver's list only. */
-static void leave_driver(struct tp_fd_link *link)
-{
-    struct tp_driver *driver = link->driver;
-    *(link->prev_linked ? &link->prev_linked->next_linked : &driver->links) = link->next_linked;
-    if (link->next_linked)
-        link->next_linked->prev_linked = link->prev_linked;
-    tp_add_sc(&driver->n_linked, (uint32_t)-1); /* in one order, as in add_link [LOOK-2] */
-}
-
-/* From here on the driver reports the descriptor, first as it is. Returns 0 or a status. */
-static int watch(struct tp_driver *driver, int fd, uint32_t tag)
-{
-    struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
-        .data.u64 = data_of(tag, fd),
-    };
-    if (epoll_ctl(driver->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
-        return 0;
-    /* It is there already: another task was faster, or one who had borrowed it has closed it too early. */
-    if (errno == EEXIST && epoll_ctl(driver->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0)
-        return 0;
-    return errno == EPERM ? 0 : tp__status_of(errno); /* EPERM: a file, which is always ready */
-}
-
-/* Sees to it that the driver watches the descriptor. Returns 0 or a status. */
-int tp__slot_link(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fibers *fibers)
-{
-    struct tp_driver *driver = &fibers->lookout.driver;
-    if (tp_load_acq(&slot->driver) == driver) /* pairs with the release in add_link: it watches */
-        return 0;
-    struct tp_fd_link *link = malloc(sizeof *link);
-    int status = link ? tp_lookout_open(fibers) : TP_ENOMEM;
-    int saved = errno;
-    if (status == 0)
-        status = watch(driver, fd.fd, fd.tag);
-    errno = saved;
-    if (status != 0) {
-        free(link);
-        return status;
-    }
-    *link = (struct tp_fd_link){.slot = slot, .fd = fd.fd, .driver = driver};
-    tp_spin_lock(&link_lock);
-    bool is_first = !find_link(slot, driver);
-    if (is_first)
-        add_link(link);
-    else
-        tp_store_rel(&slot->driver, driver); /* as in add_link */
-    tp_spin_unlock(&link_lock);
-    if (!is_first)
-        free(link);
-    return 0;
-}
-
-/* No driver watches the slot's descriptor any more, which is still open: a copy of it, in another process, will not report. */
-static void unlink_slot(struct tp_fd_slot *slot)
-{
-    tp_spin_lock(&link_lock);
-    struct tp_fd_link *link = slot->links;
-    slot->links = NULL;
-    tp_store_rlx(&slot->driver, NULL); /* relaxed: the next life begins by a release */
-    for (struct tp_fd_link *at = link; at; at = at->next) {
-        if (tp_driver_is_own(at->driver)) /* else the parent's tasks wait for it */
-            epoll_ctl(at->driver->epoll_fd, EPOLL_CTL_DEL, at->fd, NULL);
-        leave_driver(at);
-    }
-    tp_spin_unlock(&link_lock);
-    while (link) {
-        struct tp_fd_link *next = link->next;
-        free(link);
-        link = next;
-    }
-}
-
-void tp__fd_unlink_all(struct tp_driver *driver)
-{
-    struct tp_fd_link *gone = NULL;
-    tp_spin_lock(&link_lock);
-    while (driver->links) {
-        struct tp_fd_link *link = driver->links, **at = &link->slot->links;
-        while (*at != link)
-            at = &(*at)->next;
-        *at = link->next;
-        if (tp_load_rlx(&link->slot->driver) == driver) /* relaxed, as the store: the lock orders them */
-            tp_store_rlx(&link->slot->driver, NULL);
-        leave_driver(link);
-        link->next = gone;
-        gone = link;
-    }
-    tp_spin_unlock(&link_lock);
-    while (gone) {
-        struct tp_fd_link *next = gone->next;
-        free(gone);
-        gone = next;
-    }
-}
-
 /* -- waking ------------------------------------------------------------------------------------------- */
 
 /* Wakes all that wait for some of this. */
@@ -220,12 +91,23 @@ static void wake(struct tp_fd_slot *slot, unsigned what, int status)
     } while (n == WAKE_BATCH);
 }
 
-void tp__fd_event(uint64_t data, uint32_t bits)
+void tp__slot_end_link(struct tp_fd_slot *slot, const struct tp_driver *driver, uint64_t data, int status)
 {
+    tp__link_remove(slot, driver, data);
+    note(slot, TP_FD_READABLE | TP_FD_WRITABLE); /* after that: who has relied on the link looks at the bits, and links again [FD-3] */
+    wake(slot, TP_FD_READABLE | TP_FD_WRITABLE, status);
+}
+
+void tp__fd_event(const struct tp_driver *driver, const struct tp_driver_event *event)
+{
+    uint64_t data = event->data;
+    uint32_t bits = event->bits;
     struct tp_fd_slot *slot = find_slot((int)(uint32_t)data);
     uint64_t state = slot ? tp_load_acq(&slot->state) : 0; /* pairs with the release in open_slot */
     if (!(state & OPEN) || state >> TAG_SHIFT != data >> TAG_SHIFT)
         return;
+    if (event->is_last)
+        tp__slot_end_link(slot, driver, data, event->status);
     uint32_t ends = (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? READ_END : 0) | (bits & (EPOLLHUP | EPOLLERR) ? WRITE_END : 0);
     uint32_t what = (bits & EPOLLIN || ends & READ_END ? TP_FD_READABLE : 0) |
                     (bits & EPOLLOUT || ends & WRITE_END ? TP_FD_WRITABLE : 0);
@@ -278,7 +160,7 @@ static void finish(struct tp_fd_slot *slot, int fd)
 {
     int saved = errno;
     uint64_t state = tp_load_rlx(&slot->state); /* relaxed: nobody else changes it now */
-    unlink_slot(slot);
+    tp__slot_unlink(slot);
     tp_store_rel(&slot->state, state >> TAG_SHIFT << TAG_SHIFT); /* pairs with the acquire in open_slot; before the number is free */
     if (!(state & BORROWED)) {
         close(fd); /* after EINTR it is closed, too */
@@ -309,7 +191,7 @@ static void close_forgotten(struct tp_fd_slot *slot, int fd)
 /* In a child process, which has the descriptors, and none of those who wait for them; nor those who held locks. */
 static void forget_waits(void)
 {
-    tp_spin_init(&link_lock);
+    tp__links_init();
     tp__room_init();
     for (int i = 0; i < CHUNKS; i++) {
         struct tp_fd_slot *slots = tp_load_rlx(&chunks[i]); /* relaxed, as all here: the child has one thread */

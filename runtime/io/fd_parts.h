@@ -53,9 +53,9 @@ int tp__fd_do(struct tp_fd fd, unsigned what, uint64_t deadline_ns, ssize_t (*ca
 int tp__fd_call(struct tp_fd fd, ssize_t (*call)(int fd, enum tp_fd_kind kind, void *argument), void *argument, ssize_t *done);
 
 /* tp__fd_event: the driver has seen something.
- * data: as it was registered; a descriptor of before is ignored.
+ * event: of this driver; that of a descriptor of before is ignored.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
-void tp__fd_event(uint64_t data, uint32_t bits);
+void tp__fd_event(const struct tp_driver *driver, const struct tp_driver_event *event);
 
 /* tp__fd_unlink_all: the driver ends; descriptors forget it.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

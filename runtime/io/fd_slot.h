@@ -44,11 +44,17 @@ struct tp_fd_slot {
 /* That a driver watches a descriptor. */
 struct tp_fd_link {
     struct tp_fd_slot *slot;
-    int fd;
+    uint64_t data; /* tag and descriptor */
     struct tp_driver *driver;
     struct tp_fd_link *next;                      /* of the slot */
     struct tp_fd_link *next_linked, *prev_linked; /* of the driver */
 };
+
+/* What events of that descriptor carry. */
+static inline uint64_t data_of(uint32_t tag, int fd)
+{
+    return (uint64_t)tag << TAG_SHIFT | (uint32_t)fd;
+}
 
 /* Out of the queue. The lock is held. */
 static inline void take_out(struct tp_fd_slot *slot, struct tp_waiter *waiter)
@@ -92,6 +98,23 @@ void tp__slot_leave(struct tp_fd_slot *slot, int fd);
 /* tp__slot_link: see to it that the driver of these fibers watches the descriptor, which the caller holds by a call. Returns 0 or a status.
  * [thread: any] [suspends: no] [blocks: no] [allocates: once per descriptor] */
 int tp__slot_link(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fibers *fibers);
+
+/* tp__slot_unlink: no driver watches the slot's descriptor any more, which is still open: a copy of it, in another process, will not
+ * report. By who closes it, alone.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__slot_unlink(struct tp_fd_slot *slot);
+
+/* tp__link_remove: there is no registration any more; forget the link that had it, if it is still there.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__link_remove(struct tp_fd_slot *slot, const struct tp_driver *driver, uint64_t data);
+
+/* tp__slot_end_link: the same, and who waits is woken: with status, or with 0 to link again.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+void tp__slot_end_link(struct tp_fd_slot *slot, const struct tp_driver *driver, uint64_t data, int status);
+
+/* tp__links_init: in a child process: nobody holds the lock of links.
+ * [thread: the only one] [suspends: no] [blocks: no] [allocates: no] */
+void tp__links_init(void);
 
 /* tp__fd_look: what poll(2) says of it now.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -3,6 +3,7 @@
 #include "callers.h"
 
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 enum { WAITERS = 8 };
 
@@ -24,6 +25,8 @@ int __real_eventfd(unsigned value, int flags);
 int __wrap_eventfd(unsigned value, int flags);
 int __real_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
 int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
+long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 void *__real_malloc(size_t n_bytes);
 void *__wrap_malloc(size_t n_bytes);
 
@@ -48,6 +51,17 @@ int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event
 {
     errno = ENOSPC;
     return is_refused(CONTROL) && operation == EPOLL_CTL_ADD ? -1 : __real_epoll_ctl(epoll, operation, fd, event);
+}
+
+/* The same of the other back end. */
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    bool is_open = number == SYS_io_uring_setup && is_refused(EPOLL);
+    bool is_request = number == SYS_io_uring_enter && b == 1 && is_refused(CONTROL);
+    if (!is_open && !is_request)
+        return __real_syscall(number, a, b, c, d, e, f);
+    errno = is_open ? EMFILE : ENOSPC;
+    return -1;
 }
 
 void *__wrap_malloc(size_t n_bytes)
@@ -364,6 +378,21 @@ static void test_refused_waits(void **state)
         assert_int_equal(tp_write(ends[1], "x", 1, 0, NULL), 0);
         place_join(&place);
         assert_int_equal(caller.status, 0);
+        struct tp_fd others[2];
+        pair(others);
+        caller = (struct caller){.fd = others[0], .call = call_read, .deadline_ns = tp_deadline_in_ns(1000000)};
+        tp_store_sc(&refused, CONTROL);
+        place_start(&place, run_caller, &caller);
+        place_join(&place);
+        tp_store_sc(&refused, NOTHING);
+        assert_int_equal(caller.status, place.workers > 0 ? TP_ENOSPC : TP_ETIMEDOUT); /* now that the driver is open */
+        caller.deadline_ns = TP_FOREVER;
+        place_start(&place, run_caller, &caller);
+        await_waiting(others[0], 1);
+        assert_int_equal(tp_write(others[1], "x", 1, 0, NULL), 0);
+        place_join(&place);
+        assert_int_equal(caller.status, 0);
+        close_all(others, 2);
         close_all(ends, 2);
     }
 }

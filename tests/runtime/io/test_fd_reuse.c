@@ -33,7 +33,8 @@ static void test_stale_handles(void **state)
         place_join(&place);
         assert_int_equal(reader.n, 1);
         uint32_t before = tp_load_sc(&find_slot(now[0].fd)->ready);
-        tp__fd_event(data_of(old[0].tag, old[0].fd), EPOLLIN | EPOLLHUP); /* from a batch that was taken before the close */
+        struct tp_driver_event late = {.data = data_of(old[0].tag, old[0].fd), .bits = EPOLLIN | EPOLLHUP, .is_last = true};
+        tp__fd_event(NULL, &late); /* from a batch that was taken before the close */
         assert_int_equal(tp_load_sc(&find_slot(now[0].fd)->ready), before);
         close_all(now, 2);
     }
@@ -337,6 +338,68 @@ static void test_loud_beside_quiet(void **state)
     close_all(crowded.quiet, QUIET);
 }
 
+/* -- threads that come and go ----------------------------------------------------------------------- */
+
+/* A task that reads so many bytes, and those who drive it for a while. */
+struct tour {
+    struct tp_runtime *runtime;
+    struct tp_fd ends[2];
+    uint64_t id;
+    int n_read, n_written;
+};
+
+static int read_on(void *argument)
+{
+    struct tour *tour = argument;
+    char byte;
+    size_t n;
+    while (tp_read(tour->ends[0], &byte, 1, TP_FOREVER, &n) == 0 && n == 1)
+        tour->n_read++;
+    return 0;
+}
+
+static int until_it_waits(void *argument)
+{
+    struct tour *tour = argument;
+    while (n_waiting(tour->ends[0]) != 1)
+        tp_yield();
+    return 0;
+}
+
+static void *drive(void *argument)
+{
+    struct tour *tour = argument;
+    while (tour->n_read < tour->n_written)
+        tp_runtime_join(tour->runtime, tour->id, tp_deadline_in_ns(1000000), NULL); /* it never ends meanwhile */
+    assert_int_equal(tp_block_on(tour->runtime, until_it_waits, tour, NULL), 0);
+    return NULL;
+}
+
+/* Each of these threads has made the registration anew, and ends; the next one hears of the bytes [FD-3]. */
+static void test_drivers_that_end(void **state)
+{
+    (void)state;
+    struct tp_runtime_settings settings = {.flavour = TP_RUNTIME_CURRENT};
+    struct tour tour = {0};
+    pair(tour.ends);
+    assert_int_equal(tp_runtime_open(&tour.runtime, &settings), 0);
+    assert_int_equal(tp_runtime_spawn(tour.runtime, read_on, &tour, &tour.id), 0);
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, drive, &tour), 0);
+        pthread_join(thread, NULL);
+        assert_int_equal(tour.n_read, i);
+        assert_int_equal(tp_write(tour.ends[1], "x", 1, 0, NULL), 0);
+        tour.n_written++;
+    }
+    assert_int_equal(tp_fd_close(tour.ends[1]), 0);
+    assert_int_equal(tp_runtime_join(tour.runtime, tour.id, TP_FOREVER, NULL), 0);
+    assert_int_equal(tour.n_read, 20);
+    assert_int_equal(tp_runtime_close(tour.runtime, TP_FOREVER), 0);
+    tp_runtime_free(tour.runtime);
+    assert_int_equal(tp_fd_close(tour.ends[0]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_copy_in_a_child),
         cmocka_unit_test(test_fork_in_the_middle),
         cmocka_unit_test(test_loud_beside_quiet),
+        cmocka_unit_test(test_drivers_that_end),
     };
     return run_here(tests);
 }

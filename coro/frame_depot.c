@@ -356,11 +356,12 @@ static void count_idle(struct tp_frames *frames)
     }
 }
 
-/* Marks slabs that are wholly idle until no more of them stay than may. The caller has the lock. */
-static void choose(struct tp_frames *frames, size_t keep_bytes)
+/* Marks slabs that are wholly idle until no more of them stay than may; returns these as a list, without those that another
+ * thread is about to unmap. The caller has the lock. */
+static struct tp_frame_slab *choose(struct tp_frames *frames, size_t keep_bytes)
 {
     size_t idle_bytes = 0;
-    struct tp_frame_slab *known = tp_load_rlx(&frames->known), *slab; /* relaxed: written under this lock */
+    struct tp_frame_slab *known = tp_load_rlx(&frames->known), *slab, *gone = NULL; /* relaxed: written under this lock */
     /* Relaxed: as before. */
     for (slab = known; slab; slab = slab->next_known)
         if (tp_load_rlx(&slab->base) != 0 && !slab->goes && slab->n_idle == slab->n_made)
@@ -370,10 +371,13 @@ static void choose(struct tp_frames *frames, size_t keep_bytes)
         if (tp_load_rlx(&slab->base) == 0 || slab->goes || slab->n_idle != slab->n_made)
             continue;
         slab->goes = true;
+        slab->next_gone = gone;
+        gone = slab;
         idle_bytes -= frames->slab_bytes;
         frames->n_made -= slab->n_made;
         frames->n_slabs--;
     }
+    return gone;
 }
 
 /* The frames of slabs that go leave the depot, where they were idle. The caller has the lock. */
@@ -408,24 +412,16 @@ static void sift(struct tp_frames *frames)
     }
 }
 
-/* Those that go, as a list; the fresh ones without them. The caller has the lock. */
-static struct tp_frame_slab *part(struct tp_frames *frames)
+/* Slabs that go are not fresh any more. The caller has the lock. */
+static void sift_fresh(struct tp_frames *frames)
 {
-    struct tp_frame_slab *gone = NULL, **end = &frames->fresh;
+    struct tp_frame_slab **end = &frames->fresh;
     while (*end) {
         if ((*end)->goes)
             *end = (*end)->next_fresh;
         else
             end = &(*end)->next_fresh;
     }
-    /* Relaxed: written under this lock. */
-    struct tp_frame_slab *slab = tp_load_rlx(&frames->known);
-    for (; slab; slab = slab->next_known)
-        if (slab->goes) {
-            slab->next_fresh = gone;
-            gone = slab;
-        }
-    return gone;
 }
 
 size_t tp_frames_trim(struct tp_frames *frames, size_t keep_bytes)
@@ -433,16 +429,16 @@ size_t tp_frames_trim(struct tp_frames *frames, size_t keep_bytes)
     tp_frames_flush(frames);
     tp_spin_lock(&frames->lock);
     count_idle(frames);
-    choose(frames, keep_bytes);
+    struct tp_frame_slab *slab = choose(frames, keep_bytes);
     sift(frames);
-    struct tp_frame_slab *slab = part(frames);
+    sift_fresh(frames);
     struct tp_frame_magazine *spare = frames->empty;
     frames->empty = NULL;
     tp_spin_unlock(&frames->lock);
     free_magazines(spare);
     size_t n_bytes = 0;
     while (slab) {
-        struct tp_frame_slab *next = slab->next_fresh;
+        struct tp_frame_slab *next = slab->next_gone;
         bool is_gone = unmap(frames, slab);
         tp_spin_lock(&frames->lock);
         slab->goes = false;

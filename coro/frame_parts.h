@@ -23,7 +23,8 @@ struct tp_frame_slab {
     tp_atomic(uintptr_t) base; /* 0: not mapped. Written under the lock, read by debug builds anywhere */
     struct tp_frame_slab *next_known;
     /* Guarded by the depot's lock. */
-    struct tp_frame_slab *next_fresh; /* among those with frames that were never made, or about to be unmapped */
+    struct tp_frame_slab *next_fresh; /* among those with frames that were never made */
+    struct tp_frame_slab *next_gone;  /* among those that one trim is about to unmap */
     uint32_t n_made;                  /* the first so many frames */
     uint32_t n_idle;                  /* while trimming: of them in the depot */
     bool is_taken, goes;

@@ -19,6 +19,8 @@ struct failure {
 static struct failure of_mmap, of_munmap, of_malloc;
 static struct tp_frames *frames;
 static void *taken[N];
+static size_t (*at_munmap)(void); /* what another thread does meanwhile, once */
+static size_t n_bytes_meanwhile;
 
 static bool fails(struct failure *failure)
 {
@@ -59,6 +61,10 @@ void *__wrap_mmap(void *at, size_t bytes, int access, int flags, int file, off_t
 
 int __wrap_munmap(void *from, size_t bytes)
 {
+    size_t (*meanwhile)(void) = at_munmap;
+    at_munmap = NULL;
+    if (meanwhile)
+        n_bytes_meanwhile = meanwhile();
     return fails(&of_munmap) ? -1 : __real_munmap(from, bytes);
 }
 
@@ -206,6 +212,30 @@ static void test_giving_back_is_refused(void **state)
     assert_int_equal(tp_frames_close(frames), 0);
 }
 
+static size_t trim(void)
+{
+    return tp_frames_trim(frames, 0);
+}
+
+/* A trim while another one unmaps: each slab is given back by one of them. */
+static void test_two_trims(void **state)
+{
+    (void)state;
+    assert_int_equal(tp_frames_open(&frames, &settings), 0);
+    int n = take_many(true);
+    uint64_t n_slabs = stats_now().n_slabs, slab_bytes = stats_now().mapped_bytes / n_slabs;
+    assert_true(n_slabs > 2);
+    void *kept = taken[n - 1]; /* in a slab that stays for now */
+    tp_frame_free_many(frames, taken, (size_t)n - 1);
+    at_munmap = trim;
+    assert_int_equal(tp_frames_trim(frames, 0), (n_slabs - 1) * slab_bytes);
+    assert_int_equal(n_bytes_meanwhile, 0);
+    assert_int_equal(stats_now().n_unmapped, n_slabs - 1);
+    memset(kept, 1, 4000);
+    tp_frame_free(frames, kept);
+    assert_int_equal(tp_frames_close(frames), 0);
+}
+
 /* Records of slabs stay until the end, so they are used again. */
 static void test_records_are_used_again(void **state)
 {
@@ -233,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_preallocating_fails),
         cmocka_unit_test(test_giving_back_is_refused),
+        cmocka_unit_test(test_two_trims),
         cmocka_unit_test(test_records_are_used_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

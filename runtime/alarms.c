@@ -26,6 +26,10 @@ void tp_alarms_init(struct tp_alarms *alarms, uint64_t slack_ns)
     tp_spin_init(&alarms->lock);
     tp_wheel_init(&alarms->wheel, slack_ns != 0 ? shift_of(slack_ns) : tp_load_rlx(&slack_shift)); /* relaxed: a number */
     tp_atomic_init(&alarms->next_ns, TP_FOREVER);
+    tp_atomic_init(&alarms->n_set, 0);
+    tp_atomic_init(&alarms->n_cleared, 0);
+    tp_atomic_init(&alarms->n_rung, 0);
+    tp_atomic_init(&alarms->n_called, 0);
     tp_waitlist_init(&alarms->ends);
 }
 
@@ -44,6 +48,7 @@ bool tp__alarm_put(struct tp_alarm *alarm, uint64_t at_ns)
     tp_assert(tp_load_rlx(&alarm->state) != TP_ALARM_SET);
     tp_store_rlx(&alarm->state, TP_ALARM_SET); /* relaxed: under the lock */
     tp_wheel_add(&alarms->wheel, &alarm->entry, at_ns);
+    tp_note(&alarms->n_set, tp_own(&alarms->n_set) + 1);
     return at_ns <= tp_alarms_next_ns(alarms) && tell_next(alarms); /* later: not before it either, when rounded up */
 }
 
@@ -51,6 +56,7 @@ void tp__alarm_take(struct tp_alarm *alarm)
 {
     struct tp_alarms *alarms = alarm->alarms;
     tp_wheel_remove(&alarms->wheel, &alarm->entry);
+    tp_note(&alarms->n_cleared, tp_own(&alarms->n_cleared) + 1);
     tp_store_rlx(&alarm->state, TP_ALARM_OFF);                                                              /* relaxed: under the lock */
     if (alarms->wheel.levels == 0 || alarm->entry.tick << alarms->wheel.shift <= tp_alarms_next_ns(alarms)) /* else it was not the next */
         tell_next(alarms);
@@ -91,9 +97,12 @@ unsigned tp_alarms_ring(struct tp_alarms *alarms, uint64_t now_ns, struct tp_run
         bool is_timer = due->is_timer;
         rung[n_rung++] = (struct tp_rung){due->whom, due->generation, is_timer};
         tp_store_rel(&due->state, TP_ALARM_RUNG); /* pairs with the acquire in tp_alarm_clear: from here on a task's may be gone */
-        if (is_timer)                             /* one call at a time, since a call may take the next timer back [TIMER-1] */
+        if (is_timer) {                           /* one call at a time, since a call may take the next timer back [TIMER-1] */
+            tp_note(&alarms->n_called, tp_own(&alarms->n_called) + 1);
             break;
+        }
     }
+    tp_note(&alarms->n_rung, tp_own(&alarms->n_rung) + n_rung);
     tell_next(alarms);
     tp_spin_unlock(&alarms->lock);
     return n_rung;

@@ -32,6 +32,9 @@ void tp_driver_init(struct tp_driver *driver)
     driver->bell = -1;
     driver->links = NULL;
     driver->n_events = 0;
+    tp_atomic_init(&driver->n_polls, 0);
+    tp_atomic_init(&driver->n_vain, 0);
+    tp_atomic_init(&driver->n_told, 0);
 }
 
 bool tp_driver_is_own(const struct tp_driver *driver)
@@ -102,6 +105,8 @@ void tp_driver_poll(struct tp_driver *driver, uint64_t deadline_ns)
     int saved = errno;
     driver->n_events = driver->poller.kind->wait(&driver->poller, driver->events, TP_DRIVER_EVENTS, deadline_ns);
     errno = saved;
+    tp_note(&driver->n_polls, tp_own(&driver->n_polls) + 1);
+    tp_note(&driver->n_vain, tp_own(&driver->n_vain) + (driver->n_events == 0));
 }
 
 int tp__driver_sleep(struct tp_driver *driver, struct tp_waiter *w, uint64_t deadline_ns)
@@ -125,5 +130,6 @@ int tp_driver_dispatch(struct tp_driver *driver)
         n++;
     }
     driver->n_events = 0;
+    tp_note(&driver->n_told, tp_own(&driver->n_told) + (uint64_t)n);
     return n;
 }

@@ -24,6 +24,9 @@ struct tp_driver {
     struct tp_spin lock;          /* guards the list of links */
     struct tp_fd_link *links;     /* of those descriptors; owned by fd.c */
     int n_events;                 /* by who has the lookout, as what follows */
+    tp_atomic(uint64_t) n_polls;  /* ever, for who looks, as the next two */
+    tp_atomic(uint64_t) n_vain;   /* polls to which nothing came, nor did the bell ring */
+    tp_atomic(uint64_t) n_told;   /* events that were dispatched */
     struct tp_driver_event events[TP_DRIVER_EVENTS];
 };
 

@@ -11,6 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void look_at_waits(struct tp_look_waits *seen, struct tp_fibers *fibers)
+{
+    const struct tp_driver *driver = &fibers->lookout.driver; /* relaxed, all of it: numbers on their own */
+    *seen = (struct tp_look_waits){
+        .n_linked = tp_load_rlx(&driver->n_linked),
+        .n_polls = tp_load_rlx(&driver->n_polls),
+        .n_vain_polls = tp_load_rlx(&driver->n_vain),
+        .n_events = tp_load_rlx(&driver->n_told),
+    };
+    for (uint32_t i = 0; i < fibers->n_caches; i++) {
+        const struct tp_alarms *alarms = &tp__fibers_cache(fibers, i)->alarms;
+        seen->n_set += tp_load_rlx(&alarms->n_set); /* relaxed: as above */
+        seen->n_cleared += tp_load_rlx(&alarms->n_cleared);
+        seen->n_rung += tp_load_rlx(&alarms->n_rung);
+        seen->n_called += tp_load_rlx(&alarms->n_called);
+    }
+}
+
 static void look_at(struct tp_look *look, const struct tp_roll_entry *entry, size_t n_room)
 {
     const struct tp_pool_ops *ops = entry->ops;
@@ -26,7 +44,7 @@ static void look_at(struct tp_look *look, const struct tp_roll_entry *entry, siz
     if (ops->flow)
         ops->flow(entry->pool, &seen->n_accepted, &seen->n_over);
     if (entry->fibers)
-        seen->n_linked = tp_load_rlx(&entry->fibers->lookout.driver.n_linked); /* relaxed: a number on its own */
+        look_at_waits(&seen->waits, entry->fibers);
     seen->first_worker = look->n_workers;
     if (ops->workers) {
         size_t n = ops->workers(entry->pool, look->workers + look->n_workers, n_room - look->n_workers);

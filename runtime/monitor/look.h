@@ -4,6 +4,13 @@
 
 #include "../pool.h"
 
+/* What the tasks of a pool wait for: deadlines and descriptors. Ever, but for the first. */
+struct tp_look_waits {
+    uint64_t n_linked; /* descriptors that its driver watches */
+    uint64_t n_polls, n_vain_polls, n_events;
+    uint64_t n_set, n_cleared, n_rung, n_called; /* of all its workers' alarms */
+};
+
 struct tp_look_pool {
     char name[48];
     uint64_t number; /* as on the roll */
@@ -11,7 +18,7 @@ struct tp_look_pool {
     struct tp_pool_counts counts;
     struct tp_pool_stats stats; /* all 0 without */
     uint64_t n_accepted, n_over;
-    uint64_t n_linked; /* descriptors that its driver watches */
+    struct tp_look_waits waits; /* all 0 without fibers */
     size_t first_worker, n_workers;
 };
 

@@ -31,7 +31,7 @@ enum tp_metric_scope {
 
 struct tp_metric {
     const char *name; /* begins with "tidepool_", and ends with the unit if there is one */
-    const char *unit; /* "seconds", "bytes", "ratio"; "": a plain number */
+    const char *unit; /* "seconds", "bytes", "ratio", or of what it is a number; "": that is in the name */
     const char *help; /* a sentence without its full stop */
     enum tp_metric_kind kind;
     enum tp_metric_scope scope;

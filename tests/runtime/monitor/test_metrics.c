@@ -103,6 +103,112 @@ static void test_names(void **unused)
     }
 }
 
+/* -- what tasks wait for ------------------------------------------------------------------------ */
+
+static struct tp_runtime *runtime;
+static struct tp_fd reader, writer;
+
+static void expect_waits(int n_set, int n_cleared, int n_rung, int n_called, int n_polls, int n_vain, int n_events)
+{
+    assert_true(sum_of("tidepool_pool_set_alarms", NULL).sum == n_set);
+    assert_true(sum_of("tidepool_pool_cleared_alarms", NULL).sum == n_cleared);
+    assert_true(sum_of("tidepool_pool_rung_alarms", NULL).sum == n_rung);
+    assert_true(sum_of("tidepool_pool_timer_calls", NULL).sum == n_called);
+    assert_true(sum_of("tidepool_pool_polls", NULL).sum == n_polls);
+    assert_true(sum_of("tidepool_pool_vain_polls", NULL).sum == n_vain);
+    assert_true(sum_of("tidepool_pool_dispatched_events", NULL).sum == n_events);
+}
+
+static void block_on(int (*run)(void *argument))
+{
+    struct tp_task_result result;
+    assert_int_equal(tp_block_on(runtime, run, NULL, &result), 0);
+    assert_int_equal(result.code, 0);
+}
+
+static int sleep_thrice(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3; i++)
+        if (tp_sleep_ns(TP_SECOND) != 0)
+            return -1;
+    return 0;
+}
+
+static void do_nothing(void *unused)
+{
+    (void)unused;
+}
+
+/* Four calls, of which the last sets the timer once more. */
+static int keep_a_timer(void *unused)
+{
+    struct tp_timer timer;
+    (void)unused;
+    if (tp_timer_init(&timer, tp_runtime_target(runtime), do_nothing, NULL) != 0)
+        return -1;
+    tp_timer_set(&timer, tp_deadline_in_ns(TP_SECOND), TP_SECOND);
+    int status = tp_sleep_ns(4 * TP_SECOND + 1);
+    tp_timer_end(&timer);
+    return status;
+}
+
+static int read_byte(void *deadline_ns)
+{
+    char byte;
+    size_t n;
+    return tp_read(reader, &byte, 1, deadline_ns ? *(uint64_t *)deadline_ns : TP_FOREVER, &n);
+}
+
+static int write_byte(void *unused)
+{
+    size_t n;
+    (void)unused;
+    return tp_write(writer, "x", 1, TP_FOREVER, &n);
+}
+
+static int read_what_comes(void *unused)
+{
+    (void)unused;
+    return tp_task_spawn(write_byte, NULL, NULL) != 0 || read_byte(NULL) != 0;
+}
+
+static int read_what_comes_in_time(void *unused)
+{
+    uint64_t soon_ns = tp_deadline_in_ns(TP_SECOND);
+    (void)unused;
+    return tp_task_spawn(write_byte, NULL, NULL) != 0 || read_byte(&soon_ns) != 0;
+}
+
+static int read_nothing(void *unused)
+{
+    uint64_t soon_ns = tp_deadline_in_ns(TP_SECOND);
+    (void)unused;
+    return read_byte(&soon_ns) == TP_ETIMEDOUT ? 0 : -1;
+}
+
+/* On a runtime with one thread and a time of its own, each count is exact. */
+static void test_waits(void **unused)
+{
+    (void)unused;
+    assert_int_equal(tp_runtime_open(&runtime, &(struct tp_runtime_settings){.flavour = TP_RUNTIME_CURRENT, .virtual_time = true}), 0);
+    assert_int_equal(tp_pipe(&reader, &writer), 0);
+    expect_waits(0, 0, 0, 0, 0, 0, 0);
+    block_on(sleep_thrice);
+    expect_waits(3, 0, 3, 0, 0, 0, 0);
+    block_on(keep_a_timer);
+    expect_waits(3 + 1 + 5, 1, 3 + 1 + 4, 4, 0, 0, 0);
+    block_on(read_what_comes);
+    expect_waits(9, 1, 8, 4, 1, 0, 1);
+    block_on(read_what_comes_in_time);
+    expect_waits(10, 2, 8, 4, 2, 0, 2);
+    block_on(read_nothing);
+    expect_waits(11, 2, 9, 4, 3, 1, 2);
+    tp_fd_close(reader);
+    tp_fd_close(writer);
+    tp_runtime_free(runtime);
+}
+
 /* -- the exporter ------------------------------------------------------------------------------- */
 
 static struct tp_exporter *exporter;
@@ -295,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_waits),
         cmocka_unit_test_setup_teardown(test_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_clients, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_addresses, set_up, tear_down),

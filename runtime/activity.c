@@ -56,7 +56,7 @@ static void trace(struct tp_activity *activity, uint64_t word)
     if (now_ns == 0 || begin_ns == 0 || begin_ns < tp_own(&tp__tracing.since_ns))
         return;
     tell(word, &was);
-    tp__trace_add(&(struct tp_trace_slice){begin_ns, now_ns, tp_worker_info_word(&was), NULL, was.victim});
+    tp__trace_add(&(struct tp_trace_slice){begin_ns, now_ns, tp_worker_info_word(&was), was.victim, TP__TRACE_WORKER});
 }
 
 static enum tp_activity_outcome move(struct tp_activity *activity, unsigned from, enum tp_activity_state state, uint32_t detail)

@@ -14,15 +14,20 @@ void tp__clock_ask(bool (*tell)(uint64_t *now_ns))
     tp_store_rel(&ask, tell); /* a task that needs it has been handed on since */
 }
 
+uint64_t tp__clock_common_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * TP_SECOND + (uint64_t)now.tv_nsec;
+}
+
 uint64_t tp_clock_now_ns(void)
 {
     tell_function tell = tp_load_rlx(&ask); /* relaxed: see above; who does not need it may miss it */
     uint64_t now_ns;
     if (__builtin_expect(tell != NULL, 0) && tell(&now_ns))
         return now_ns;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * TP_SECOND + (uint64_t)now.tv_nsec;
+    return tp__clock_common_ns();
 }
 
 uint64_t tp_deadline_in_ns(uint64_t duration_ns)

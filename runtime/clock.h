@@ -20,6 +20,10 @@ extern "C" {
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 uint64_t tp_clock_now_ns(void);
 
+/* tp__clock_common_ns: the same, whoever calls: that of everybody.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+uint64_t tp__clock_common_ns(void);
+
 /* tp__clock_ask: from now on ask who may have a time of its own, which tp_clock_now_ns then tells.
  * tell: fills *now_ns and returns true if the caller sees another time; the same function for all calls.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

@@ -50,8 +50,14 @@ static void *begin(void *argument)
 /* For the trace: the fiber has left its worker; nobody else has it yet. */
 static void trace(const struct tp_fiber *fiber, uint64_t begin_ns)
 {
-    static const char *const words[] = {[TP_FIBER_ENDED] = "ended", [TP_FIBER_READY] = "gave way", [TP_FIBER_AWAY] = "waits"};
-    tp__trace_add(&(struct tp_trace_slice){begin_ns, tp__trace_now(), words[fiber->stop], fiber->fibers->run.pool, fiber->run.id});
+    static const enum tp_trace_kind kinds[] = {[TP_FIBER_ENDED] = TP__TRACE_ENDED, [TP_FIBER_READY] = TP__TRACE_GAVE_WAY, [TP_FIBER_AWAY] = TP__TRACE_WAITS};
+    tp__trace_add(&(struct tp_trace_slice){begin_ns, tp__trace_now(), fiber->fibers->run.pool, fiber->run.id, kinds[fiber->stop]});
+}
+
+/* Its sleep has ended; it is in no queue yet, and nobody else has it. */
+static void trace_wake(const struct tp_fiber *fiber, enum tp_trace_kind kind)
+{
+    tp__trace_moment(kind, fiber->fibers->run.pool, fiber->run.id);
 }
 
 enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber, struct tp_fiber_cache *cache)
@@ -78,6 +84,7 @@ enum tp_fiber_stop tp_fiber_run(struct tp_fiber *fiber, struct tp_fiber_cache *c
         tp_store_rlx(&cache->n_slept, tp_load_rlx(&cache->n_slept) + 1); /* relaxed: its own; published by the suspension [FIBER-3] */
         if (tp_cycle_suspend(&fiber->cycle) == TP_CYCLE_MADE)
             return TP_FIBER_AWAY;
+        trace_wake(fiber, TP__TRACE_WAKE);
         tp_fibers_woken(fibers, cache);
         return TP_FIBER_READY;
     }
@@ -124,10 +131,17 @@ int tp_fiber_sleep(struct tp_fiber *fiber, uint64_t deadline_ns)
     return after_sleep(fiber, deadline_ns);
 }
 
+/* The caller was told to queue it. */
+static void queue(struct tp_fiber *fiber, enum tp_trace_kind why)
+{
+    trace_wake(fiber, why);
+    fiber->fibers->ready(fiber);
+}
+
 void tp_fiber_wake(struct tp_fiber *fiber, uint64_t generation)
 {
     if (tp_cycle_wake(&fiber->cycle, generation) == TP_CYCLE_QUEUE)
-        fiber->fibers->ready(fiber);
+        queue(fiber, TP__TRACE_WAKE);
 }
 
 void tp__fiber_hold(struct tp_fiber *fiber)
@@ -149,7 +163,7 @@ static void ask(struct tp_fiber *fiber, uint64_t id)
     if (tp_cycle_state(word) == TP_CYCLE_FREE || (id != 0 && tp_load_rlx(&fiber->id) != id)) /* relaxed: the look has acquired it */
         return;
     if (tp_cycle_ask(&fiber->cycle, tp_cycle_generation(word)) == TP_CYCLE_QUEUE)
-        fiber->fibers->ready(fiber);
+        queue(fiber, TP__TRACE_WAKE);
 }
 
 static void ask_those(struct tp_fibers *fibers, uint64_t id, uint32_t first, uint32_t end)
@@ -187,6 +201,12 @@ uint64_t tp_fibers_next_ns(struct tp_fibers *fibers)
     return next_ns;
 }
 
+static void wake_in_time(struct tp_fiber *fiber, uint64_t generation)
+{
+    if (tp_cycle_wake(&fiber->cycle, generation) == TP_CYCLE_QUEUE)
+        queue(fiber, TP__TRACE_DEADLINE);
+}
+
 static void ring(struct tp_alarms *alarms, uint64_t now_ns)
 {
     while (tp_alarms_next_ns(alarms) <= now_ns) {
@@ -196,7 +216,7 @@ static void ring(struct tp_alarms *alarms, uint64_t now_ns)
             if (rung[i].is_timer)
                 tp__timer_call(rung[i].whom, now_ns);
             else
-                tp_fiber_wake(rung[i].whom, rung[i].generation);
+                wake_in_time(rung[i].whom, rung[i].generation);
     }
 }
 

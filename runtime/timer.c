@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "fiber.h"
 #include "fibers.h"
+#include "monitor/trace_parts.h"
 #include "pool.h"
 #include "timer_parts.h"
 #include "worker.h"
@@ -148,9 +149,12 @@ void tp__timer_call(struct tp_timer *timer, uint64_t now_ns)
     run.timer = timer;
     run.track = NULL;
     run.worker = worker ? worker->index : run.worker;
+    uint64_t begin_ns = tp__trace_begin();
     tp_run_enter(&run);
     call(&run, timer->run, timer->argument);
     tp_run_leave(&run);
+    if (begin_ns != 0)
+        tp__trace_add(&(struct tp_trace_slice){begin_ns, tp__trace_now(), run.pool, 0, TP__TRACE_TIMER});
     if (run.timer) /* else the call has ended it */
         finish(timer, now_ns);
 }

@@ -2,6 +2,7 @@
 #include "driver.h"
 
 #include "../base/status.h"
+#include "../monitor/trace_parts.h"
 #include "../park.h"
 #include "fd_parts.h"
 
@@ -126,6 +127,7 @@ int tp_driver_dispatch(struct tp_driver *driver)
     for (int i = 0; i < driver->n_events; i++) {
         if (driver->events[i].data == TP_POLLER_BELL)
             continue;
+        tp__trace_moment(TP__TRACE_EVENT, "descriptor", (uint32_t)driver->events[i].data);
         tp__fd_event(driver, &driver->events[i]);
         n++;
     }

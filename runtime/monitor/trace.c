@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    N_RINGS = 1024, /* threads by their numbers; slices of others are lost */
+    N_RINGS = 1024, /* threads by their numbers; records of others are lost */
     PER_THREAD = 8192
 };
 static const uint64_t BYTES = UINT64_C(16) << 20;
@@ -43,14 +43,14 @@ struct trace {
 
 struct tp_tracing tp__tracing;
 static tp_atomic(struct trace *) present;
-static tp_atomic(uint64_t) n_homeless; /* slices of threads beyond N_RINGS */
+static tp_atomic(uint64_t) n_homeless; /* records of threads beyond N_RINGS */
 static struct ring rings[N_RINGS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of starting and ending */
 static uint64_t last_serial;                             /* guarded by lock */
 
 uint64_t tp__trace_now(void)
 {
-    return tp_clock_now_ns();
+    return tp__clock_common_ns();
 }
 
 /* The first slice of a thread in this trace. */
@@ -103,16 +103,29 @@ static void write_string(FILE *out, const char *text)
 
 static void write_slice(FILE *out, const struct tp_trace_slice *slice, int tid)
 {
+    static const struct {
+        const char *category, *number, *more; /* the second is what the number is called; NULL: there is none */
+    } forms[] = {
+        [TP__TRACE_WORKER] = {"worker", "victim", ""},
+        [TP__TRACE_ENDED] = {"task", "id", ",\"then\":\"ended\""},
+        [TP__TRACE_GAVE_WAY] = {"task", "id", ",\"then\":\"gave way\""},
+        [TP__TRACE_WAITS] = {"task", "id", ",\"then\":\"waits\""},
+        [TP__TRACE_TIMER] = {"timer", NULL, ""},
+        [TP__TRACE_WAKE] = {"wake", "id", ""},
+        [TP__TRACE_DEADLINE] = {"wake", "id", ",\"by\":\"deadline\""},
+        [TP__TRACE_EVENT] = {"event", "fd", ""},
+    };
     uint64_t ns = slice->end_ns - slice->begin_ns;
-    fprintf(out, ",\n{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%" PRIu64 ".%03u,\"dur\":%" PRIu64 ".%03u,\"cat\":\"%s\",\"name\":", (int)getpid(), tid,
-        slice->begin_ns / 1000, (unsigned)(slice->begin_ns % 1000), ns / 1000, (unsigned)(ns % 1000), slice->pool ? "task" : "worker");
-    write_string(out, slice->pool ? slice->pool : slice->name);
-    fprintf(out, ",\"args\":{\"%s\":%" PRIu64, slice->pool ? "id" : "victim", slice->number);
-    if (slice->pool) {
-        fputs(",\"then\":", out);
-        write_string(out, slice->name);
-    }
-    fputs("}}", out);
+    fprintf(out, ",\n{\"pid\":%d,\"tid\":%d,\"ts\":%" PRIu64 ".%03u,", (int)getpid(), tid, slice->begin_ns / 1000, (unsigned)(slice->begin_ns % 1000));
+    if (slice->kind >= TP__TRACE_WAKE)
+        fputs("\"ph\":\"i\",\"s\":\"t\"", out);
+    else
+        fprintf(out, "\"ph\":\"X\",\"dur\":%" PRIu64 ".%03u", ns / 1000, (unsigned)(ns % 1000));
+    fprintf(out, ",\"cat\":\"%s\",\"name\":", forms[slice->kind].category);
+    write_string(out, slice->name);
+    if (forms[slice->kind].number)
+        fprintf(out, ",\"args\":{\"%s\":%" PRIu64 "%s}", forms[slice->kind].number, slice->number, forms[slice->kind].more);
+    putc('}', out);
 }
 
 static void write_ring(FILE *out, const struct ring *ring)
@@ -133,7 +146,7 @@ static int write_all(const struct trace *trace, int fd, const struct tp_trace_re
             close(copy);
         return copy >= 0 ? TP_EIO : TP_EMFILE;
     }
-    fprintf(out, "{\"otherData\":{\"slices\":%" PRIu64 ",\"lost\":%" PRIu64 "},\n\"traceEvents\":[\n{\"ph\":\"M\",\"pid\":%d,\"tid\":0,\"name\":\"process_name\",\"args\":{\"name\":\"tidepool\"}}",
+    fprintf(out, "{\"otherData\":{\"records\":%" PRIu64 ",\"lost\":%" PRIu64 "},\n\"traceEvents\":[\n{\"ph\":\"M\",\"pid\":%d,\"tid\":0,\"name\":\"process_name\",\"args\":{\"name\":\"tidepool\"}}",
         report->n_kept, report->n_lost, (int)getpid());
     for (int i = 0; i < N_RINGS; i++)
         if (rings[i].serial == trace->serial)
@@ -164,7 +177,7 @@ int tp_trace_start(const struct tp_trace_settings *settings)
         trace->serial = ++last_serial;
         tp_store_rlx(&n_homeless, 0);                           /* relaxed: a number on its own */
         tp_store_sc(&present, trace);                           /* publishes the trace [TRACE-1] */
-        tp_store_rlx(&tp__tracing.since_ns, tp_clock_now_ns()); /* relaxed: a hint */
+        tp_store_rlx(&tp__tracing.since_ns, tp__trace_now()); /* relaxed: a hint */
     }
     pthread_mutex_unlock(&lock);
     if (status != 0) {

@@ -1,4 +1,5 @@
-/* A trace: what each worker did when, and which coroutine of a task ran where, as a file for Perfetto or chrome://tracing.
+/* A trace: what each worker did when, which coroutine of a task ran where, who woke it, and what became ready, as a file for Perfetto or
+ * chrome://tracing. Tracing is for the whole process and at run time: no pool is generated for it.
  * Invariant: a slice is recorded when it ends, with its beginning, so every beginning has its end. Memory is taken once, when the trace
  * begins; what does not fit is counted, not kept (docs/tracing.md). */
 #ifndef TP_TRACE_H
@@ -11,12 +12,12 @@ extern "C" {
 #endif
 
 struct tp_trace_settings {
-    uint64_t bytes;      /* for all slices; 0: 16 MiB */
-    uint32_t per_thread; /* slices of one thread; 0: 8192 */
+    uint64_t bytes;      /* for all records; 0: 16 MiB */
+    uint32_t per_thread; /* records of one thread; 0: 8192 */
 };
 
 struct tp_trace_report {
-    uint64_t n_kept, n_lost; /* slices */
+    uint64_t n_kept, n_lost; /* records: slices and moments */
 };
 
 /* tp_trace_start: record from now on. One trace at a time.

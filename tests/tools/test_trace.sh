@@ -22,13 +22,17 @@ trace = json.load(open(sys.argv[1]))
 events = trace["traceEvents"]
 slices = [e for e in events if e["ph"] == "X"]
 names = {e["tid"]: e["args"]["name"] for e in events if e["ph"] == "M" and e["name"] == "thread_name"}
-assert trace["otherData"] == {"slices": len(slices), "lost": 0}
-assert {e["ph"] for e in events} == {"X", "M"}
+moments = [e for e in events if e["ph"] == "i"]
+assert trace["otherData"] == {"records": len(slices) + len(moments), "lost": 0}
+assert {e["ph"] for e in events} == {"X", "M", "i"}
+assert all(e["s"] == "t" and e["tid"] in names and e["pid"] == slices[0]["pid"] for e in moments)
 assert all(e["dur"] >= 0 and e["tid"] in names and e["pid"] == slices[0]["pid"] for e in slices)
 tasks = [e for e in slices if e["cat"] == "task"]
-assert len([e for e in tasks if e["args"]["then"] == "ended"]) == 10
+assert len([e for e in tasks if e["args"]["then"] == "ended"]) == 20
 assert len([e for e in tasks if e["args"]["then"] == "gave way"]) == 10
-assert {e["name"] for e in tasks} == {"stock_coroutine"}
+assert len([e for e in tasks if e["args"]["then"] == "waits"]) == 10
+assert len(moments) == 10 and {e["cat"] for e in moments} == {"wake"}  # each wait has its end
+assert {e["name"] for e in tasks + moments} == {"stock_coroutine"}
 states = {e["name"] for e in slices if e["cat"] == "worker"}
 assert {"running", "idle"} <= states <= {"running", "idle", "stealing", "parked", "lookout"}, states
 for tid in names:  # what a worker does is one thing at a time

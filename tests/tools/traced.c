@@ -1,4 +1,4 @@
-/* A program that traces itself: 20 tasks of two pools, and the trace on its standard output. */
+/* A program that traces itself: 30 tasks of two pools, of which ten wait, and the trace on its standard output. */
 #include "../../runtime/tidepool.h"
 
 #include <unistd.h>
@@ -7,6 +7,12 @@ static int give_way(void *unused)
 {
     (void)unused;
     return tp_yield();
+}
+
+static int wait_a_little(void *unused)
+{
+    (void)unused;
+    return tp_sleep_ns(1);
 }
 
 int main(void)
@@ -18,6 +24,8 @@ int main(void)
         return 1;
     for (int i = 0; i < 10; i++) {
         if (tp_pool_submit(plain, give_way, NULL) != 0 || tp_pool_submit(coroutines, give_way, NULL) != 0)
+            return 1;
+        if (tp_pool_submit(coroutines, wait_a_little, NULL) != 0)
             return 1;
         tp_pool_join_all(plain, TP_FOREVER);
         tp_pool_join_all(coroutines, TP_FOREVER);

@@ -1,4 +1,5 @@
-/* Traces: how many slices a known course leaves, what becomes of those that do not fit, and traces that begin and end under load. */
+/* Traces: how many slices and moments a known course leaves, what becomes of those that do not fit, and traces that begin and end under
+ * load. */
 #include "../../../runtime/tidepool.h"
 
 #include <fcntl.h>
@@ -6,6 +7,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,10 +28,10 @@ static void run_some(struct tp_runtime *runtime, int n)
         assert_int_equal(tp_block_on(runtime, yield_twice, NULL, NULL), 0);
 }
 
-static struct tp_runtime *open_current(void)
+static struct tp_runtime *open_current(bool virtual_time)
 {
     struct tp_runtime *runtime;
-    assert_int_equal(tp_runtime_open(&runtime, &(struct tp_runtime_settings){.flavour = TP_RUNTIME_CURRENT}), 0);
+    assert_int_equal(tp_runtime_open(&runtime, &(struct tp_runtime_settings){.flavour = TP_RUNTIME_CURRENT, .virtual_time = virtual_time}), 0);
     return runtime;
 }
 
@@ -35,7 +40,7 @@ static struct tp_runtime *open_current(void)
 static void test_slices_are_counted(void **unused)
 {
     (void)unused;
-    struct tp_runtime *runtime = open_current();
+    struct tp_runtime *runtime = open_current(false);
     struct tp_trace_report report;
     assert_int_equal(tp_trace_stop(-1, NULL), TP_EINVAL);
     run_some(runtime, 5);
@@ -54,6 +59,119 @@ static void test_slices_are_counted(void **unused)
     assert_int_equal(tp_trace_start(NULL), 0);
     assert_int_equal(tp_trace_stop(-1, &report), 0);
     assert_int_equal(report.n_kept + report.n_lost, 0);
+    tp_runtime_free(runtime);
+}
+
+/* -- who wakes whom ----------------------------------------------------------------------------- */
+
+static struct tp_fd reader, writer;
+static struct tp_semaphore gate;
+
+static void do_nothing(void *unused)
+{
+    (void)unused;
+}
+
+static int sleep_twice(void *unused)
+{
+    (void)unused;
+    return tp_sleep_ns(TP_SECOND) != 0 || tp_sleep_ns(TP_SECOND) != 0;
+}
+
+static int keep_a_timer(void *runtime)
+{
+    struct tp_timer timer;
+    if (tp_timer_init(&timer, tp_runtime_target(runtime), do_nothing, NULL) != 0)
+        return -1;
+    tp_timer_set(&timer, tp_deadline_in_ns(TP_SECOND), TP_SECOND);
+    int status = tp_sleep_ns(4 * TP_SECOND + 1);
+    tp_timer_end(&timer);
+    return status;
+}
+
+static int open_gate(void *unused)
+{
+    (void)unused;
+    tp_semaphore_release(&gate, 1);
+    return 0;
+}
+
+static int write_byte(void *unused)
+{
+    size_t n;
+    (void)unused;
+    return tp_write(writer, "x", 1, TP_FOREVER, &n);
+}
+
+static int await_others(void *unused)
+{
+    char byte;
+    size_t n;
+    (void)unused;
+    if (tp_task_spawn(open_gate, NULL, NULL) != 0 || tp_semaphore_acquire(&gate, 1, TP_FOREVER) != 0)
+        return -1;
+    return tp_task_spawn(write_byte, NULL, NULL) != 0 || tp_read(reader, &byte, 1, TP_FOREVER, &n) != 0;
+}
+
+/* The file of the trace, as malloc gave it. */
+static char *stop_and_read(void)
+{
+    int fd = memfd_create("trace", MFD_CLOEXEC);
+    assert_int_equal(tp_trace_stop(fd, NULL), 0);
+    off_t n = lseek(fd, 0, SEEK_CUR);
+    char *text = malloc((size_t)n + 1);
+    assert_int_equal(pread(fd, text, (size_t)n, 0), n);
+    text[n] = '\0';
+    close(fd);
+    return text;
+}
+
+static int count(const char *text, const char *part)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++)
+        n++;
+    return n;
+}
+
+static void block_on(struct tp_runtime *runtime, int (*run)(void *argument))
+{
+    struct tp_task_result result;
+    assert_int_equal(tp_block_on(runtime, run, runtime, &result), 0);
+    assert_int_equal(result.code, 0);
+}
+
+/* Each wait ends with one wake-up, on a runtime with a time of its own; and what is recorded by its tasks has the time of the rest. */
+static void test_wake_ups(void **unused)
+{
+    (void)unused;
+    struct tp_runtime *runtime = open_current(true);
+    char event[64];
+    assert_int_equal(tp_pipe(&reader, &writer), 0);
+    tp_semaphore_init(&gate, 0);
+    uint64_t from_ns = tp_clock_now_ns();
+    assert_int_equal(tp_trace_start(NULL), 0);
+    block_on(runtime, sleep_twice);
+    block_on(runtime, keep_a_timer);
+    block_on(runtime, await_others);
+    char *text = stop_and_read();
+    snprintf(event, sizeof event, "\"cat\":\"event\",\"name\":\"descriptor\",\"args\":{\"fd\":%d}", reader.fd);
+    assert_int_equal(count(text, "\"then\":\"waits\""), 2 + 1 + 2);
+    assert_int_equal(count(text, "\"cat\":\"wake\""), 2 + 1 + 2);
+    assert_int_equal(count(text, "\"by\":\"deadline\""), 2 + 1);
+    assert_int_equal(count(text, "\"cat\":\"timer\""), 4);
+    assert_int_equal(count(text, event), 1);
+    assert_int_equal(count(text, "\"cat\":\"event\""), 1);
+    assert_int_equal(count(text, "\"ph\":\"i\""), 2 + 1 + 2 + 1);
+    double from_us = (double)(from_ns / 1000), to_us = (double)(tp_clock_now_ns() / 1000 + 1);
+    for (const char *at = text; (at = strstr(at, "\"ts\":")); at++) {
+        double us = strtod(at + 5, NULL);
+        assert_true(us >= from_us && us <= to_us);
+    }
+    free(text);
+    tp_semaphore_end(&gate);
+    tp_fd_close(reader);
+    tp_fd_close(writer);
     tp_runtime_free(runtime);
 }
 
@@ -92,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices_are_counted),
+        cmocka_unit_test(test_wake_ups),
         cmocka_unit_test(test_what_cannot_be_written),
         cmocka_unit_test(test_under_load),
     };

@@ -47,15 +47,10 @@ static bool enlist(struct tp_case *one)
     if (!slot)
         return false;
     one->thing = slot;
-    tp_spin_lock(&slot->lock);
-    /* Relaxed: an event sets the bits before it takes the lock; so they are seen, or it will find the entry [FD-1]. */
-    bool may_wait = ready_of(tp_load_rlx(&slot->ready), (unsigned)one->party.wanted) == 0 && !is_closing(slot);
-    if (may_wait)
-        put_in(slot, &one->party.waiter);
-    tp_spin_unlock(&slot->lock);
-    if (!may_wait)
+    bool has_joined = tp__slot_join(slot, &one->party);
+    if (!has_joined)
         tp__slot_leave(slot, fd.fd);
-    return may_wait;
+    return has_joined;
 }
 
 static void delist(struct tp_case *one)
@@ -63,7 +58,7 @@ static void delist(struct tp_case *one)
     struct tp_fd_slot *slot = one->thing;
     tp_spin_lock(&slot->lock);
     if (!tp_waiter_is_woken(&one->party.waiter))
-        take_out(slot, &one->party.waiter);
+        tp_line_leave(&slot->line, &one->party);
     tp_spin_unlock(&slot->lock);
     tp__slot_leave(slot, fd_of(one).fd);
 }

@@ -1,11 +1,7 @@
 /* Descriptors: the table of handles, and readiness. The argument is in docs/io.md. */
 #include "fd_slot.h"
 
-#include "../base/assert.h"
 #include "../base/status.h"
-#include "../clock.h"
-#include "../fiber.h"
-#include "../fibers.h"
 #include "../park.h"
 #include "room.h"
 
@@ -74,16 +70,13 @@ static void wake(struct tp_fd_slot *slot, unsigned what, int status)
     do {
         n = 0;
         tp_spin_lock(&slot->lock);
-        for (struct tp_waiter *w = slot->first, *next; w && n < WAKE_BATCH; w = next) {
-            struct tp_party *party = (struct tp_party *)w;
-            next = w->next;
+        for (struct tp_party *party = tp_line_first(&slot->line), *next; party && n < WAKE_BATCH; party = next) {
+            next = (struct tp_party *)(void *)party->waiter.next;
             if (!(party->wanted & what))
                 continue;
-            take_out(slot, w);
-            if (!tp_waiter_claim(w))
-                continue;
-            party->status = status;
-            calls[n++] = tp_waiter_hand_over(w);
+            tp_line_leave(&slot->line, party);
+            if (tp_waiter_claim(&party->waiter))
+                calls[n++] = tp_party_let_go(party, status);
         }
         tp_spin_unlock(&slot->lock);
         for (int i = 0; i < n; i++)
@@ -127,14 +120,20 @@ static enum tp_fd_kind kind_of_socket(int fd)
     return is_known && type == SOCK_STREAM && protocol == IPPROTO_TCP ? TP_FD_STREAM : TP_FD_SOCKET;
 }
 
+static enum tp_fd_kind kind_by_mode(int fd, mode_t mode)
+{
+    if (S_ISSOCK(mode))
+        return kind_of_socket(fd);
+    return S_ISREG(mode) || S_ISBLK(mode) || S_ISDIR(mode) ? TP_FD_FILE : TP_FD_OTHER;
+}
+
 enum tp_fd_kind tp__fd_kind_of(int fd)
 {
     struct stat found;
     int saved = errno;
     enum tp_fd_kind kind = TP_FD_OTHER;
     if (fstat(fd, &found) == 0)
-        kind = S_ISSOCK(found.st_mode) ? kind_of_socket(fd) : S_ISREG(found.st_mode) || S_ISBLK(found.st_mode) || S_ISDIR(found.st_mode) ? TP_FD_FILE
-                                                                                                                                         : TP_FD_OTHER;
+        kind = kind_by_mode(fd, found.st_mode);
     errno = saved;
     return kind;
 }
@@ -203,7 +202,7 @@ static void forget_waits(void)
             tp_store_rlx(&slots[k].state, state >> TAG_SHIFT << TAG_SHIFT | kept); /* relaxed: see above */
             tp_store_rlx(&slots[k].driver, NULL);
             tp_spin_init(&slots[k].lock);
-            slots[k].first = slots[k].last = NULL;
+            slots[k].line = (struct tp_line){.first = NULL};
             slots[k].threads = NULL;
             slots[k].links = NULL; /* their memory is the price */
         }

@@ -33,8 +33,8 @@ struct thread {
 struct tp_fd_slot {
     tp_atomic(uint64_t) state; /* tag, CLOSING, OPEN, BORROWED, calls under way */
     tp_atomic(uint32_t) ready; /* bits, and a count of events [FD-1] */
-    struct tp_spin lock;       /* guards the next three */
-    struct tp_waiter *first, *last;
+    struct tp_spin lock;       /* guards the next two */
+    struct tp_line line;
     struct thread *threads;
     enum tp_fd_kind kind;                 /* written before the state says OPEN */
     tp_atomic(struct tp_driver *) driver; /* the one that it was linked with last, to be found without the lock of links */
@@ -56,22 +56,6 @@ static inline uint64_t data_of(uint32_t tag, int fd)
     return (uint64_t)tag << TAG_SHIFT | (uint32_t)fd;
 }
 
-/* Out of the queue. The lock is held. */
-static inline void take_out(struct tp_fd_slot *slot, struct tp_waiter *waiter)
-{
-    *(waiter->prev ? &waiter->prev->next : &slot->first) = waiter->next;
-    *(waiter->next ? &waiter->next->prev : &slot->last) = waiter->prev;
-}
-
-/* To its end. The lock is held. */
-static inline void put_in(struct tp_fd_slot *slot, struct tp_waiter *waiter)
-{
-    waiter->next = NULL;
-    waiter->prev = slot->last;
-    *(slot->last ? &slot->last->next : &slot->first) = waiter;
-    slot->last = waiter;
-}
-
 /* It is ready, as far as is known now. */
 static inline void note(struct tp_fd_slot *slot, uint32_t bits)
 {
@@ -86,6 +70,12 @@ static inline bool is_closing(struct tp_fd_slot *slot)
 {
     return (tp_load_sc(&slot->state) & CLOSING) != 0;
 }
+
+/* tp__slot_join: into the line, unless it need not wait: something is ready, or the end is announced.
+ * party: begun, and says what is wanted.
+ * Returns whether it is in the line.
+ * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
+bool tp__slot_join(struct tp_fd_slot *slot, struct tp_party *party);
 
 /* tp__slot_enter: begin a call. Returns the slot, or NULL: the handle is stale.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

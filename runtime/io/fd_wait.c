@@ -14,6 +14,17 @@
 
 enum { PATIENCE = 64 }; /* calls without a wait after which a task gives way */
 
+bool tp__slot_join(struct tp_fd_slot *slot, struct tp_party *party)
+{
+    tp_spin_lock(&slot->lock);
+    /* Relaxed: an event sets the bits before it takes the lock; so they are seen, or it will find the party [FD-1]. */
+    bool must_wait = ready_of(tp_load_rlx(&slot->ready), (unsigned)party->wanted) == 0 && !is_closing(slot);
+    if (must_wait)
+        tp_line_join(&slot->line, party);
+    tp_spin_unlock(&slot->lock);
+    return must_wait;
+}
+
 /* A task waits for an event. */
 static int wait_as_task(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fiber *fiber, unsigned what, uint64_t deadline_ns)
 {
@@ -22,26 +33,12 @@ static int wait_as_task(struct tp_fd_slot *slot, struct tp_fd fd, struct tp_fibe
         return status;
     struct tp_party party = {.wanted = what};
     tp_waiter_begin(&party.waiter);
-    tp_spin_lock(&slot->lock);
-    put_in(slot, &party.waiter);
-    tp_spin_unlock(&slot->lock);
-    /* Relaxed: who is not woken, since the lock was taken after that of the one who wakes, sees what that one did before [FD-1]. */
-    bool was_late = ready_of(tp_load_rlx(&slot->ready), what) != 0 || is_closing(slot);
-    if (!was_late) {
-        fiber->n_calls = 0;
-        tp_fiber_settle(fiber);
-        status = tp_waiter_sleep(&party.waiter, deadline_ns, NULL);
-        if (status == 0)
-            return party.status;
-    }
-    tp_spin_lock(&slot->lock);
-    bool was_woken = tp_waiter_is_woken(&party.waiter);
-    if (!was_woken)
-        take_out(slot, &party.waiter);
-    tp_spin_unlock(&slot->lock);
-    if (was_woken)
-        return party.status;
-    return was_late && is_closing(slot) ? TP_ECLOSED : status;
+    if (!tp__slot_join(slot, &party))
+        return is_closing(slot) ? TP_ECLOSED : 0;
+    fiber->n_calls = 0;
+    if (!tp_party_await(&party, &slot->line, &slot->lock, deadline_ns, NULL, &status))
+        tp_spin_unlock(&slot->lock);
+    return status;
 }
 
 /* A thread waits by itself. Returns 0 also for nothing. */
@@ -151,8 +148,9 @@ static enum attempt attempt(struct tp_fd_slot *slot, int fd, ssize_t (*call)(int
         *n = call(fd, slot->kind, argument);
         error = *n < 0 ? *tp_co_errno() : 0;
     } while (error == EINTR);
-    return error == 0 ? DONE : error == EAGAIN || error == EWOULDBLOCK ? NOT_READY
-                                                                       : FAILED;
+    if (error == 0)
+        return DONE;
+    return error == EAGAIN || error == EWOULDBLOCK ? NOT_READY : FAILED;
 }
 
 int tp__fd_call(struct tp_fd fd, ssize_t (*call)(int fd, enum tp_fd_kind kind, void *argument), void *argument, ssize_t *done)

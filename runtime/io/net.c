@@ -186,8 +186,9 @@ static ssize_t try_shutdown(int fd, enum tp_fd_kind kind, void *argument)
 {
     const unsigned *what = argument;
     (void)kind;
-    return shutdown(fd, *what == TP_FD_READABLE ? SHUT_RD : *what == TP_FD_WRITABLE ? SHUT_WR
-                                                                                    : SHUT_RDWR);
+    if (*what == TP_FD_READABLE)
+        return shutdown(fd, SHUT_RD);
+    return shutdown(fd, *what == TP_FD_WRITABLE ? SHUT_WR : SHUT_RDWR);
 }
 
 int tp_shutdown(struct tp_fd fd, unsigned what)

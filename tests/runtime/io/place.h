@@ -5,6 +5,7 @@
 
 #include "tests/support/unit.h"
 
+#include "runtime/fibers.h"
 #include "runtime/io/fd.c"
 #include "runtime/tidepool.h"
 
@@ -103,7 +104,7 @@ static inline int n_waiting(struct tp_fd fd)
     struct tp_fd_slot *slot = find_slot(fd.fd);
     int n = 0;
     tp_spin_lock(&slot->lock);
-    for (struct tp_waiter *waiter = slot->first; waiter; waiter = waiter->next)
+    for (struct tp_waiter *waiter = slot->line.first; waiter; waiter = waiter->next)
         n++;
     for (struct thread *thread = slot->threads; thread; thread = thread->next)
         n++;

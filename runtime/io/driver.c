@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ void tp_driver_init(struct tp_driver *driver)
 {
     tp_atomic_init(&driver->is_open, 0);
     tp_atomic_init(&driver->n_linked, 0);
+    tp_atomic_init(&driver->n_guests, 0);
     tp_spin_init(&driver->lock);
     driver->poller = (struct tp_poller){.fd = -1};
     driver->bell = -1;
@@ -87,6 +89,8 @@ void tp_driver_free(struct tp_driver *driver)
     bool is_own = tp_driver_is_own(driver);
     if (is_own)
         tp__fd_unlink_all(driver);
+    while (is_own && tp_load_acq(&driver->n_guests) > 0) /* pairs with the decrement in tp__slot_unlink [FD-4] */
+        sched_yield();                                   /* a system call each */
     driver->poller.kind->close(&driver->poller, is_own);
     close(driver->bell);
     tp_driver_init(driver);

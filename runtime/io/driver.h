@@ -21,8 +21,9 @@ struct tp_driver {
     int bell;                     /* owned */
     uint32_t n_forks;             /* of the process, when it was opened: in a child it is the parent's */
     tp_atomic(uint32_t) n_linked; /* descriptors that it watches; written under the lock, read without it [LOOK-2] */
-    struct tp_spin lock;          /* guards the list of links */
-    struct tp_fd_link *links;     /* of those descriptors; owned by fd.c */
+    tp_atomic(uint32_t) n_guests; /* threads in its poller that no link keeps it for: tp_driver_free waits for them */
+    struct tp_spin lock;          /* guards that it is opened once */
+    struct tp_fd_link *links;     /* of those descriptors; owned and guarded by fd_link.c */
     int n_events;                 /* by who has the lookout, as what follows */
     tp_atomic(uint64_t) n_polls;  /* ever, for who looks, as the next two */
     tp_atomic(uint64_t) n_vain;   /* polls to which nothing came, nor did the bell ring */

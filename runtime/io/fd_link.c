@@ -117,11 +117,15 @@ void tp__slot_unlink(struct tp_fd_slot *slot)
     slot->links = NULL;
     tp_store_rlx(&slot->driver, NULL); /* relaxed: the next life begins by a release */
     for (struct tp_fd_link *at = link; at; at = at->next) {
-        if (tp_driver_is_own(at->driver)) /* else the parent's tasks wait for it */
-            at->driver->poller.kind->forget(&at->driver->poller, (int)(uint32_t)at->data, at->data);
+        tp_add_rlx(&at->driver->n_guests, 1); /* relaxed: under the lock, which tp_driver_free takes before it looks */
         leave_driver(at);
     }
     tp_spin_unlock(&link_lock);
+    for (struct tp_fd_link *at = link; at; at = at->next) {
+        if (tp_driver_is_own(at->driver)) /* else the parent's tasks wait for it */
+            at->driver->poller.kind->forget(&at->driver->poller, (int)(uint32_t)at->data, at->data);
+        tp_add_sc(&at->driver->n_guests, (uint32_t)-1); /* sequentially consistent for want of a release; pairs with the acquire in tp_driver_free */
+    }
     free_links(link);
 }
 

@@ -19,6 +19,18 @@ enum refusal {
 
 static tp_atomic(uint32_t) refused;
 
+/* How far a close is that stays where it takes its descriptor from a driver. */
+enum stage {
+    PASSES,
+    STAYS, /* the next one does */
+    IS_THERE,
+    MAY_GO
+};
+
+static tp_atomic(uint32_t) stage;
+static _Thread_local bool is_freeing;
+static long withdrawn; /* what it came to */
+
 int __real_epoll_create1(int flags);
 int __wrap_epoll_create1(int flags);
 int __real_eventfd(unsigned value, int flags);
@@ -29,6 +41,8 @@ long __real_syscall(long number, long a, long b, long c, long d, long e, long f)
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 void *__real_malloc(size_t n_bytes);
 void *__wrap_malloc(size_t n_bytes);
+int __real_sched_yield(void);
+int __wrap_sched_yield(void);
 
 static bool is_refused(enum refusal what)
 {
@@ -47,8 +61,29 @@ int __wrap_eventfd(unsigned value, int flags)
     return is_refused(EVENTFD) ? -1 : __real_eventfd(value, flags);
 }
 
+/* Returns whether this is the close that has stayed. */
+static bool may_stay(void)
+{
+    uint32_t stays = STAYS;
+    if (!tp_cas_sc(&stage, &stays, IS_THERE))
+        return false;
+    while (tp_load_sc(&stage) == IS_THERE)
+        __real_sched_yield();
+    return true;
+}
+
+/* Who frees a driver gives way while somebody is in it. */
+int __wrap_sched_yield(void)
+{
+    if (is_freeing)
+        tp_store_sc(&stage, MAY_GO);
+    return __real_sched_yield();
+}
+
 int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
+    if (operation == EPOLL_CTL_DEL && may_stay())
+        return (int)(withdrawn = __real_epoll_ctl(epoll, operation, fd, event));
     errno = ENOSPC;
     return is_refused(CONTROL) && operation == EPOLL_CTL_ADD ? -1 : __real_epoll_ctl(epoll, operation, fd, event);
 }
@@ -56,6 +91,8 @@ int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event
 /* The same of the other back end. */
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
+    if (number == SYS_io_uring_register && may_stay())
+        return withdrawn = __real_syscall(number, a, b, c, d, e, f);
     bool is_open = number == SYS_io_uring_setup && is_refused(EPOLL);
     bool is_request = number == SYS_io_uring_enter && b == 1 && is_refused(CONTROL);
     if (!is_open && !is_request)
@@ -544,6 +581,42 @@ static void test_pools_that_end(void **state)
         }
 }
 
+static void *close_it(void *fd)
+{
+    return tp_fd_close(*(struct tp_fd *)fd) == 0 ? fd : NULL;
+}
+
+/* A descriptor is closed while the pool ends whose driver watches it: the driver stays until the close is through with it. */
+static void test_close_while_the_pool_ends(void **state)
+{
+    (void)state;
+    struct place place = {.workers = 1};
+    struct tp_fd ends[2];
+    pthread_t closer;
+    void *closed;
+    place_open(&place);
+    pair(ends);
+    struct caller caller = {.fd = ends[0], .call = call_read, .deadline_ns = TP_FOREVER};
+    place_start(&place, run_caller, &caller);
+    await_waiting(ends[0], 1);
+    assert_int_equal(tp_write(ends[1], "x", 1, 0, NULL), 0);
+    place_join(&place);
+    withdrawn = -1;
+    tp_store_sc(&stage, STAYS);
+    assert_int_equal(pthread_create(&closer, NULL, close_it, &ends[0]), 0);
+    while (tp_load_sc(&stage) != IS_THERE)
+        sched_yield();
+    is_freeing = true;
+    tp_pool_free(place.pool);
+    is_freeing = false;
+    tp_store_sc(&stage, MAY_GO);
+    assert_int_equal(pthread_join(closer, &closed), 0);
+    assert_ptr_equal(closed, &ends[0]);
+    assert_int_equal(withdrawn, 0);
+    tp_store_sc(&stage, PASSES);
+    close_all(&ends[1], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_refused_waits),
         cmocka_unit_test(test_one_of_several),
         cmocka_unit_test(test_pools_that_end),
+        cmocka_unit_test(test_close_while_the_pool_ends),
     };
     return run_here(tests);
 }

@@ -65,6 +65,11 @@ return {
     { row = "16 threads", contender = "tidepool spin lock", not_above = "pthread mutex" },
     recorded = { { "ants spin lock", 59 } },
   },
+  mutex = {
+    { row = "1 task", contender = "tidepool mutex", not_above = "pthread mutex, threads" },
+    { row = "2 tasks", contender = "tidepool mutex", not_above = "pthread mutex, threads" },
+    { row = "16 tasks", contender = "tidepool mutex", not_above = "pthread mutex, threads" },
+  },
   reuse = {
     { row = "one at a time", contender = "tidepool", times = 50, of = "pthread_create + join" },
     { row = "64 together", contender = "tidepool", times = 50, of = "pthread_create + join" },

@@ -62,6 +62,25 @@ expect "no near miss" 2 "unknown command 'xyzzy'; see ./tidepool --help"
 call test --flavour tsam
 expect "unknown flavour" 2 "unknown flavour 'tsam' (did you mean tsan?)"
 
+for command in soak top; do
+    call $command --help
+    expect "help of $command" 0 "usage: ./tidepool $command "
+    if [[ $output == *COMMAND* ]]; then got=1; fi
+    expect "nothing else" 0
+done
+call run --help
+expect "no help of its own" 0 "usage: ./tidepool COMMAND"
+call soak --wether 60
+expect "soak: no such option" 2 "soak: unknown option '--wether'; see ./tidepool soak --help"
+call soak --weather 1m
+expect "soak: no time" 2 "soak: '1m' is not a number of seconds; see ./tidepool soak --help"
+call soak --tasks 0
+expect "soak: no tasks" 2 "soak: '0' is not a number of tasks"
+call soak ''
+expect "soak: nothing" 2 "soak: '' is not a number of seconds"
+call soak 60 --weather
+expect "soak: too much" 2 "soak: '--weather' is one argument too many"
+
 # -- set-up -------------------------------------------------------------------------------------
 
 call libs
@@ -116,6 +135,18 @@ expect "nothing is missing" 0 "tool: --home $copy libs"
 ln -s "$copy/tidepool" "$scratch/link"
 output=$(cd "$scratch" && PATH=$scratch/bin ./link gen "a file.pool" -o . 2>&1) got=$?
 expect "through a link, from elsewhere" 0 "tool: --home $copy gen a file.pool -o . in $scratch"
+
+for command in recommend calibrate; do
+    stand_in ninja <<<'exit 0'
+    mkdir -p "$copy/build/release/calibrate"
+    cp "$copy/build/tool/tidepool" "$copy/build/release/calibrate/calibrate"
+    call $command --help
+    expect "help of $command" 0 "tool: " "--help in"
+done
+mkdir -p "$copy/bench"
+stand_in lua5.4 <<<'echo "lua5.4 $*"'
+call bench --help
+expect "help of bench, without the peers" 0 "lua5.4 $copy/bench/run.lua --help"
 
 # -- build --------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 /* Scopes. A child is a task whose function first notes whose it is; its end is learned by joining it, its failure at once, by itself.
- * Invariant: a child's record stays until its scope is left, and the scope is left when all children are over; so who runs a child
- * may touch both. */
+ * Invariant: who runs a child may touch its record until the child's function is over, and the scope until it has left: the scope is
+ * left when all children are over, and a record is used again only after its child has left, or was joined [SCOPE-3]. */
 #include "scope.h"
 
 #include "base/assert.h"
@@ -19,8 +19,11 @@ enum { FIRST_CHUNK = 8 };
 struct tp_scope_child {
     struct tp_scope *scope;
     struct tp_call call;
-    struct tp_multi_member target;
-    uint64_t id; /* 0: not spawned yet, or joined. Guarded by the scope's lock */
+    struct tp_multi_member target;          /* written under the scope's lock, which guards all up to `has_left` */
+    struct tp_scope_child *older, *younger; /* in the list of those that were not joined yet; of unused ones `younger` is the next */
+    uint64_t id;                            /* 0: not spawned yet, or joined */
+    bool is_awaited;                        /* by the scope's task, which will end its handle */
+    bool has_left;                          /* it is over as far as the scope is concerned; with TP_SCOPE_FORGET */
     uint32_t index;
     int code; /* by the child, for itself */
     struct tp_task_result result;
@@ -55,10 +58,11 @@ void tp_scope_cancel(struct tp_scope *scope)
     for (uint32_t i = 0; i < tp_scope_count(scope); i++) {
         struct tp_scope_child *child = child_at(scope, i);
         tp_spin_lock(&scope->lock);
+        struct tp_multi_member on = child->target;
         uint64_t id = child->id;
         tp_spin_unlock(&scope->lock);
         if (id != 0)
-            child->target.ops->cancel_task(child->target.pool, id); /* if it is over by now, nothing happens */
+            on.ops->cancel_task(on.pool, id); /* if it is over by now, nothing happens */
     }
 }
 
@@ -73,13 +77,88 @@ static void note_failure(struct tp_scope_child *child)
         tp_scope_cancel(scope);
 }
 
+/* -- records ------------------------------------------------------------------------------------ */
+
+/* One that nobody uses, or NULL if there is none. The lock is held. */
+static struct tp_scope_child *take_record(struct tp_scope *scope)
+{
+    uint32_t first, chunk = chunk_of(scope->n, &first);
+    struct tp_scope_child *child = scope->unused;
+    if (child) {
+        scope->unused = child->younger;
+    } else if (chunk < TP_SCOPE_CHUNKS && scope->chunks[chunk]) {
+        child = &scope->chunks[chunk][scope->n - first];
+        child->index = scope->n++;
+    }
+    return child;
+}
+
+/* The child is the youngest of those that were not joined yet. The lock is held. */
+static void add_child(struct tp_scope *scope, struct tp_scope_child *child, struct tp_multi_member target, struct tp_call call)
+{
+    *child = (struct tp_scope_child){.scope = scope, .call = call, .target = target, .older = scope->youngest, .index = child->index};
+    *(scope->youngest ? &scope->youngest->younger : &scope->oldest) = child;
+    scope->youngest = child;
+}
+
+/* It was joined, or there is nothing to be joined. The lock is held. */
+static void drop_child(struct tp_scope *scope, struct tp_scope_child *child)
+{
+    *(child->older ? &child->older->younger : &scope->oldest) = child->younger;
+    *(child->younger ? &child->younger->older : &scope->youngest) = child->older;
+    child->id = 0;
+    if (scope->policy != TP_SCOPE_FORGET)
+        return;
+    child->younger = scope->unused;
+    scope->unused = child;
+}
+
+/* A record for one more child, or NULL for want of memory. */
+static struct tp_scope_child *make_child(struct tp_scope *scope, struct tp_multi_member target, struct tp_call call)
+{
+    struct tp_scope_child *more = NULL, *child = NULL;
+    uint32_t chunk, chunk_of_more = UINT32_MAX, first;
+    do {
+        tp_spin_lock(&scope->lock);
+        chunk = chunk_of(scope->n, &first);
+        if (chunk == chunk_of_more && !scope->chunks[chunk]) {
+            scope->chunks[chunk] = more;
+            more = NULL;
+        }
+        child = take_record(scope);
+        if (child)
+            add_child(scope, child, target, call);
+        tp_spin_unlock(&scope->lock);
+        free(more); /* others were faster */
+        chunk_of_more = chunk;
+    } while (!child && chunk < TP_SCOPE_CHUNKS && (more = calloc((size_t)FIRST_CHUNK << chunk, sizeof *more)));
+    return child;
+}
+
 /* -- children ----------------------------------------------------------------------------------- */
+
+/* The child ends its own handle, and its record may be used again; or that is left to who waits for it, or has not told yet which it is. */
+static void leave(struct tp_scope_child *child)
+{
+    struct tp_scope *scope = child->scope;
+    tp_spin_lock(&scope->lock);
+    struct tp_multi_member on = child->target;
+    uint64_t id = child->is_awaited ? 0 : child->id;
+    child->has_left = true;
+    if (id != 0)
+        drop_child(scope, child);
+    tp_spin_unlock(&scope->lock);
+    if (id != 0)
+        on.ops->detach(on.pool, id);
+}
 
 static void end_child(void *argument)
 {
     struct tp_scope_child *child = argument;
     tp_run_here()->locals = NULL;
-    if (child->code < 0)
+    if (child->scope->policy == TP_SCOPE_FORGET)
+        leave(child);
+    else if (child->code < 0)
         note_failure(child);
 }
 
@@ -95,30 +174,6 @@ static int run_child(void *argument)
     return child->code = child->call.run(child->call.argument);
 }
 
-/* A record for one more child, or NULL for want of memory. */
-static struct tp_scope_child *add_child(struct tp_scope *scope)
-{
-    struct tp_scope_child *more = NULL, *child = NULL;
-    uint32_t chunk, chunk_of_more = 0, first;
-    for (;;) {
-        tp_spin_lock(&scope->lock);
-        chunk = chunk_of(scope->n, &first);
-        if (!scope->chunks[chunk] && chunk == chunk_of_more) {
-            scope->chunks[chunk] = more;
-            more = NULL;
-        }
-        if (scope->chunks[chunk]) {
-            child = &scope->chunks[chunk][scope->n - first];
-            child->index = scope->n++;
-        }
-        tp_spin_unlock(&scope->lock);
-        free(more); /* others were faster */
-        if (child || !(more = calloc((size_t)FIRST_CHUNK << chunk, sizeof *more)))
-            return child;
-        chunk_of_more = chunk;
-    }
-}
-
 int tp_scope_spawn_on(struct tp_scope *scope, struct tp_multi_member target, int (*run)(void *argument), void *argument, uint32_t *index)
 {
     if (!run)
@@ -127,25 +182,30 @@ int tp_scope_spawn_on(struct tp_scope *scope, struct tp_multi_member target, int
         return TP_ENOTSUP;
     if (is_cancelled(scope))
         return TP_ECANCELED;
-    struct tp_scope_child *child = add_child(scope);
-    uint64_t id;
+    if (!scope->witness.ops)
+        scope->witness = target;
+    struct tp_scope_child *child = make_child(scope, target, (struct tp_call){run, argument});
     if (!child)
         return TP_ENOMEM;
-    child->scope = scope;
-    child->call = (struct tp_call){run, argument};
-    child->target = target;
+    uint64_t id = 0;
     int status = target.ops->spawn(target.pool, UINT_MAX, &(struct tp_call){run_child, child}, &id);
-    if (status != 0) {
-        child->result = (struct tp_task_result){TP_TASK_DROPPED, status};
-        return status;
-    }
+    uint32_t number = child->index;
     tp_spin_lock(&scope->lock);
+    bool has_left = child->has_left;
     child->id = id;
+    if (status != 0)
+        child->result = (struct tp_task_result){TP_TASK_DROPPED, status};
+    if (status != 0 || has_left)
+        drop_child(scope, child); /* which is another one's from here on */
     tp_spin_unlock(&scope->lock);
-    if (is_cancelled(scope)) /* meanwhile: this id may have been missed [SCOPE-2] */
+    if (status != 0)
+        return status;
+    if (has_left)
+        target.ops->detach(target.pool, id);
+    else if (is_cancelled(scope)) /* meanwhile: this id may have been missed [SCOPE-2] */
         target.ops->cancel_task(target.pool, id);
     if (index)
-        *index = child->index;
+        *index = number;
     return 0;
 }
 
@@ -158,40 +218,64 @@ int tp_scope_spawn(struct tp_scope *scope, int (*run)(void *argument), void *arg
 
 /* -- the scope ---------------------------------------------------------------------------------- */
 
+/* In the child of fork() there are no children, and a lock may be held for ever. */
+static bool is_forked(const struct tp_scope *scope)
+{
+    struct tp_multi_member any = scope->witness;
+    return any.ops && any.ops->wait(any.pool, 0, 0, NULL) == TP_EFORKED;
+}
+
+/* The oldest child, which stays until it is joined; NULL if there is none. Who has spawned it is over, or the caller: so its id is there [SCOPE-1]. */
+static struct tp_scope_child *choose_oldest(struct tp_scope *scope)
+{
+    tp_spin_lock(&scope->lock);
+    struct tp_scope_child *child = scope->oldest;
+    if (child) {
+        tp_assert(child->id != 0 && !child->has_left);
+        child->is_awaited = true;
+    }
+    tp_spin_unlock(&scope->lock);
+    return child;
+}
+
 /* Waits for one child. status: why the caller does not wait for it of its own will, 0: it does. Returns the new one. */
 static int join_child(struct tp_scope *scope, struct tp_scope_child *child, uint64_t deadline_ns, int status)
 {
     struct tp_multi_member on = child->target;
+    struct tp_task_result result = {0};
+    uint64_t id = child->id;
     int stopped;
-    if (child->id == 0)
-        return status;
     if (status == 0 && (status = tp_task_check()) != 0)
         tp_scope_cancel(scope);
-    if (status == 0 && (stopped = on.ops->wait(on.pool, child->id, deadline_ns, &child->result)) != 0) {
+    if (status == 0 && (stopped = on.ops->wait(on.pool, id, deadline_ns, &result)) != 0) {
         status = stopped;
         tp_scope_cancel(scope);
     }
     if (status != 0) {
         TP_SHIELD;
-        stopped = on.ops->wait(on.pool, child->id, TP_FOREVER, &child->result);
+        stopped = on.ops->wait(on.pool, id, TP_FOREVER, &result);
         tp_assert(stopped == 0);
     }
-    on.ops->detach(on.pool, child->id);
+    on.ops->detach(on.pool, id);
     tp_spin_lock(&scope->lock);
-    child->id = 0;
-    bool is_first = scope->first_failure < 0;
+    child->result = result;
+    /* It was cancelled by others, or had no stack: its end was not noted by itself. */
+    bool is_first = scope->first_failure < 0 && result.state != TP_TASK_RETURNED && scope->policy != TP_SCOPE_FORGET;
+    drop_child(scope, child);
     tp_spin_unlock(&scope->lock);
-    if (is_first && child->result.state != TP_TASK_RETURNED) /* it was cancelled by others, or had no stack */
+    if (is_first)
         note_failure(child);
     return status;
 }
 
-/* Who spawns is the caller, or a child before the one spawned: so when a child's turn comes here, it was spawned [SCOPE-1]. */
 int tp_scope_join(struct tp_scope *scope, uint64_t deadline_ns)
 {
+    struct tp_scope_child *child;
     int status = 0;
-    for (; scope->n_joined < tp_scope_count(scope); scope->n_joined++)
-        status = join_child(scope, child_at(scope, scope->n_joined), deadline_ns, status);
+    if (is_forked(scope))
+        return TP_EFORKED;
+    while ((child = choose_oldest(scope)))
+        status = join_child(scope, child, deadline_ns, status);
     int64_t first = tp_scope_first_failure(scope);
     return status != 0 || first < 0 ? status : child_at(scope, (uint32_t)first)->result.code;
 }
@@ -199,7 +283,7 @@ int tp_scope_join(struct tp_scope *scope, uint64_t deadline_ns)
 static void end(void *argument)
 {
     struct tp_scope *scope = argument;
-    if (!scope->is_left) /* by a panic */
+    if (!scope->is_left && !is_forked(scope)) /* by a panic */
         tp_scope_cancel(scope);
     tp_scope_join(scope, TP_FOREVER);
     for (int i = 0; i < TP_SCOPE_CHUNKS; i++)
@@ -236,7 +320,7 @@ uint32_t tp_scope_count(struct tp_scope *scope)
 
 struct tp_task_result tp_scope_result(struct tp_scope *scope, uint32_t index)
 {
-    tp_assert(index < tp_scope_count(scope));
+    tp_assert(index < tp_scope_count(scope) && scope->policy != TP_SCOPE_FORGET);
     return child_at(scope, index)->result;
 }
 

@@ -24,7 +24,8 @@ extern "C" {
 /* What a child's failure means for the others. It has failed if it returned a negative value, panicked, or was cancelled. */
 enum tp_scope_policy {
     TP_SCOPE_FIRST_FAILURE, /* they are cancelled */
-    TP_SCOPE_COLLECT        /* nothing */
+    TP_SCOPE_COLLECT,       /* nothing */
+    TP_SCOPE_FORGET         /* nothing, and nothing is kept of a child that is over: for scopes that live long, such as those of servers */
 };
 
 /* All 0 is valid. */
@@ -42,14 +43,16 @@ enum { TP_SCOPE_CHUNKS = 24 }; /* of children, each twice as large as the one be
 struct tp_scope {
     struct tp_spin lock; /* guards all up to `chunks` */
     uint32_t n;
-    int64_t first_failure; /* index; -1: none */
+    int64_t first_failure;                    /* index; -1: none */
+    struct tp_scope_child *oldest, *youngest; /* of the list of those that were not joined yet, as they came */
+    struct tp_scope_child *unused;            /* records that were used before */
     struct tp_scope_child *chunks[TP_SCOPE_CHUNKS];
     tp_atomic(uint32_t) is_cancelled;
     bool is_left;
-    uint32_t n_joined; /* children before it are over, and their handles ended */
     enum tp_scope_policy policy;
     struct tp_multi_member target;
-    const struct tp_local *locals; /* what its children see */
+    struct tp_multi_member witness; /* of the first child: tells whether this is the child of a fork(). Written before there is one */
+    const struct tp_local *locals;  /* what its children see */
     struct tp_defer defer;
 };
 
@@ -60,9 +63,9 @@ void tp_scope_open(struct tp_scope *scope, const struct tp_scope_settings *setti
 
 /* tp_scope_spawn: one more child. Children may call it, too.
  * run, argument: as in struct tp_call.
- * index:         receives its number, from 0; NULL: not wanted.
- * Returns 0; TP_ECANCELED if the scope is cancelled; TP_EOUTSIDE or TP_ENOTSUP if there is nowhere to run it; TP_ENOMEM; or what its pool
- * says. On error it will not run.
+ * index:         receives its number, from 0; NULL: not wanted. With TP_SCOPE_FORGET a number is used again.
+ * Returns 0; TP_ECANCELED if the scope is cancelled; TP_EOUTSIDE or TP_ENOTSUP if there is nowhere to run it; TP_ENOMEM, also beyond some
+ * hundred million children; or what its pool says. On error it will not run.
  * [thread: any] [suspends: if its pool does] [blocks: no] [allocates: sometimes] */
 int tp_scope_spawn(struct tp_scope *scope, int (*run)(void *argument), void *argument, uint32_t *index);
 
@@ -78,7 +81,8 @@ void tp_scope_cancel(struct tp_scope *scope);
 /* tp_scope_join: wait for all children. If the deadline passes, or the calling task is asked to end, the scope is cancelled, and they are
  * waited for all the same.
  * deadline_ns: on tp_clock_now_ns(); TP_FOREVER for none.
- * Returns 0 if none has failed; TP_ETIMEDOUT or TP_ECANCELED if one of these came about; else the code of the first failure.
+ * Returns 0 if none has failed, or with TP_SCOPE_FORGET; TP_ETIMEDOUT or TP_ECANCELED if one of these came about; TP_EFORKED in the child of a
+ * fork(), in which there are no children; else the code of the first failure.
  * [thread: whose scope it is] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
 int tp_scope_join(struct tp_scope *scope, uint64_t deadline_ns);
 
@@ -86,11 +90,11 @@ int tp_scope_join(struct tp_scope *scope, uint64_t deadline_ns);
  * [thread: whose scope it is] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
 void tp_scope_leave(struct tp_scope *scope);
 
-/* tp_scope_count: how many children there were.
+/* tp_scope_count: how many children there were; with TP_SCOPE_FORGET: for how many at a time there is memory.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 uint32_t tp_scope_count(struct tp_scope *scope);
 
-/* tp_scope_result: how a child ended.
+/* tp_scope_result: how a child ended. Not with TP_SCOPE_FORGET.
  * index: below tp_scope_count.
  * Returns it after tp_scope_join; before, TP_TASK_PENDING with 0. One that could not be spawned: TP_TASK_DROPPED, with what tp_scope_spawn has
  * returned.

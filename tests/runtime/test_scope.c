@@ -1,13 +1,13 @@
-/* Scopes: children end before their block does, whichever way that is left; failures, deadlines and requests to end reach them. And the
- * values that tasks inherit. */
+/* Scopes: children end before their block does, whichever way that is left; failures, deadlines and requests to end reach them. */
 #include "tests/support/unit.h"
 
 #include "runtime/base/atomic.h"
 #include "runtime/tidepool.h"
+#include "runtime/track.h"
 
-#include <sched.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MANY = 300 };
 
@@ -22,6 +22,7 @@ enum { N_KINDS = sizeof kinds / sizeof *kinds };
 static struct tp_runtime *runtime;
 static struct tp_chan *never; /* nobody sends */
 static tp_atomic(uint32_t) n_wrong, n_begun, n_over;
+static bool is_alone; /* one thread runs all tasks */
 
 static void expect(bool is_so)
 {
@@ -41,6 +42,7 @@ static void run_everywhere(int (*run)(void *argument))
     for (int k = 0; k < N_KINDS; k++) {
         struct tp_runtime_settings settings = kinds[k];
         settings.on_panic = no_report;
+        is_alone = settings.flavour == TP_RUNTIME_CURRENT || settings.workers == 1;
         tp_store_sc(&n_wrong, 0);
         tp_store_sc(&n_begun, 0);
         tp_store_sc(&n_over, 0);
@@ -287,6 +289,133 @@ static void test_cancel(void **state)
     run_everywhere(in_cancel);
 }
 
+/* -- scopes that live long ---------------------------------------------------------------------- */
+
+static const struct tp_scope_settings forget = {.policy = TP_SCOPE_FORGET};
+
+static int end_somehow(void *argument)
+{
+    int code = *(const int *)argument;
+    tp_add_sc(&n_over, 1);
+    if (code == 0)
+        tp_panic("a test");
+    return code;
+}
+
+/* Spawns the next one when the one before is over, or on several threads nearly so. */
+static int spawn_in_turn(void *scope)
+{
+    static int codes[] = {-9, 0, 9};
+    tp_store_sc(&n_over, 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        expect(tp_scope_spawn(scope, end_somehow, &codes[i % 3], NULL) == 0);
+        while (tp_load_sc(&n_over) == i)
+            tp_yield();
+    }
+    return 0;
+}
+
+/* Records of tasks that are not over, and of handles. */
+static size_t n_held(void)
+{
+    struct tp_multi_member on = tp_runtime_target(runtime);
+    return tp_track_count(on.ops->track(on.pool));
+}
+
+/* The memory of who is over is used again, and nothing comes of how it ended. */
+static int in_forget(void *unused)
+{
+    int good = 9;
+    size_t n_before = n_held();
+    (void)unused;
+    TP_SCOPE(scope, &forget);
+    spawn_in_turn(&scope);
+    expect(!is_alone || (tp_scope_count(&scope) == 1 && n_held() == n_before));
+    expect(tp_scope_join(&scope, TP_FOREVER) == 0 && tp_scope_first_failure(&scope) == -1);
+    expect(tp_scope_spawn(&scope, spawn_in_turn, &scope, NULL) == 0); /* siblings, while the scope is waited for */
+    expect(tp_scope_join(&scope, TP_FOREVER) == 0 && tp_load_sc(&n_over) == MANY);
+    expect(!is_alone || (tp_scope_count(&scope) == 2 && n_held() == n_before));
+    uint32_t n = tp_scope_count(&scope), index;
+    for (uint32_t i = 0; i < n; i++) /* all were joined, so as many need nothing more */
+        expect(tp_scope_spawn(&scope, give_code, &good, &index) == 0 && index < n);
+    expect(tp_scope_join(&scope, TP_FOREVER) == 0 && tp_scope_count(&scope) == n);
+    return 0;
+}
+
+static void test_forget(void **state)
+{
+    (void)state;
+    run_everywhere(in_forget);
+}
+
+/* Those that are asked to end, and those that never begin. */
+static int in_forget_and_cancel(void *unused)
+{
+    (void)unused;
+    for (int round = 0; round < 2; round++) {
+        TP_SCOPE(scope, &forget);
+        tp_store_sc(&n_begun, 0);
+        tp_store_sc(&n_over, 0);
+        for (int i = 0; i < 10; i++)
+            expect(tp_scope_spawn(&scope, wait_forever, NULL, NULL) == 0);
+        while (round == 0 && tp_load_sc(&n_begun) < 10)
+            tp_yield();
+        if (round == 1)
+            tp_scope_cancel(&scope); /* some have begun, some not */
+        expect(tp_scope_join(&scope, tp_deadline_in_ns(1000)) == (round == 0 ? TP_ETIMEDOUT : 0));
+        expect(tp_load_sc(&n_over) == tp_load_sc(&n_begun) && tp_scope_count(&scope) == 10);
+        expect(tp_scope_spawn(&scope, wait_forever, NULL, NULL) == TP_ECANCELED);
+    }
+    return 0;
+}
+
+static void test_forget_and_cancel(void **state)
+{
+    (void)state;
+    run_everywhere(in_forget_and_cancel);
+}
+
+/* -- fork() ------------------------------------------------------------------------------------- */
+
+/* In the child the scope has no children, and is left at once; in the parent nothing has happened. */
+static pid_t fork_in_scope(enum tp_scope_policy policy)
+{
+    int number = 4;
+    TP_SCOPE(empty, NULL);
+    const struct tp_scope_settings settings = {.policy = policy, .target = tp_runtime_target(runtime)};
+    TP_SCOPE(scope, &settings);
+    for (int i = 0; i < 10; i++)
+        expect(tp_scope_spawn(&scope, i % 2 ? wait_forever : end_somehow, &number, NULL) == 0);
+    pid_t child = fork();
+    expect(tp_scope_join(&empty, TP_FOREVER) == 0);
+    if (child == 0)
+        expect(tp_scope_join(&scope, TP_FOREVER) == TP_EFORKED);
+    else
+        tp_scope_cancel(&scope);
+    return child;
+}
+
+static void test_child_process(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 2 * N_KINDS; k++) {
+        int status;
+        tp_store_sc(&n_wrong, 0);
+        assert_int_equal(tp_chan_open(&never, 0, 0), 0);
+        assert_int_equal(tp_runtime_open(&runtime, &kinds[k / 2]), 0);
+        pid_t child = fork_in_scope(k % 2 ? TP_SCOPE_FORGET : TP_SCOPE_FIRST_FAILURE);
+        if (child == 0) {
+            tp_runtime_free(runtime);
+            _exit(tp_load_sc(&n_wrong) != 0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        tp_runtime_free(runtime);
+        tp_chan_free(never);
+        assert_int_equal(tp_load_sc(&n_wrong), 0);
+    }
+}
+
 /* -- siblings, other pools ---------------------------------------------------------------------- */
 
 struct family {
@@ -372,8 +501,26 @@ static int in_full_pool(void *unused)
     expect(tp_scope_spawn(&scope, wait_forever, NULL, NULL) == 0);
     expect(tp_scope_spawn(&scope, double_it, &numbers[0], NULL) == TP_EFULL);
     expect(tp_scope_result(&scope, 1).state == TP_TASK_DROPPED && tp_scope_result(&scope, 1).code == TP_EFULL);
+    expect(tp_scope_spawn(&scope, double_it, &numbers[0], NULL) == TP_EFULL && tp_scope_count(&scope) == 3);
+    scope.n = 8 * ((1 << TP_SCOPE_CHUNKS) - 1); /* as if there had been so many */
+    expect(tp_scope_spawn(&scope, double_it, &numbers[0], NULL) == TP_ENOMEM);
+    scope.n = 3;
     tp_scope_cancel(&scope);
     expect(tp_scope_join(&scope, TP_FOREVER) == TP_ECANCELED && tp_scope_first_failure(&scope) == 0);
+    return 0;
+}
+
+/* Who cannot be spawned takes no memory. */
+static int in_full_pool_forget(void *unused)
+{
+    (void)unused;
+    int number = 1;
+    TP_SCOPE(scope, &forget);
+    expect(tp_scope_spawn(&scope, wait_forever, NULL, NULL) == 0);
+    for (int i = 0; i < MANY; i++)
+        expect(tp_scope_spawn(&scope, double_it, &number, NULL) == TP_EFULL);
+    expect(tp_scope_count(&scope) == 2);
+    tp_scope_cancel(&scope);
     return 0;
 }
 
@@ -381,159 +528,15 @@ static void test_full(void **state)
 {
     (void)state;
     tp_store_sc(&n_wrong, 0);
-    for (int k = 0; k < N_KINDS; k++) {
-        struct tp_runtime_settings settings = kinds[k];
+    for (int k = 0; k < 2 * N_KINDS; k++) {
+        struct tp_runtime_settings settings = kinds[k / 2];
         settings.capacity = 2;
         assert_int_equal(tp_chan_open(&never, 0, 0), 0);
         assert_int_equal(tp_runtime_open(&runtime, &settings), 0);
-        assert_int_equal(tp_block_on(runtime, in_full_pool, NULL, NULL), 0);
+        assert_int_equal(tp_block_on(runtime, k % 2 ? in_full_pool : in_full_pool_forget, NULL, NULL), 0);
         tp_runtime_free(runtime);
         tp_chan_free(never);
     }
-    assert_int_equal(tp_load_sc(&n_wrong), 0);
-}
-
-/* -- task-locals -------------------------------------------------------------------------------- */
-
-static char anonymous[] = "anonymous", ada[] = "ada", bob[] = "bob";
-static const struct tp_local_key user = {"user", anonymous}, colour = {"colour", NULL};
-
-static bool user_is(const char *name)
-{
-    return tp_local_get(&user) == (const void *)name;
-}
-
-static int is_ada(void *argument)
-{
-    (void)argument;
-    expect(tp_yield() == 0);
-    expect(user_is(ada) && tp_local_get(&colour) == NULL);
-    TP_LOCAL(&user, bob); /* its own */
-    expect(tp_yield() == 0);
-    return user_is(bob) ? 0 : -1;
-}
-
-static int is_anonymous(void *argument)
-{
-    (void)argument;
-    return user_is(anonymous) ? 0 : -1;
-}
-
-static int set_and_panic(void *argument)
-{
-    (void)argument;
-    TP_LOCAL(&user, bob);
-    TP_LOCAL(&colour, bob);
-    tp_panic("a test");
-}
-
-static int later(void *argument)
-{
-    expect(tp_yield() == 0 && tp_yield() == 0);
-    expect(user_is(ada) && tp_local_get(&colour) == argument);
-    return 0;
-}
-
-static int later_or_never(void *argument)
-{
-    tp_yield();
-    expect(user_is(ada) && tp_local_get(&colour) == argument);
-    return 0;
-}
-
-static int in_locals(void *unused)
-{
-    uint64_t ids[3];
-    struct tp_task_result result;
-    (void)unused;
-    expect(user_is(anonymous));
-    {
-        TP_LOCAL(&user, ada);
-        expect(user_is(ada));
-        TP_SCOPE(scope, NULL);
-        {
-            TP_LOCAL(&user, bob); /* after the scope: its children do not see it */
-            TP_LOCAL(&colour, bob);
-            for (int i = 0; i < 20; i++)
-                expect(tp_scope_spawn(&scope, is_ada, NULL, NULL) == 0);
-            expect(tp_scope_join(&scope, TP_FOREVER) == 0);
-            expect(user_is(bob));
-        }
-        expect(tp_task_protect(set_and_panic, NULL) == TP_EPANICKED && user_is(ada));
-        TP_LOCAL(&colour, bob);
-        expect(tp_task_spawn(later, bob, &ids[0]) == 0); /* it may outlive this block */
-        expect(tp_task_spawn(set_and_panic, NULL, &ids[1]) == 0);
-        expect(tp_task_spawn(later_or_never, bob, &ids[2]) == 0);
-        int status = tp_task_cancel(ids[2]); /* it may never begin: asan tells */
-        expect(status == 0 || status == TP_ESTALE);
-    }
-    expect(user_is(anonymous) && tp_local_get(&colour) == NULL);
-    for (int i = 0; i < 3; i++)
-        expect(tp_task_join(ids[i], TP_FOREVER, &result) == 0);
-    for (int i = 0; i < 20; i++) {
-        expect(tp_task_spawn(is_anonymous, NULL, &ids[0]) == 0);
-        expect(tp_task_join(ids[0], TP_FOREVER, &result) == 0 && result.code == 0);
-    }
-    return 0;
-}
-
-static int with_plain_tasks(void *argument)
-{
-    int status = in_locals(argument);
-    expect(user_is(anonymous));
-    return status;
-}
-
-static void test_locals(void **state)
-{
-    (void)state;
-    expect(user_is(anonymous));
-    TP_LOCAL(&user, ada); /* there is no task */
-    assert_true(user_is(anonymous));
-    for (int k = 0; k < N_KINDS; k++) {
-        struct tp_runtime_settings settings = kinds[k];
-        struct tp_task_result result;
-        settings.on_panic = no_report;
-        tp_store_sc(&n_wrong, 0);
-        assert_int_equal(tp_runtime_open(&runtime, &settings), 0);
-        assert_int_equal(tp_block_on(runtime, with_plain_tasks, NULL, &result), 0);
-        assert_int_equal(result.code, 0);
-        tp_runtime_free(runtime);
-        assert_int_equal(tp_load_sc(&n_wrong), 0);
-    }
-}
-
-static void check_branch(void *argument)
-{
-    if (!user_is(argument))
-        tp_add_sc(&n_wrong, 1);
-}
-
-static int fork_some(void *argument)
-{
-    (void)argument;
-    for (int i = 0; i < 100; i++) {
-        struct tp_branch before, inside;
-        tp_fork(&before, check_branch, anonymous);
-        {
-            TP_LOCAL(&user, ada);
-            tp_fork(&inside, check_branch, ada);
-            sched_yield();
-            tp_join(&inside);
-        }
-        tp_join(&before);
-    }
-    return 0;
-}
-
-/* Branches see what their task saw when it forked them; who joins one in a pool without forks runs it then. */
-static void test_branches(void **state)
-{
-    (void)state;
-    tp_store_sc(&n_wrong, 0);
-    assert_int_equal(tp_runtime_open(&runtime, NULL), 0);
-    assert_int_equal(tp_block_on(runtime, fork_some, NULL, NULL), 0);
-    tp_runtime_free(runtime);
     assert_int_equal(tp_load_sc(&n_wrong), 0);
 }
 
@@ -547,11 +550,12 @@ int main(void)
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_nesting),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_forget_and_cancel),
+        cmocka_unit_test(test_child_process),
         cmocka_unit_test(test_siblings),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_full),
-        cmocka_unit_test(test_locals),
-        cmocka_unit_test(test_branches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,8 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef TP_TRACE_RINGS /* threads by their numbers; records of others are lost */
+#define TP_TRACE_RINGS 1024
+#endif
 enum {
-    N_RINGS = 1024, /* threads by their numbers; records of others are lost */
+    N_RINGS = TP_TRACE_RINGS,
     PER_THREAD = 8192
 };
 static const uint64_t BYTES = UINT64_C(16) << 20;

@@ -76,10 +76,16 @@ static int join(const struct tp_multi_member *target, uint64_t id, uint64_t dead
     return status;
 }
 
+/* Would the caller wait for itself? Tasks of a current-thread runtime run in no coroutine, so in one nobody would run them. */
+static bool is_stuck(const struct tp_runtime *runtime)
+{
+    return tp_run_depth(runtime->target.pool) > 0 || (runtime->current && tp_co_self());
+}
+
 int tp_block_on(struct tp_runtime *runtime, int (*run)(void *argument), void *argument, struct tp_task_result *result)
 {
     uint64_t id;
-    if (tp_run_depth(runtime->target.pool) > 0 || (runtime->current && tp_co_self()))
+    if (is_stuck(runtime))
         return TP_EDEADLK;
     int status = spawn(&runtime->target, run, argument, &id);
     if (status != 0)
@@ -115,16 +121,17 @@ int tp_runtime_cancel(struct tp_runtime *runtime, uint64_t id)
 
 int tp_runtime_close(struct tp_runtime *runtime, uint64_t deadline_ns)
 {
-    return runtime->target.ops->close(runtime->target.pool, deadline_ns);
+    return is_stuck(runtime) ? TP_EDEADLK : runtime->target.ops->close(runtime->target.pool, deadline_ns);
 }
 
 void tp_runtime_free(struct tp_runtime *runtime)
 {
     if (!runtime)
         return;
-    int status = runtime->target.ops->cancel(runtime->target.pool, TP_FOREVER);
-    tp_assert(status == 0); /* else a task of it frees it */
-    (void)status;
+    tp_assert(!is_stuck(runtime));
+    if (is_stuck(runtime))
+        return; /* it stays: its tasks, of which the caller may be one, are not over */
+    runtime->target.ops->cancel(runtime->target.pool, TP_FOREVER);
     runtime->target.ops->free(runtime->target.pool);
     free(runtime);
 }

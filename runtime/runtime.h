@@ -85,13 +85,13 @@ int tp_runtime_cancel(struct tp_runtime *runtime, uint64_t id);
 
 /* tp_runtime_close: no further tasks; wait until those in flight are over.
  * deadline_ns: when to stop waiting; a later call waits again.
- * Returns 0, TP_ETIMEDOUT, or TP_EDEADLK in a task of this runtime, which is then not closed.
+ * Returns 0, TP_ETIMEDOUT, or TP_EDEADLK where tp_block_on does: then it is not closed.
  * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
 int tp_runtime_close(struct tp_runtime *runtime, uint64_t deadline_ns);
 
 /* tp_runtime_free: the end: tasks that have not begun are cancelled, others asked to end and waited for.
- * runtime: no other thread is inside of a call on it; NULL does nothing. Not in a task of it, nor, for a current-thread runtime, in
- *          a coroutine.
+ * runtime: no other thread is inside of a call on it; NULL does nothing. Not where tp_block_on returns TP_EDEADLK: there a debug build
+ *          ends the program, and others do nothing.
  * [thread: any] [suspends: no] [blocks: yes] [allocates: no] */
 void tp_runtime_free(struct tp_runtime *runtime);
 

@@ -221,6 +221,54 @@ static void test_work_outside(void **state)
     tp_chan_free(never);
 }
 
+static bool is_asleep;
+
+static int sleep_a_second(void *unused)
+{
+    (void)unused;
+    is_asleep = true; /* at the next wait, which comes before any other task goes on */
+    sleep_until(tp_deadline_in_ns(TP_SECOND));
+    return 5;
+}
+
+static int block_on_it(void *unused)
+{
+    struct tp_task_result result = {.code = -1};
+    (void)unused;
+    return tp_block_on(runtime, sleep_a_second, NULL, &result) == 0 ? result.code : -1;
+}
+
+static int let_it_pass(void *unused)
+{
+    (void)unused;
+    while (!is_asleep)
+        tp_yield();
+    expect(tp_runtime_advance(runtime, TP_SECOND) == 0);
+    return 0;
+}
+
+static int call_back_in(void *unused)
+{
+    struct tp_task_result result = {.code = -1};
+    uint64_t now_ns = tp_clock_now_ns(), id;
+    (void)unused;
+    expect(tp_task_spawn(let_it_pass, NULL, &id) == 0);
+    expect(tp_blocking_call(NULL, block_on_it, NULL, TP_FOREVER, &result) == 0 && result.code == 5);
+    expect(tp_task_join(id, TP_FOREVER, NULL) == 0 && tp_clock_now_ns() == now_ns + TP_SECOND);
+    return 0;
+}
+
+/* A thread that works for a task waits for another task, whose time comes only if a third one lets it. */
+static void test_call_back_in(void **state)
+{
+    (void)state;
+    assert_int_equal(tp_chan_open(&never, 0, 0), 0);
+    start(0, true);
+    block_on(call_back_in, NULL);
+    stop();
+    tp_chan_free(never);
+}
+
 static struct tp_fd ends[2];
 
 static int read_late(void *unused)
@@ -352,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_many_deadlines),
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_work_outside),
+        cmocka_unit_test(test_call_back_in),
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_search),
     };

@@ -221,13 +221,33 @@ static void test_other_places(void **state)
 
 /* -- who may wait for what ---------------------------------------------------------------------- */
 
+static void *close_inside(void *unused)
+{
+    (void)unused;
+    expect(tp_block_on(runtime, count, NULL, NULL) == TP_EDEADLK);
+    expect(tp_runtime_close(runtime, TP_FOREVER) == TP_EDEADLK);
+#if !TP_DEBUG
+    tp_runtime_free(runtime);
+#endif
+    return NULL;
+}
+
+/* In a coroutine of the caller's own. */
+static void close_in_coroutine(void)
+{
+    struct tp_co *co;
+    expect(tp_co_new(&co, close_inside, NULL, NULL) == 0);
+    expect(tp_co_resume(co, NULL, NULL) == 0);
+    tp_co_free(co);
+}
+
 static int wait_for_itself(void *argument)
 {
     (void)argument;
     struct tp_task_result result;
-    expect(tp_block_on(runtime, count, NULL, &result) == TP_EDEADLK);
+    close_inside(NULL);
+    close_in_coroutine();
     expect(tp_task_join(tp_task_id(), TP_FOREVER, &result) == TP_EDEADLK);
-    expect(tp_runtime_close(runtime, TP_FOREVER) == TP_EDEADLK);
     return 0;
 }
 
@@ -242,7 +262,7 @@ static int block_inside(void *argument)
     struct tp_task_result result;
     int seven = 7;
     if (!inside->has_threads)
-        return tp_block_on(inside->inner, answer, &seven, &result) == TP_EDEADLK ? 7 : -1;
+        return tp_block_on(inside->inner, answer, &seven, &result) == TP_EDEADLK && tp_runtime_close(inside->inner, 0) == TP_EDEADLK ? 7 : -1;
     expect(tp_block_on(inside->inner, answer, &seven, &result) == 0);
     return result.code;
 }
@@ -253,6 +273,10 @@ static void test_inside(void **state)
     for (int k = 0; k < N_KINDS; k++) {
         start(&kinds[k]);
         assert_int_equal(block_on(wait_for_itself, NULL), 0);
+        if (k >= FIRST_CURRENT) { /* outside of its tasks, with one that is not over */
+            assert_int_equal(tp_runtime_spawn(runtime, count, NULL, NULL), 0);
+            close_in_coroutine();
+        }
         for (int other = 0; other < N_KINDS; other++) {
             struct inside inside = {.has_threads = other < FIRST_CURRENT};
             assert_int_equal(tp_runtime_open(&inside.inner, &kinds[other]), 0);

@@ -52,7 +52,7 @@ bool tp__alarm_put(struct tp_alarm *alarm, uint64_t at_ns);
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp__alarm_take(struct tp_alarm *alarm);
 
-/* tp_alarms_ring: take alarms out that are due. To be called as long as tp_alarms_next_ns is not after now_ns.
+/* tp_alarms_ring: take alarms out that are due: by their times, in ticks of the slack; of one tick in the order in which they were set. To be called as long as tp_alarms_next_ns is not after now_ns.
  * rung: receives whom to wake, who may be through with the alarm itself by then; after a timer, which is to be called, nobody. Room for n.
  * Returns how many there are; perhaps 0 although more are due, since it holds the lock for a few steps only.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */

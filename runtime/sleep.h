@@ -1,6 +1,7 @@
 /* Sleeping: until a point in time, for a while, and at regular times. A task in a coroutine sleeps without its worker, a thread and a plain
  * task as a thread does.
- * Invariant: no sleep ends early but by a request to end; how late it may end is said in docs/timers.md. */
+ * Invariant: no sleep ends early but by a request to end; how late it may end, and in which order sleeps until the same time do, is said in
+ * docs/timers.md. */
 #ifndef TP_SLEEP_H
 #define TP_SLEEP_H
 

@@ -21,7 +21,7 @@ void tp_wheel_init(struct tp_wheel *wheel, unsigned shift)
 {
     tp_assert(shift <= 32);
     wheel->base = 0;
-    wheel->moving = NULL;
+    wheel->moving.next = wheel->moving.prev = &wheel->moving;
     wheel->levels = 0;
     wheel->shift = shift;
     memset(wheel->filled, 0, sizeof wheel->filled);
@@ -36,14 +36,18 @@ static unsigned first_filled(const struct tp_wheel *wheel, unsigned level)
     return word * 64 + lowest(wheel->filled[level][word]);
 }
 
-/* In front of the list that begins at *head. */
-static void push(struct tp_wheel_entry **head, struct tp_wheel_entry *entry)
+static bool is_moving(const struct tp_wheel *wheel)
 {
-    entry->next = *head;
-    entry->link = head;
-    if (entry->next)
-        entry->next->link = &entry->next;
-    *head = entry;
+    return wheel->moving.next != &wheel->moving;
+}
+
+/* To the end of the list. */
+static void append(struct tp_wheel_entry *head, struct tp_wheel_entry *entry)
+{
+    entry->next = head;
+    entry->prev = head->prev;
+    head->prev->next = entry;
+    head->prev = entry;
 }
 
 /* Into the slot that its tick and `base` say. */
@@ -52,17 +56,17 @@ static void place(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
     uint64_t differing = entry->tick ^ wheel->base;
     unsigned level = differing == 0 ? 0 : (unsigned)(63 - __builtin_clzll(differing)) / TP_WHEEL_DIGIT;
     unsigned i = entry->tick >> level * TP_WHEEL_DIGIT & (TP_WHEEL_SLOTS - 1);
-    struct tp_wheel_slot *slot = &wheel->slots[level][i];
+    struct tp_wheel_entry *slot = &wheel->slots[level][i];
     uint64_t *word = &wheel->filled[level][i / 64];
     if ((*word & bit(i)) == 0) {
-        slot->first = NULL;
-        slot->least = entry->tick;
+        slot->next = slot->prev = slot;
+        slot->tick = entry->tick;
         *word |= bit(i);
         wheel->levels |= 1u << level;
-    } else if (entry->tick < slot->least) {
-        slot->least = entry->tick;
+    } else if (entry->tick < slot->tick) {
+        slot->tick = entry->tick;
     }
-    push(&slot->first, entry);
+    append(slot, entry);
 }
 
 static void empty(struct tp_wheel *wheel, unsigned level, unsigned i)
@@ -78,15 +82,12 @@ static void empty(struct tp_wheel *wheel, unsigned level, unsigned i)
 /* Out of the list that it is in; a slot that it leaves empty is not filled any more. */
 static void take_out(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
 {
-    *entry->link = entry->next;
-    if (entry->next) {
-        entry->next->link = entry->link;
+    struct tp_wheel_entry *before = entry->prev, *after = entry->next;
+    before->next = after;
+    after->prev = before;
+    if (before != after || after == &wheel->moving)
         return;
-    }
-    uintptr_t offset = (uintptr_t)entry->link - (uintptr_t)wheel->slots; /* wraps for other links, to a large one */
-    if (offset >= sizeof wheel->slots)
-        return;
-    unsigned at = (unsigned)(offset / sizeof(struct tp_wheel_slot));
+    unsigned at = (unsigned)(after - (struct tp_wheel_entry *)wheel->slots); /* alone, it was between its slot and its slot */
     empty(wheel, at / TP_WHEEL_SLOTS, at % TP_WHEEL_SLOTS);
 }
 
@@ -95,7 +96,10 @@ void tp_wheel_add(struct tp_wheel *wheel, struct tp_wheel_entry *entry, uint64_t
     uint64_t tick = at_ns >> wheel->shift;
     tick += at_ns != tick << wheel->shift; /* up: never early */
     entry->tick = tick > wheel->base ? tick : wheel->base;
-    place(wheel, entry);
+    if (is_moving(wheel) && entry->tick <= wheel->moving.tick)
+        append(&wheel->moving, entry); /* behind those that were there before */
+    else
+        place(wheel, entry);
 }
 
 void tp_wheel_remove(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
@@ -103,11 +107,14 @@ void tp_wheel_remove(struct tp_wheel *wheel, struct tp_wheel_entry *entry)
     take_out(wheel, entry);
 }
 
-/* Time has reached a slot above level 0: its entries are to move down. */
+/* Time has reached the beginning of a slot above level 0: its entries are to move down. */
 static void open_slot(struct tp_wheel *wheel, unsigned level, unsigned i)
 {
-    wheel->moving = wheel->slots[level][i].first;
-    wheel->moving->link = &wheel->moving;
+    struct tp_wheel_entry *slot = &wheel->slots[level][i], *moving = &wheel->moving;
+    moving->next = slot->next;
+    moving->prev = slot->prev;
+    moving->next->prev = moving->prev->next = moving;
+    moving->tick = wheel->base | ((UINT64_C(1) << level * TP_WHEEL_DIGIT) - 1);
     empty(wheel, level, i);
 }
 
@@ -117,8 +124,8 @@ struct tp_wheel_entry *tp_wheel_take(struct tp_wheel *wheel, uint64_t now_ns, un
     if (now < wheel->base)
         return NULL;
     for (; *budget > 0; --*budget) {
-        struct tp_wheel_entry *entry = wheel->moving;
-        if (entry) {
+        struct tp_wheel_entry *entry = wheel->moving.next;
+        if (is_moving(wheel)) {
             take_out(wheel, entry);
             place(wheel, entry);
             continue;
@@ -133,7 +140,7 @@ struct tp_wheel_entry *tp_wheel_take(struct tp_wheel *wheel, uint64_t now_ns, un
         wheel->base = first << digits;
         if (level == 0) {
             --*budget;
-            entry = wheel->slots[0][i].first;
+            entry = wheel->slots[0][i].next;
             take_out(wheel, entry);
             return entry;
         }
@@ -145,11 +152,11 @@ struct tp_wheel_entry *tp_wheel_take(struct tp_wheel *wheel, uint64_t now_ns, un
 uint64_t tp_wheel_next_ns(const struct tp_wheel *wheel)
 {
     uint64_t tick = wheel->base;
-    if (!wheel->moving) {
+    if (!is_moving(wheel)) {
         if (wheel->levels == 0)
             return TP_FOREVER;
         unsigned level = lowest(wheel->levels);
-        tick = wheel->slots[level][first_filled(wheel, level)].least;
+        tick = wheel->slots[level][first_filled(wheel, level)].tick;
     }
     return tick > TP_FOREVER >> wheel->shift ? TP_FOREVER : tick << wheel->shift;
 }

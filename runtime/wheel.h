@@ -3,7 +3,8 @@
  * one of level 0 holds the entries of one tick, one of each next level those of 256 times as many. An entry is added and removed in
  * constant time, and moves down at most once per level until it is due.
  * Invariant: no entry's tick is before `base`, and its level is that of the highest digit, of 8 bits, in which its tick and `base` differ. So
- * all of 64 bits fit, nothing wraps, and the earliest entry is in the first filled slot of the lowest filled level.
+ * all of 64 bits fit, nothing wraps, the earliest entry is in the first filled slot of the lowest filled level, and entries of one tick are
+ * in one slot, in the order in which they were added.
  * No locks, no clock: the caller has both. docs/timers.md says more. */
 #ifndef TP_WHEEL_H
 #define TP_WHEEL_H
@@ -13,15 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Belongs to the caller, who embeds it. */
+/* Belongs to the caller, who embeds it. Also the head of a list of them, which is a ring. */
 struct tp_wheel_entry {
-    struct tp_wheel_entry *next, **link; /* of its list; what points to this one */
-    uint64_t tick;
-};
-
-struct tp_wheel_slot {
-    struct tp_wheel_entry *first;
-    uint64_t least; /* no tick in it is less, and one is this, or was */
+    struct tp_wheel_entry *next, *prev;
+    uint64_t tick; /* of a slot: no tick in it is less, and one is this, or was */
 };
 
 enum { TP_WHEEL_DIGIT = 8, /* bits */
@@ -31,11 +27,11 @@ enum { TP_WHEEL_DIGIT = 8, /* bits */
 
 struct tp_wheel {
     uint64_t base;
-    struct tp_wheel_entry *moving;                    /* of a slot that `base` has reached, on their way down */
+    struct tp_wheel_entry moving;                     /* entries of a slot that `base` has reached, on their way down; its last tick */
     uint32_t levels;                                  /* a bit for each that has a filled slot */
     uint32_t shift;                                   /* a tick is 2^shift ns */
     uint64_t filled[TP_WHEEL_LEVELS][TP_WHEEL_WORDS]; /* a bit for each slot with entries; of others nothing is defined */
-    struct tp_wheel_slot slots[TP_WHEEL_LEVELS][TP_WHEEL_SLOTS];
+    struct tp_wheel_entry slots[TP_WHEEL_LEVELS][TP_WHEEL_SLOTS];
 };
 
 /* tp_wheel_init: no entries, at time 0. Leaves most of the memory alone.
@@ -52,7 +48,8 @@ void tp_wheel_add(struct tp_wheel *wheel, struct tp_wheel_entry *entry, uint64_t
  * [thread: owner] [suspends: no] [blocks: no] [allocates: no] */
 void tp_wheel_remove(struct tp_wheel *wheel, struct tp_wheel_entry *entry);
 
-/* tp_wheel_take: take out an entry that is due, if there is one: by ascending ticks, in no particular order within one.
+/* tp_wheel_take: take out an entry that is due, if there is one: by ascending ticks, of one tick in the order in which they were
+ * added.
  * now_ns: if it is before what another call was given, there may be none.
  * budget: how many entries may be touched, by this call and further ones; counted down. If it is 0 afterwards there may be more to
  *         be had, and tp_wheel_next_ns says so.

@@ -6,7 +6,8 @@
 #include "runtime/tidepool.h"
 
 static struct tp_runtime *runtime;
-static tp_atomic(uint32_t) n_wrong, n_over;
+static tp_atomic(uint32_t) n_wrong, n_over, n_asleep;
+static uint64_t start_ns;
 
 static void expect(bool is_so)
 {
@@ -43,6 +44,40 @@ static void test_exactly(void **state)
 {
     (void)state;
     in_own_time(sleep_exactly, NULL);
+}
+
+/* Tasks that sleep until the same time, some since long before, go on in the order in which they fell asleep. */
+static uint32_t sleeper_of[100];
+
+static int sleep_twice(void *argument)
+{
+    uint32_t i = (uint32_t)(uintptr_t)argument;
+    expect(tp_sleep_until(start_ns + (i < 64 ? UINT64_C(1) << i % 32 : TP_SECOND) + i % 2) == 0); /* pairs at one time, then many */
+    sleeper_of[tp_add_sc(&n_asleep, 1)] = i;
+    expect(tp_sleep_until(start_ns + 10 * TP_SECOND) == 0);
+    expect(sleeper_of[tp_add_sc(&n_over, 1)] == i);
+    return 0;
+}
+
+static int sleep_together(void *unused)
+{
+    uint64_t ids[100];
+    (void)unused;
+    start_ns = tp_clock_now_ns();
+    tp_store_sc(&n_asleep, 0);
+    tp_store_sc(&n_over, 0);
+    for (uintptr_t i = 0; i < 100; i++)
+        expect(tp_task_spawn(sleep_twice, (void *)i, &ids[i]) == 0);
+    for (uintptr_t i = 0; i < 100; i++)
+        expect(tp_task_join(ids[i], TP_FOREVER, NULL) == 0);
+    expect(tp_load_sc(&n_over) == 100 && tp_clock_now_ns() == start_ns + 10 * TP_SECOND);
+    return 0;
+}
+
+static void test_together(void **state)
+{
+    (void)state;
+    in_own_time(sleep_together, NULL);
 }
 
 /* Missed by two periods and a half; then how much time passes in each of the next waits. */
@@ -175,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exactly),
+        cmocka_unit_test(test_together),
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_interval_bounds),
         cmocka_unit_test(test_thread),

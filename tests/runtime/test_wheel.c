@@ -1,5 +1,6 @@
 /* The timing wheel, in a time of the test's own: whatever is added, removed and taken, it holds what a plain list of the same
- * entries does, each in the place that belongs to it; nothing is had early, and all that is due is had, by ascending ticks. */
+ * entries does, each in the place that belongs to it; nothing is had early, and all that is due is had, by ascending ticks, and of one tick in
+ * the order in which it was added. */
 #include "tests/support/unit.h"
 
 #include "runtime/wheel.h"
@@ -13,7 +14,8 @@ static struct tp_wheel wheel;
 static struct tp_wheel_entry entries[ENTRIES];
 static uint64_t at_of[ENTRIES];
 static bool is_in[ENTRIES];
-static uint64_t reached_ns; /* the latest now */
+static uint64_t number_of[ENTRIES], n_added; /* in the order in which they were added */
+static uint64_t reached_ns;                  /* the latest now */
 static uint64_t random_state;
 
 static uint64_t random_bits(void)
@@ -46,17 +48,23 @@ static uint64_t tick_of(uint64_t at_ns)
 }
 
 /* The list's links are right; all in it are ours, and none is before `base`. Returns how many there are. */
-static size_t check_list(struct tp_wheel_entry *const *head, uint64_t *least)
+static size_t check_list(const struct tp_wheel_entry *head, uint64_t *least)
 {
     size_t n = 0;
     *least = UINT64_MAX;
-    for (struct tp_wheel_entry *const *link = head; *link; link = &(*link)->next, n++) {
-        assert_ptr_equal((*link)->link, link);
-        assert_true(is_in[*link - entries]);
-        assert_true((*link)->tick >= wheel.base);
-        *least = (*link)->tick < *least ? (*link)->tick : *least;
+    assert_ptr_equal(head->next->prev, head);
+    for (const struct tp_wheel_entry *entry = head->next; entry != head; entry = entry->next, n++) {
+        assert_ptr_equal(entry->next->prev, entry);
+        assert_true(is_in[entry - entries]);
+        assert_true(entry->tick >= wheel.base);
+        *least = entry->tick < *least ? entry->tick : *least;
     }
     return n;
+}
+
+static bool is_moving(void)
+{
+    return wheel.moving.next != &wheel.moving;
 }
 
 /* Everything is where it belongs, and there is as much as there should be. */
@@ -68,14 +76,14 @@ static void check(void)
         static const uint64_t none[TP_WHEEL_WORDS];
         assert_int_equal(wheel.levels >> level & 1, memcmp(wheel.filled[level], none, sizeof none) != 0);
         for (unsigned i = 0; i < TP_WHEEL_SLOTS; i++) {
-            const struct tp_wheel_slot *slot = &wheel.slots[level][i];
+            const struct tp_wheel_entry *slot = &wheel.slots[level][i];
             if ((wheel.filled[level][i / 64] >> i % 64 & 1) == 0)
                 continue;
-            assert_non_null(slot->first);
-            n += check_list(&slot->first, &least);
-            assert_true(slot->least <= least);
+            assert_ptr_not_equal(slot->next, slot);
+            n += check_list(slot, &least);
+            assert_true(slot->tick <= least);
             least_of_all = least < least_of_all ? least : least_of_all;
-            for (const struct tp_wheel_entry *entry = slot->first; entry; entry = entry->next) {
+            for (const struct tp_wheel_entry *entry = slot->next; entry != slot; entry = entry->next) {
                 assert_int_equal(entry->tick >> level * TP_WHEEL_DIGIT & (TP_WHEEL_SLOTS - 1), i);
                 if (level < TP_WHEEL_LEVELS - 1) /* all higher digits are those of `base` */
                     assert_int_equal(entry->tick >> (level + 1) * TP_WHEEL_DIGIT, wheel.base >> (level + 1) * TP_WHEEL_DIGIT);
@@ -87,7 +95,7 @@ static void check(void)
         n_in += is_in[i];
     assert_int_equal(n, n_in);
     uint64_t next_ns = tp_wheel_next_ns(&wheel);
-    assert_true(next_ns == TP_FOREVER || wheel.moving || next_ns >> wheel.shift <= least_of_all);
+    assert_true(next_ns == TP_FOREVER || is_moving() || next_ns >> wheel.shift <= least_of_all);
     assert_true(n > 0 || next_ns == TP_FOREVER);
 }
 
@@ -95,6 +103,7 @@ static void add(size_t i, uint64_t at_ns)
 {
     at_of[i] = at_ns;
     is_in[i] = true;
+    number_of[i] = n_added++;
     tp_wheel_add(&wheel, &entries[i], at_ns);
     check();
     /* Bound of what is to come: exact, or what was due before. */
@@ -108,30 +117,31 @@ static void take_back(size_t i)
     check();
 }
 
-/* One that is due: not early, and in order. Returns whether there was one. */
-static bool take(uint64_t now_ns, uint64_t *last_tick, unsigned *budget)
+/* One that is due: not early, and in order. last: that before, or NULL. Returns whether there was one. */
+static bool take(uint64_t now_ns, const struct tp_wheel_entry **last, unsigned *budget)
 {
     struct tp_wheel_entry *entry = tp_wheel_take(&wheel, now_ns, budget);
     check_list(&wheel.moving, &(uint64_t){0});
     if (!entry)
         return false;
     assert_true(at_of[entry - entries] <= now_ns);
-    assert_true(entry->tick >= *last_tick);
     assert_true(is_in[entry - entries]);
     is_in[entry - entries] = false;
-    *last_tick = entry->tick;
+    if (*last)
+        assert_true(entry->tick > (*last)->tick || (entry->tick == (*last)->tick && number_of[entry - entries] > number_of[*last - entries]));
+    *last = entry;
     return true;
 }
 
 /* All that is due, at most `stride` touched at a time; unless time has been further, nothing that is stays. Returns how many. */
 static size_t take_all(uint64_t now_ns, unsigned stride)
 {
-    uint64_t last_tick = 0;
+    const struct tp_wheel_entry *last = NULL;
     size_t n = 0;
     unsigned budget;
     do {
         budget = stride;
-        while (take(now_ns, &last_tick, &budget))
+        while (take(now_ns, &last, &budget))
             n++;
         check();
         assert_true(budget > 0 || stride < ENTRIES * 12);
@@ -223,6 +233,30 @@ static void test_equal(void **state)
     assert_int_equal(take_all(5 * TP_SECOND + 1023, 7), ENTRIES);
 }
 
+/* One tick is had in the order in which it was added to, from however far, also while a slot moves down: time goes half of what is left
+ * again and again, for a few steps of the wheel, and one more is added whenever it stands still. Some are taken back. */
+static void test_order_of_one_tick(void **state)
+{
+    static const uint64_t ticks[] = {0x123456, UINT64_C(0x5a5a5a5a5a5a5a), UINT64_C(1) << 63, UINT64_MAX - 1};
+    bool has_moved = false;
+    (void)state;
+    for (size_t t = 0; t < sizeof ticks / sizeof *ticks; t++)
+        for (unsigned stride = 1; stride < 30; stride++) {
+            size_t n = 0, n_back = 0;
+            begin(0);
+            for (uint64_t left = ticks[t]; left > 0; left /= 2) {
+                unsigned budget = stride;
+                add(n++, ticks[t]);
+                assert_null(tp_wheel_take(&wheel, ticks[t] - left, &budget));
+                has_moved = has_moved || is_moving();
+                if (n % 5 == 4)
+                    take_back(n - 1 - n_back++ % 3 * 2);
+            }
+            assert_int_equal(take_all(ticks[t], stride), n - n_back);
+        }
+    assert_true(has_moved);
+}
+
 /* The first, the last, and one in between of a slot's list, and while the list moves down. */
 static void test_remove(void **state)
 {
@@ -259,6 +293,17 @@ static void test_next(void **state)
     assert_int_equal(take_all(100001, ENTRIES), 1);
 }
 
+/* A few steps: some that are due may stay, or be on their way down. */
+static void take_some(uint64_t now_ns)
+{
+    const struct tp_wheel_entry *last = NULL;
+    unsigned budget = 1 + (unsigned)(random_bits() % 5);
+    while (take(now_ns, &last, &budget))
+        ;
+    check();
+    reached_ns = now_ns;
+}
+
 static void any_sequence(unsigned shift)
 {
     begin(shift);
@@ -267,7 +312,10 @@ static void any_sequence(unsigned shift)
         if (random_bits() % 8 == 0) {
             uint64_t jump = random_bits() % 4 != 0 ? random_bits() % (UINT64_C(2000) << shift) : random_magnitude() >> 12;
             uint64_t now_ns = reached_ns + jump < reached_ns ? UINT64_MAX : reached_ns + jump;
-            take_all(now_ns, random_bits() % 2 == 0 ? ENTRIES * 12 : 1 + (unsigned)(random_bits() % 5));
+            if (random_bits() % 2 == 0)
+                take_some(now_ns);
+            else
+                take_all(now_ns, random_bits() % 2 == 0 ? ENTRIES * 12 : 1 + (unsigned)(random_bits() % 5));
         } else if (!is_in[i]) {
             uint64_t ahead = random_bits() % 2 == 0 ? random_bits() % (UINT64_C(5000) << shift) : random_magnitude();
             uint64_t at_ns = random_bits() % 8 == 0 ? reached_ns - ahead % (reached_ns + 1) : reached_ns + ahead;
@@ -280,7 +328,7 @@ static void any_sequence(unsigned shift)
         if (is_in[i])
             take_back(i);
     assert_int_equal(wheel.levels, 0);
-    assert_null(wheel.moving);
+    assert_false(is_moving());
 }
 
 static void test_any_sequence(void **state)
@@ -300,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_each_stride),
         cmocka_unit_test(test_far_and_past),
         cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_order_of_one_tick),
         cmocka_unit_test(test_remove),
         cmocka_unit_test(test_next),
         cmocka_unit_test(test_any_sequence),

@@ -10,7 +10,7 @@ extern "C" {
 
 struct tp_barrier {
     uint64_t n;
-    uint64_t n_here, round; /* guarded by the gate's lock */
+    uint64_t n_here; /* guarded by the gate's lock */
     struct tp_gate gate;
 };
 

@@ -28,7 +28,7 @@ void tp_semaphore_end(struct tp_semaphore *semaphore);
  * [thread: any] [suspends: yes] [blocks: outside of coroutines] [allocates: no] */
 int tp_semaphore_acquire(struct tp_semaphore *semaphore, uint64_t n, uint64_t deadline_ns);
 
-/* tp_semaphore_release: give n units back, or add them; by whoever likes.
+/* tp_semaphore_release: give n units back, or add them; by whoever likes. No more than UINT64_MAX are free at any time.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_semaphore_release(struct tp_semaphore *semaphore, uint64_t n);
 

@@ -11,13 +11,16 @@
 
 void tp_waitgroup_init(struct tp_waitgroup *group, uint64_t n)
 {
+    tp_assert(n <= INT64_MAX);
     tp_atomic_init(&group->word, n * ONE);
     tp_gate_init(&group->gate);
 }
 
 void tp_waitgroup_add(struct tp_waitgroup *group, uint64_t n)
 {
-    tp_add_rlx(&group->word, n * ONE); /* relaxed: the caller publishes what it adds, to who does it and to who waits */
+    uint64_t before = tp_add_rlx(&group->word, n * ONE); /* relaxed: the caller publishes what it adds, to who does it and to who waits */
+    tp_assert(n <= INT64_MAX - before / ONE);
+    (void)before;
 }
 
 /* The last one of those that somebody waits for. Returns false if it is not any more. */
@@ -75,9 +78,9 @@ int tp_waitgroup_wait(struct tp_waitgroup *group, uint64_t deadline_ns)
         return 0;
     }
     if (tp_gate_wait(gate, &party, deadline_ns, &status))
-        tp_spin_lock(&gate->lock);                                            /* who let the caller go may have it still [SYNC-2] */
-    else if (!gate->line.first && (tp_load_rlx(&group->word) & WAITING) != 0) /* relaxed: changed under the lock */
-        tp_add_rlx(&group->word, 0 - WAITING);
+        tp_spin_lock(&gate->lock); /* who let the caller go may have it still [SYNC-2] */
+    else if (!gate->line.first)
+        tp_add_rlx(&group->word, 0 - WAITING); /* relaxed: changed under the lock */
     tp_spin_unlock(&gate->lock);
     return status;
 }

@@ -17,16 +17,16 @@ struct tp_waitgroup {
     struct tp_gate gate;
 };
 
-/* tp_waitgroup_init: n things are to be done. In the caller's memory. It has no end of its own: when all is done and all that waited
+/* tp_waitgroup_init: n things are to be done, INT64_MAX at most, as ever after. In the caller's memory. It has no end of its own: when all is done and all that waited
  * have returned with 0, the memory is the caller's again.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_waitgroup_init(struct tp_waitgroup *group, uint64_t n);
 
-/* tp_waitgroup_add: n more. Who adds knows of something that is not done yet, or that nobody waits.
+/* tp_waitgroup_add: n more, with all that are to be done INT64_MAX at most. Who adds knows of something that is not done yet, or that nobody waits.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_waitgroup_add(struct tp_waitgroup *group, uint64_t n);
 
-/* tp_waitgroup_done: one is done. If it was the last, all that wait now go on.
+/* tp_waitgroup_done: one is done, of those that were to be done. If it was the last, all that wait now go on.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_waitgroup_done(struct tp_waitgroup *group);
 

@@ -1,16 +1,13 @@
 /* Frames: alignment, order, bulk, counts, giving back, ends of threads and pools, many threads at once, misuse. */
-#include "tests/support/unit.h"
+#include "tests/support/misuse.h"
 
 #include "coro/frame.h"
 #include "coro/frame_parts.h"
 #include "runtime/base/status.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { MANY = 3000,
     THREADS = 70,
@@ -434,17 +431,7 @@ static void test_misuse(void **state)
     void (*const bad[])(void) = {free_twice, free_foreign, free_inside, free_in_another_pool};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         open_frames(4000, 0, 0, 0);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            signal(SIGABRT, SIG_DFL);
-            close(STDERR_FILENO);
-            bad[i]();
-            _exit(0);
-        }
-        int how = 0;
-        assert_int_equal(waitpid(child, &how, 0), child);
-        assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGABRT);
+        expect_stopped(bad[i]);
         close_frames();
     }
 }

@@ -1,8 +1,10 @@
-/* Wait groups, barriers, and what is done once, between threads. */
+/* Wait groups, barriers, and what is done once, between threads; and misuse of what counts, which the flavours with assertions stop at. */
 #include "actors.h"
+#include "tests/support/misuse.h"
 
 #include "runtime/sync/barrier.h"
 #include "runtime/sync/once.h"
+#include "runtime/sync/semaphore.h"
 #include "runtime/sync/waitgroup.h"
 #include "runtime/task.h"
 
@@ -76,6 +78,67 @@ static void test_waitgroup_on_the_stack(void **state)
         crowd_join(&crowd);
     }
 }
+
+/* As many as there can be. */
+static void test_waitgroup_most(void **state)
+{
+    struct tp_waitgroup group;
+    (void)state;
+    tp_waitgroup_init(&group, INT64_MAX - 5);
+    tp_waitgroup_add(&group, 5);
+    tp_waitgroup_add(&group, 0);
+    tp_waitgroup_done(&group);
+    tp_waitgroup_add(&group, 1);
+    assert_int_equal(tp_waitgroup_wait(&group, 0), TP_ETIMEDOUT);
+    assert_int_equal(tp_waitgroup_wait(&group, tp_deadline_in_ns(1000)), TP_ETIMEDOUT);
+    assert_true(tp_load_sc(&group.word) == UINT64_MAX - 1); /* that wait has left nothing behind, and met no carry */
+}
+
+/* In a release build none of this is looked at. */
+#if TP_DEBUG
+static void init_too_many(void)
+{
+    struct tp_waitgroup group;
+    tp_waitgroup_init(&group, (uint64_t)INT64_MAX + 1);
+}
+
+static void add_too_many(void)
+{
+    struct tp_waitgroup group;
+    tp_waitgroup_init(&group, INT64_MAX);
+    tp_waitgroup_add(&group, 1);
+}
+
+static void add_far_too_many(void)
+{
+    struct tp_waitgroup group;
+    tp_waitgroup_init(&group, 1);
+    tp_waitgroup_add(&group, UINT64_MAX);
+}
+
+static void be_done_too_often(void)
+{
+    struct tp_waitgroup group;
+    tp_waitgroup_init(&group, 1);
+    tp_waitgroup_done(&group);
+    tp_waitgroup_done(&group);
+}
+
+static void release_too_many(void)
+{
+    struct tp_semaphore semaphore;
+    tp_semaphore_init(&semaphore, 1);
+    tp_semaphore_release(&semaphore, UINT64_MAX);
+}
+
+static void test_misuse(void **state)
+{
+    static void (*const misuses[])(void) = {init_too_many, add_too_many, add_far_too_many, be_done_too_often, release_too_many};
+    (void)state;
+    for (size_t i = 0; i < sizeof misuses / sizeof *misuses; i++)
+        expect_stopped(misuses[i]);
+}
+#endif
 
 /* -- barrier ---------------------------------------------------------------------------------------------- */
 
@@ -277,6 +340,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waitgroup),
         cmocka_unit_test(test_waitgroup_on_the_stack),
+        cmocka_unit_test(test_waitgroup_most),
+#if TP_DEBUG
+        cmocka_unit_test(test_misuse),
+#endif
         cmocka_unit_test(test_barrier),
         cmocka_unit_test(test_barrier_load),
         cmocka_unit_test(test_once),

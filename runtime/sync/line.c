@@ -13,9 +13,19 @@ void tp_gate_init(struct tp_gate *gate)
     gate->line = (struct tp_line){.first = NULL};
 }
 
+/* Those who let others go make some calls, and come back to the lock, which is held. */
+static void let_them_come(struct tp_spin *lock)
+{
+    tp_spin_unlock(lock);
+    sched_yield();
+    tp_spin_lock(lock);
+}
+
 void tp_gate_end(struct tp_gate *gate)
 {
     tp_spin_lock(&gate->lock);
+    while (gate->line.n_away > 0)
+        let_them_come(&gate->lock);
     tp_assert(!gate->line.first);
     tp_spin_unlock(&gate->lock);
 }
@@ -113,11 +123,8 @@ void tp_line_dismiss(struct tp_line *line, struct tp_line *other, struct tp_spin
 
 bool tp_party_leave(struct tp_party *party, struct tp_line *line, struct tp_spin *lock)
 {
-    while (line->n_away > 0 && !tp_waiter_is_woken(&party->waiter)) {
-        tp_spin_unlock(lock);
-        sched_yield(); /* they make some calls, and come */
-        tp_spin_lock(lock);
-    }
+    while (line->n_away > 0 && !tp_waiter_is_woken(&party->waiter))
+        let_them_come(lock);
     if (tp_waiter_is_woken(&party->waiter))
         return false;
     tp_line_leave(line, party);

@@ -17,7 +17,7 @@
 struct tp_line {
     struct tp_waiter *first, *last; /* each of a tp_party */
     uint64_t n_joined;              /* ever: tells those who were here from those who come while they are called */
-    uint64_t n_away;                /* those who let others go and will come back to the lock: meanwhile nobody leaves [SYNC-2] */
+    uint64_t n_away;                /* those who let others go and will come back to the lock: meanwhile nobody leaves, nor ends the thing [SYNC-2] */
 };
 
 struct tp_gate {
@@ -44,7 +44,7 @@ struct tp_party {
 void tp_gate_init(struct tp_gate *gate);
 
 /* tp_gate_end: nobody waits, and nobody will come any more. Returns when the last one has left the lock: who let the caller go may have
- * it still [SYNC-2].
+ * it still, and who was to let others go may come back to it [SYNC-2].
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_gate_end(struct tp_gate *gate);
 
@@ -123,8 +123,8 @@ static inline bool tp_calls_are_full(const struct tp_calls *calls)
     return calls->n == sizeof calls->calls / sizeof *calls->calls;
 }
 
-/* tp_calls_make: give the lock of the line up, and call those that were let go. If is_last, the thing may be gone; else somebody is in
- * the line, who keeps the thing, and the lock is held again [SYNC-2].
+/* tp_calls_make: give the lock of the line up, and call those that were let go. If is_last, the thing may be gone; else it stays:
+ * for those in the line, or since its end waits; and the lock is held again [SYNC-2].
  * Returns is_last.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 bool tp_calls_make(struct tp_calls *calls, struct tp_line *line, struct tp_spin *lock, bool is_last);

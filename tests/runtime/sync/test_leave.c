@@ -1,5 +1,6 @@
-/* More wait than are let go under one lock, and one of the rest is asked to end while the caller is away from the lock: it does not leave
- * with that, since it would be the last that keeps the thing, but is served. The scheduler here tells of the moment. */
+/* More wait than are let go under one lock, and while the caller is away from it something happens to the rest: one is asked to end, and does
+ * not leave with that, since it would be the last that keeps the thing, but is served; or another one serves them, and ends the
+ * thing, which waits for the caller. The scheduler here tells of the moment. */
 #include "tests/support/unit.h"
 
 #include "runtime/base/status.h"
@@ -7,6 +8,7 @@
 #include "runtime/fibers.h"
 #include "runtime/sync/chan.h"
 #include "runtime/sync/select.h"
+#include "runtime/sync/semaphore.h"
 #include "runtime/sync/waitgroup.h"
 
 #include <sched.h>
@@ -23,6 +25,7 @@ static struct tp_fiber *last;
 static int statuses[WAITERS];
 
 static struct tp_waitgroup group;
+static struct tp_semaphore semaphore;
 static struct tp_chan *chan;
 
 static int wait_for_group(void)
@@ -42,6 +45,11 @@ static int select_one(void)
     size_t which;
     struct tp_case one = tp_case_recv(chan, &value);
     return tp_select(&one, 1, TP_FOREVER, &which);
+}
+
+static int acquire(void)
+{
+    return tp_semaphore_acquire(&semaphore, 1, TP_FOREVER);
 }
 
 static int (*wait_here)(void);
@@ -76,6 +84,17 @@ static void *end_last(void *unused)
     return unused;
 }
 
+/* Nobody waits any more: the rest has been served here. */
+static void *serve_and_end(void *unused)
+{
+    while (tp_load_sc(&is_away) == 0)
+        sched_yield();
+    tp_semaphore_release(&semaphore, 0);
+    tp_semaphore_end(&semaphore);
+    tp_store_sc(&has_left, 1);
+    return unused;
+}
+
 static void start(int (*wait)(void), struct tp_fiber *waiting[WAITERS])
 {
     memset(&fibers, 0, sizeof fibers);
@@ -100,6 +119,23 @@ static void start(int (*wait)(void), struct tp_fiber *waiting[WAITERS])
     last = waiting[WAITERS - 1];
 }
 
+static void go_on(struct tp_fiber *fiber)
+{
+    tp_fiber_continue(fiber);
+    assert_int_equal(tp_fiber_run(fiber, &caches[0]), TP_FIBER_ENDED);
+}
+
+/* All have ended, each with that status. */
+static void end(struct tp_fiber *waiting[WAITERS], int status)
+{
+    assert_int_equal(n_early, 0);
+    for (int i = 0; i < WAITERS; i++) {
+        tp_fiber_put(&fibers, &caches[0], waiting[i]);
+        assert_int_equal(statuses[i], status);
+    }
+    tp_fibers_free(&fibers, false);
+}
+
 /* let_go: lets all that wait go, with that status. */
 static void expect_all_served(int (*wait)(void), void (*let_go)(void), int status)
 {
@@ -109,16 +145,25 @@ static void expect_all_served(int (*wait)(void), void (*let_go)(void), int statu
     crowd_add(&crowd, end_last, NULL);
     let_go();
     crowd_join(&crowd);
-    assert_int_equal(n_early, 0);
-    for (int i = 0; i < WAITERS; i++) {
-        if (waiting[i] != last) {
-            tp_fiber_continue(waiting[i]);
-            assert_int_equal(tp_fiber_run(waiting[i], &caches[0]), TP_FIBER_ENDED);
-        }
-        tp_fiber_put(&fibers, &caches[0], waiting[i]);
-        assert_int_equal(statuses[i], status);
-    }
-    tp_fibers_free(&fibers, false);
+    for (int i = 0; i < WAITERS - 1; i++)
+        go_on(waiting[i]);
+    end(waiting, status);
+}
+
+/* The caller has served 16, and has units for one more, when another one serves that and ends the semaphore. */
+static void test_served_by_another(void **state)
+{
+    struct tp_fiber *waiting[WAITERS];
+    struct crowd crowd = {.n = 0};
+    (void)state;
+    tp_semaphore_init(&semaphore, 0);
+    start(acquire, waiting);
+    crowd_add(&crowd, serve_and_end, NULL);
+    tp_semaphore_release(&semaphore, WAITERS);
+    crowd_join(&crowd);
+    for (int i = 0; i < WAITERS; i++)
+        go_on(waiting[i]);
+    end(waiting, 0);
 }
 
 static void end_group(void)
@@ -154,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wait_group),
         cmocka_unit_test(test_channel),
+        cmocka_unit_test(test_served_by_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,9 +140,9 @@ status, said, err = lib.sh(build:format(root, root, root), dir)
 lib.check("a host in C++ is built and runs", status == 0, err)
 lib.equal("a host in C++", said, "5049 102 1\n")
 
--- The goldens, with headers that declare the payloads and nothing else.
+-- What is made of the cases, with headers that declare the payloads and nothing else.
 local OK = "tests/gen/cases/ok"
-local stubs, all = lib.dir(), {}
+local cases, stubs, all = lib.dir(), lib.dir(), {}
 for file in lib.names(OK):gmatch("[^\n]+%.pool") do
   local source = lib.read(OK .. "/" .. file)
   local tag = source:match('payload *= "struct ([%w_]+)') or "none"
@@ -150,25 +150,26 @@ for file in lib.names(OK):gmatch("[^\n]+%.pool") do
     os.execute(("mkdir -p %s/$(dirname %s)"):format(lib.quote(stubs), lib.quote(name)))
     lib.write(stubs .. "/" .. name, ("#ifndef TAG_%s\n#define TAG_%s\nstruct %s {\n    int x;\n};\n#endif\n"):format(tag, tag, tag))
   end
-  local dir_of = OK .. "/" .. file:gsub("%.pool$", "")
+  local dir_of = cases .. "/" .. file:gsub("%.pool$", "")
+  lib.run(("gen %s -o %s"):format(file, lib.quote(dir_of)), OK)
   for header in lib.names(dir_of):gmatch("[^\n]+%.h") do
-    all[#all + 1] = ('#include "%s/%s/%s"\n'):format(lib.root, dir_of, header)
+    all[#all + 1] = ('#include "%s/%s"\n'):format(dir_of, header)
   end
 end
 lib.write(stubs .. "/all.cc", table.concat(all))
 local stub = " -I" .. lib.quote(stubs)
 for _, cc in ipairs { "gcc", "clang" } do
-  status, _, err = lib.sh(("ls %s/*/*.c | xargs -n 6 -P 2 %s %s"):format(OK, cc, C .. stub))
-  lib.check("goldens with " .. cc, status == 0, err)
+  status, _, err = lib.sh(("ls %s/*/*.c | xargs -n 6 -P 2 %s %s"):format(lib.quote(cases), cc, C .. stub))
+  lib.check("cases with " .. cc, status == 0, err)
 end
 status, _, err = lib.sh(("g++ -x c++ -std=c++17 %s all.cc"):format(FLAGS), stubs)
-lib.check("headers of goldens in g++", status == 0, err)
+lib.check("headers of cases in g++", status == 0, err)
 
 local style = lib.quote("file:" .. lib.root .. "/.clang-format")
 status, _, err = lib.sh(("clang-format --style=%s --dry-run -Werror made/*"):format(style), dir)
 lib.check("formatted", status == 0, err)
-status, _, err = lib.sh("clang-format --dry-run -Werror tests/gen/cases/ok/*/*.[ch]")
-lib.check("goldens are formatted", status == 0, err)
+status, _, err = lib.sh(("clang-format --style=%s --dry-run -Werror %s/*/*.[ch]"):format(style, lib.quote(cases)))
+lib.check("cases are formatted", status == 0, err)
 
 local leftovers = {}
 for name in lib.names(dir .. "/made"):gmatch("[^\n]+") do

@@ -1,6 +1,7 @@
 /* `./tidepool top`: the pools of a program that runs, in a terminal, from its exporter (docs/monitoring.md). Each frame is two readings of
  * the same text: what grew between them gives the rates.
- * Invariant: the terminal is as it was when the program ends, however it ends but by SIGKILL; no line is longer than 80 columns. */
+ * Invariant: the terminal is as it was when the program ends, however it ends but by SIGKILL; no line is longer than 80 columns; what
+ * answers costs a few seconds and megabytes at most, and sends the terminal nothing but text. */
 #include "../runtime/base/atomic.h"
 #include "../runtime/io/address.h"
 
@@ -21,7 +22,10 @@ enum {
     N_WORKERS = 60, /* letters in a line */
     N_BOUNDS = 32,
     COLUMNS = 80,
-    PERIOD_MS = 1000
+    PERIOD_MS = 1000,
+    PATIENCE_S = 5,          /* with an answer */
+    ANSWER_BYTES = 16 << 20, /* at most */
+    EXIT_USAGE = 2
 };
 
 struct pool {
@@ -33,43 +37,69 @@ struct pool {
 
 struct reading {
     double at; /* seconds on the clock */
-    double resident, n_workers;
+    double resident, n_all; /* pools that there are */
     struct pool pools[N_POOLS];
-    int n_pools;
+    int n_pools; /* that are shown */
 };
 
 /* -- fetching ----------------------------------------------------------------------------------- */
 
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Connected, with the request sent. -1, and errno, if not. */
+static int ask(const struct tp_address *address)
+{
+    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: tidepool\r\n\r\n";
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* of connect, too */
+    if (connect(fd, (const struct sockaddr *)&address->storage, address->n_bytes) == 0 && send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* Reads to the end of the connection; what is no text becomes a question mark. Returns 0 or an error. */
+static int read_all(int fd, char *text, size_t n_room)
+{
+    double until = seconds_now() + PATIENCE_S;
+    size_t n = 0;
+    ssize_t got;
+    while ((got = recv(fd, text + n, n_room - 1 - n, 0)) > 0) {
+        for (char *at = text + n, *end = at + got; at < end; at++)
+            if ((*at < ' ' && *at != '\n') || *at > '~') /* a name may be anybody's */
+                *at = '?';
+        n += (size_t)got;
+        if (n == n_room - 1 || seconds_now() > until)
+            return n == n_room - 1 ? EMSGSIZE : ETIMEDOUT;
+    }
+    text[n] = '\0';
+    return got == 0 ? 0 : errno;
+}
+
 /* The answer, headers and all, as malloc gave it. NULL, and errno, if there is none. */
 static char *fetch(const struct tp_address *address)
 {
-    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: tidepool\r\n\r\n";
-    const struct timeval patience = {.tv_sec = 5};
-    size_t n = 0, n_room = 1 << 16;
-    char *text = malloc(n_room);
-    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ssize_t got = -1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (text && fd >= 0 && connect(fd, (const struct sockaddr *)&address->storage, address->n_bytes) == 0 && send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0)
-        while ((got = recv(fd, text + n, n_room - n - 1, 0)) > 0) {
-            n += (size_t)got;
-            char *larger = n_room - n < 2 ? realloc(text, n_room *= 2) : text;
-            if (!larger) {
-                got = -1;
-                break;
-            }
-            text = larger;
-        }
-    int error = errno;
+    char *text = malloc(ANSWER_BYTES); /* of which the system gives what is touched */
+    int fd = text ? ask(address) : -1;
+    int error = fd >= 0 ? read_all(fd, text, ANSWER_BYTES) : errno;
     if (fd >= 0)
         close(fd);
-    if (got != 0) {
-        free(text);
-        errno = error;
-        return NULL;
-    }
-    text[n] = '\0';
-    return text;
+    if (error == 0)
+        return text;
+    free(text);
+    errno = error == EAGAIN ? ETIMEDOUT : error;
+    return NULL;
 }
 
 /* -- reading ------------------------------------------------------------------------------------ */
@@ -156,6 +186,8 @@ static void read_line(struct reading *reading, char *line)
     *space = '\0';
     if (strcmp(line, "tidepool_resident_memory_bytes") == 0)
         reading->resident = value;
+    if (strcmp(line, "tidepool_pools") == 0)
+        reading->n_all = value;
     if (!labels)
         return;
     *labels++ = '\0';
@@ -175,18 +207,17 @@ static void read_line(struct reading *reading, char *line)
         read_worker(pool, line, labels, value);
 }
 
+/* Returns false, and errno; EPROTO: what answers is no exporter. */
 static bool take_reading(const struct tp_address *address, struct reading *reading)
 {
-    struct timespec now;
     char *text = fetch(address);
     memset(reading, 0, sizeof *reading);
     if (!text)
         return false;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    reading->at = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    reading->at = seconds_now();
+    bool is_answer = strncmp(text, "HTTP/1.1 200", 12) == 0 && strstr(text, "\ntidepool_pools ");
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
         read_line(reading, line);
-    bool is_answer = strncmp(text, "HTTP/1.1 200", 12) == 0;
     free(text);
     errno = EPROTO;
     return is_answer;
@@ -232,10 +263,12 @@ static void show_pool(const struct pool *now, const struct pool *before, double 
 static void show(const struct reading *now, struct reading *before, const char *where)
 {
     static const struct pool none;
-    printf("tidepool top  %.40s  memory %.1f MiB  pools %d\n", where, now->resident / (1 << 20), now->n_pools);
+    printf("tidepool top  %.40s  memory %.1f MiB  pools %.0f\n", where, now->resident / (1 << 20), now->n_all);
     printf("%-18s %5s %7s %7s %6s %9s %6s %6s %5s\n", "POOL", "RUN", "PENDING", "SUSP", "SUBMIT", "TASKS/S", "P50", "P99", "BUSY");
     for (int i = 0; i < now->n_pools; i++) {
         const struct pool *pool = &now->pools[i], *old = find_pool(before, pool->instance);
+        if (old && old->over > pool->over) /* another program, or another life */
+            old = NULL;
         show_pool(pool, old ? old : &none, old ? now->at - before->at : pool->open);
     }
     printf("R running  i idle  s stealing  w waiting  . parked  l lookout  - none  x closed\n");
@@ -274,62 +307,92 @@ static void leave(void)
         tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
 }
 
-/* Waits for the next frame. A `q`, or the end of the input, ends the program. */
+/* Waits for the next frame. A `q`, or the end of the terminal, ends the program. */
 static void wait_for_key(void)
 {
-    struct pollfd keys = {STDIN_FILENO, POLLIN, 0};
+    struct pollfd keys = {isatty(STDIN_FILENO) ? STDIN_FILENO : -1, POLLIN, 0};
     char key = 0;
     if (poll(&keys, 1, PERIOD_MS) > 0 && (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q'))
         tp_store_rlx(&is_over, 1); /* relaxed: as above */
+}
+
+static int fail(const char *where, int error)
+{
+    fprintf(stderr, "tidepool: top: %s: %s\n", where, error == EPROTO ? "what answers there is no exporter of this library" : strerror(error));
+    return 1;
 }
 
 /* Frame after frame. Returns the exit status. */
 static int watch(const struct tp_address *address, const char *where)
 {
     static struct reading readings[2];
-    int which = 0, status = 0;
+    int which = 0, error = 0;
     enter();
-    while (!tp_load_rlx(&is_over)) { /* relaxed: as above */
+    while (!tp_load_rlx(&is_over) && error == 0) { /* relaxed: as above */
         if (!take_reading(address, &readings[which])) {
-            status = errno;
+            error = errno;
             break;
         }
         fputs("\033[H\033[J", stdout);
         show(&readings[which], &readings[!which], where);
-        fflush(stdout);
+        error = fflush(stdout) == 0 ? 0 : errno;
         which = !which;
         wait_for_key();
     }
     leave();
-    if (status != 0)
-        fprintf(stderr, "tidepool: top: %s: %s\n", where, strerror(status));
-    return status != 0;
+    return error == 0 || tp_load_rlx(&is_over) ? 0 : fail(where, error); /* relaxed: as above; the signal cut a reading off */
 }
 
-static int usage(void)
+static const char usage[] =
+    "usage: ./tidepool top [--once] ADDRESS\n"
+    "\n"
+    "Shows the pools of a program that runs, each second; `q` ends it.\n"
+    "\n"
+    "  ADDRESS   of the program's exporter: unix:/path, /path, or 127.0.0.1:port\n"
+    "  --once    one frame, for scripts; also if the output is no terminal\n";
+
+static int refuse(const char *what, const char *word)
 {
-    fputs("usage: tidepool top [--once] ADDRESS\n  ADDRESS: of the program's exporter: unix:/path, /path, or 127.0.0.1:port\n", stderr);
-    return 2;
+    fprintf(stderr, "tidepool: top: %s%s; try: ./tidepool top --help\n", what, word);
+    return EXIT_USAGE;
+}
+
+/* What was written must have arrived. */
+static int finish(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : fail("cannot write the output", errno);
 }
 
 int main(int argc, char **argv)
 {
     static struct reading now, none;
     char text[128];
+    const char *where = NULL;
     struct tp_address address;
-    bool is_once = argc > 1 && strcmp(argv[1], "--once") == 0;
-    if (argc != 2 + is_once)
-        return usage();
-    const char *where = argv[1 + is_once];
-    snprintf(text, sizeof text, "%s%s", where[0] == '/' ? "unix:" : "", where);
-    if (tp_address_parse(text, &address) != 0)
-        return usage();
+    bool is_once = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(usage, stdout);
+            return finish();
+        }
+        if (strcmp(argv[i], "--once") == 0)
+            is_once = true;
+        else if (argv[i][0] == '-')
+            return refuse("unknown option ", argv[i]);
+        else if (where)
+            return refuse("one address is enough, not also ", argv[i]);
+        else
+            where = argv[i];
+    }
+    if (!where)
+        return refuse("the address of an exporter is missing", "");
+    int n = snprintf(text, sizeof text, "%s%s", where[0] == '/' ? "unix:" : "", where);
+    if (n < 0 || (size_t)n >= sizeof text || tp_address_parse(text, &address) != 0)
+        return refuse("an address is unix:/path, /path or 127.0.0.1:port, not ", where);
     if (!is_once && isatty(STDOUT_FILENO))
         return watch(&address, where);
-    if (!take_reading(&address, &now)) {
-        fprintf(stderr, "tidepool: top: %s: %s\n", where, strerror(errno));
-        return 1;
-    }
+    if (!take_reading(&address, &now))
+        return fail(where, errno);
     show(&now, &none, where);
-    return 0;
+    return finish();
 }

@@ -1,4 +1,4 @@
-/* The lookout [LOOK-1], [LOOK-2]: who sleeps in the driver and until the earliest deadline, against tasks that keep a worker for long, workers
+/* The lookout [LOOK-1], [LOOK-2], and that a deadline wakes one worker: who sleeps in the driver and until the earliest deadline, against tasks that keep a worker for long, workers
  * that are retired, a deadline that is set and a driver that is opened while its holder falls asleep.
  * Each event of the driver, and the deadline, makes a task ready, as the end of a sleep does. */
 #include "driver.h"
@@ -13,6 +13,7 @@ enum {
     KEEPS_QUIET = 18 << 8,     /* who gives the lookout up wakes nobody */
     GLANCES_QUIETLY = 19 << 8, /* after a glance */
     TELLS_THE_FIRST = 20 << 8, /* who sets an alarm tells of it only if there was none, not if it is the earliest */
+    ALL_LOOK_OUT = 21 << 8,    /* each who sleeps does so until the earliest deadline */
     DEADLINE = 100
 };
 
@@ -24,6 +25,8 @@ static struct tp_alarms wheel; /* instead: of a worker */
 static struct tp_alarm alarm_of_1, another;
 static uint64_t soon_ns, later_ns;   /* theirs */
 static tp_atomic(uint32_t) was_told; /* alarm_of_1 was set before its time */
+static unsigned n_ends[WORKERS_MAX]; /* of each worker's sleeps */
+static unsigned n_threads;           /* at the beginning */
 
 static uint64_t next_alarm_ns(void)
 {
@@ -87,6 +90,13 @@ static void run_here(unsigned task)
         model_yield();
 }
 
+static bool sleep_on(struct tp_worker *self)
+{
+    bool stays = slip == ALL_LOOK_OUT ? tp_idle_sleep_until(&idle, self, next_alarm_ns()) : tp_lookout_sleep(&those, self);
+    n_ends[self - workers]++;
+    return stays;
+}
+
 static bool await_at(struct tp_worker *self, unsigned *task, bool searching)
 {
     for (;;) {
@@ -100,7 +110,7 @@ static bool await_at(struct tp_worker *self, unsigned *task, bool searching)
         searching = true;
         if (is_work_visible())
             tp_idle_cancel(&idle, self);
-        else if (!tp_lookout_sleep(&those, self))
+        else if (!sleep_on(self))
             return false;
     }
 }
@@ -211,6 +221,7 @@ static void begin(unsigned variant, unsigned n)
     later_ns = soon_ns + DEADLINE;
     memset(&alarm_of_1, 0, sizeof alarm_of_1);
     memset(&another, 0, sizeof another);
+    memset(n_ends, 0, sizeof n_ends);
     model_driver_reset();
     model_driver_on_event = on_event;
 }
@@ -275,9 +286,33 @@ static void set_two_at_once(unsigned variant)
     model_thread(own_setter, NULL);
 }
 
+/* All sleep until the alarm is due. */
+static void ring_one(unsigned variant)
+{
+    begin(variant, 2);
+    n_threads = tp_idle_live(&idle);
+    has_alarms = true;
+    tp_alarms_init(&wheel, 1);
+    alarm_of_1.whom = &alarm_of_1;
+    tp_alarm_set(&wheel, &alarm_of_1, soon_ns);
+}
+
 static void check_done(void)
 {
     check_ran();
+}
+
+static bool has_run_1(void)
+{
+    return n_run[1] == 1;
+}
+
+static void check_one_end(void)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < WORKERS_MAX; i++)
+        n += n_ends[i];
+    model_check(has_run_1() && n == 1 && tp_idle_live(&idle) == n_threads);
 }
 
 enum { SOME = 20000 };
@@ -293,6 +328,10 @@ static const struct model_scenario scenarios[] = {
     {"lookout: 2 workers, two alarms", set_two, check_done, all_ran, .variant = 2, .preemptions = 2, .timeouts = 1, .max_executions = SOME},
     {"lookout: 2 workers, two alarms at once", set_two_at_once, check_done, all_ran, .variant = 2, .preemptions = 1, .timeouts = 1, .max_executions = SOME},
 
+    {"lookout: 3 workers, an alarm wakes one", ring_one, check_one_end, has_run_1, .variant = 3, .preemptions = 2, .max_executions = SOME},
+    {"lookout: 2 workers and 1 vacant, an alarm wakes one", ring_one, check_one_end, has_run_1, .variant = 2 + 16, .preemptions = 2, .max_executions = SOME},
+
+    {"lookout: an alarm wakes all", ring_one, check_one_end, has_run_1, .variant = 2 + ALL_LOOK_OUT, .preemptions = 2, .must_fail = true},
     {"lookout: the earliest tells nobody", set_two, check_done, all_ran, .variant = 2 + TELLS_THE_FIRST, .preemptions = 2, .timeouts = 1, .must_fail = true},
     {"lookout: nobody takes over", hear, check_done, all_ran, .variant = 2 + KEEPS_QUIET, .preemptions = 2, .must_fail = true},
     {"lookout: a deadline that nobody hears of", set_late, check_done, all_ran, .variant = 2 + TELLS_NOBODY, .preemptions = 2, .timeouts = 1, .must_fail = true},

@@ -27,9 +27,9 @@ enum { TP_WHEEL_DIGIT = 8, /* bits */
 
 struct tp_wheel {
     uint64_t base;
-    struct tp_wheel_entry moving;                     /* entries of a slot that `base` has reached, on their way down; its last tick */
     uint32_t levels;                                  /* a bit for each that has a filled slot */
     uint32_t shift;                                   /* a tick is 2^shift ns */
+    struct tp_wheel_entry moving;                     /* entries of a slot that `base` has reached, on their way down; its last tick */
     uint64_t filled[TP_WHEEL_LEVELS][TP_WHEEL_WORDS]; /* a bit for each slot with entries; of others nothing is defined */
     struct tp_wheel_entry slots[TP_WHEEL_LEVELS][TP_WHEEL_SLOTS];
 };

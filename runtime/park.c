@@ -260,10 +260,10 @@ int tp_waitlist_wait(struct tp_waitlist *list, struct tp_waiter *w, uint64_t dea
 
 unsigned tp_waitlist_wake(struct tp_waitlist *list, unsigned max)
 {
-    unsigned n_woken = 0;
-    while (n_woken < max) {
-        struct tp_wakeup calls[WAKE_BATCH];
-        unsigned n = 0;
+    struct tp_wakeup calls[WAKE_BATCH];
+    unsigned n_woken = 0, n;
+    do {
+        n = 0;
         tp_spin_lock(&list->lock);
         while (list->first && n < WAKE_BATCH && n_woken + n < max) {
             struct tp_waiter *w = list->first;
@@ -272,11 +272,9 @@ unsigned tp_waitlist_wake(struct tp_waitlist *list, unsigned max)
                 calls[n++] = tp_waiter_hand_over(w);
         }
         tp_spin_unlock(&list->lock);
-        if (n == 0)
-            break;
         for (unsigned i = 0; i < n; i++)
             tp_wakeup_call(&calls[i]);
         n_woken += n;
-    }
+    } while (n == WAKE_BATCH); /* else the list is empty, or there were enough */
     return n_woken;
 }

@@ -83,11 +83,11 @@ bool tp_lookout_is_vacant(struct tp_fibers *fibers)
 void tp_lookout_tell(struct tp_fibers *fibers, uint64_t at_ns)
 {
     struct tp_lookout *lookout = &fibers->lookout;
+    if (!fibers->sleepers)
+        return;
     tp_fence_sc();                                           /* [LOOK-2] pairs with the fence in announce */
     struct tp_worker *holder = tp_load_sc(&lookout->holder); /* in one order with give_up */
     uint64_t until_ns = tp_load_rlx(&lookout->until_ns);     /* relaxed: ordered by the fence */
-    if (!fibers->sleepers)
-        return;
     if (!holder) /* then there was nothing to look out for, and some may sleep without it */
         tp_idle_notify(fibers->sleepers);
     else if (at_ns < until_ns && tp_cas_sc(&lookout->until_ns, &until_ns, 0)) /* losing: it was told, or is awake, and will look */

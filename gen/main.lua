@@ -307,7 +307,7 @@ local function ask(question)
 end
 
 local function count_cores()
-  local pipe <close> = assert(io.popen "nproc")
+  local pipe <close> = assert(io.popen "env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc") -- wishes about other programs
   return math.tointeger(pipe:read "n") or 1
 end
 

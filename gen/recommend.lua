@@ -6,31 +6,37 @@ local recommend = {}
 local DURATIONS = { ns = 1, us = 1000, ms = 1000000, s = 1000000000, min = 60000000000 }
 local SIZES = { B = 1, KiB = 1 << 10, MiB = 1 << 20, GiB = 1 << 30 }
 
+local DAY = 1440 * DURATIONS.min
+
 local function number(word, from, to)
   local n = word:find "^%d+$" and math.tointeger(tonumber(word))
   return n and n >= from and n <= to and n or nil
 end
 
-local function with_unit(word, units)
+local function with_unit(word, units, most)
   local digits, unit = word:match "^(%d+)(%a+)$"
-  local n = digits and #digits <= 12 and units[unit] and math.tointeger(tonumber(digits)) * units[unit]
-  return n and n > 0 and n or nil
+  local n = digits and #digits <= 12 and units[unit] and math.tointeger(tonumber(digits))
+  return n and n > 0 and n <= most // units[unit] and n * units[unit] or nil
+end
+
+local function duration_of(word)
+  return with_unit(word, DURATIONS, DAY)
 end
 
 -- What can be required: option, question, what is accepted, how it is read.
 recommend.questions = {
-  { name = "task", asks = "How long does a task take, with its waiting?", is = "a duration such as 50us", default = "100us",
-    read = function(word) return with_unit(word, DURATIONS) end },
+  { name = "task", asks = "How long does a task take, with its waiting?", is = "a duration such as 50us, a day at most", default = "100us",
+    read = duration_of },
   { name = "rate", asks = "How many tasks come per second?", is = "a number from 1 to 1000000000", default = "1000",
     read = function(word) return number(word, 1, 1000000000) end },
   { name = "blocking", asks = "How much of its time does a task wait for something, in percent?", is = "a number from 0 to 99", default = "0",
     read = function(word) return number(word, 0, 99) end },
   { name = "burst", asks = "How many tasks come at once, at most?", is = "a number from 1 to 1000000000", default = "1",
     read = function(word) return number(word, 1, 1000000000) end },
-  { name = "latency", asks = "How long may a task wait for its start? (`any`: it does not matter)", is = "a duration such as 5ms, or any", default = "any",
-    read = function(word) return word == "any" and word or with_unit(word, DURATIONS) end },
+  { name = "latency", asks = "How long may a task wait for its start? (`any`: it does not matter)", is = "a duration such as 5ms, a day at most, or any", default = "any",
+    read = function(word) return word == "any" and word or duration_of(word) end },
   { name = "memory", asks = "How much memory may tasks take that wait? (`any`: it does not matter)", is = "a size such as 64MiB, or any", default = "any",
-    read = function(word) return word == "any" and word or with_unit(word, SIZES) end },
+    read = function(word) return word == "any" and word or with_unit(word, SIZES, math.maxinteger) end },
 }
 
 -- Bytes per task in flight, about: its slot, and its stack if it is a coroutine that sleeps.

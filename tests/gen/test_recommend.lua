@@ -27,7 +27,7 @@ end
 -- Whatever is required, the config has no mistakes.
 local bad, n = {}, 0
 local dir = lib.dir()
-for _, task in ipairs { "1ns", "3us", "700ms", "1min" } do
+for _, task in ipairs { "1ns", "3us", "700ms", "1min", "86400s" } do
   for _, rate in ipairs { 1, 5000, 1000000000 } do
     for _, blocking in ipairs { 0, 30, 99 } do
       n = n + 1
@@ -41,8 +41,16 @@ for _, task in ipairs { "1ns", "3us", "700ms", "1min" } do
 end
 lib.check(n .. " requirements", #bad == 0, bad[1])
 
+-- The processors of this machine, whatever is wanted of other libraries.
+local _, plain = lib.run "recommend --task 1ms"
+local _, wished = lib.sh(("OMP_NUM_THREADS=77 %s --home %s recommend --task 1ms"):format(lib.quote(lib.tool), lib.quote(lib.root)))
+lib.equal("OMP_NUM_THREADS", wished, plain)
+
 for _, wrong in ipairs {
-  { "--task 5", "`--task` takes a duration such as 50us, not `5`" },
+  { "--task 5", "`--task` takes a duration such as 50us, a day at most, not `5`" },
+  { "--task 1441min", "`--task` takes a duration such as 50us, a day at most, not `1441min`" },
+  { "--latency 999999999999min", "`--latency` takes a duration such as 5ms, a day at most, or any, not `999999999999min`" },
+  { "--memory 999999999999GiB", "`--memory` takes a size such as 64MiB, or any, not `999999999999GiB`" },
   { "--rate 0", "`--rate` takes a number from 1 to 1000000000, not `0`" },
   { "--blocking 100", "`--blocking` takes a number from 0 to 99, not `100`" },
   { "--memory 5us", "`--memory` takes a size such as 64MiB, or any, not `5us`" },

@@ -43,6 +43,17 @@ check "nothing else is left" test "$(ls "$temp" | sort | xargs)" = "build err fi
 "$program" -o "$temp/no/such/file" --short >"$temp/out" 2>"$temp/err"
 check "a file that cannot be written: status" test $? = 1
 check "a file that cannot be written" grep -qxF "calibrate: cannot write $temp/no/such/file: No such file or directory" "$temp/err"
+"$program" -o "$temp/" --short >"$temp/out" 2>"$temp/err"
+check "a folder: status" test $? = 1
+check "a folder" grep -qxF "calibrate: cannot write $temp/: Is a directory" "$temp/err"
+check "nothing was measured" test ! -s "$temp/out"
+check "nothing else is left but that" test "$(ls -A "$temp" | sort | xargs)" = "build err figures.json out said"
+"$program" -o '' --short >"$temp/out" 2>"$temp/err"
+check "an empty name: status" test $? = 2
+check "an empty name" grep -qxF "calibrate: -o needs the name of a file; try: ./tidepool calibrate --help" "$temp/err"
+"$program" --help 2>"$temp/err" >/dev/full
+check "an output that is full: status" test $? = 1
+check "an output that is full" grep -qxF "calibrate: cannot write the output: No space left on device" "$temp/err"
 "$program" --often >"$temp/out" 2>"$temp/err"
 check "usage: status" test $? = 2
 check "usage" grep -qxF "calibrate: unknown argument --often; try: ./tidepool calibrate --help" "$temp/err"

@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { COUNTS_MAX = 4,
     ERRORS_MAX = 64,
+    PATH_BYTES = 4096,
     EXIT_USAGE = 2 };
 
 static const char usage[] =
@@ -75,11 +77,32 @@ static void show(const struct figures *figures)
     }
 }
 
+/* The file as long as it is not whole. NULL, and errno, if there can be none. */
+static FILE *open_other(const char *path, char *other, size_t n_other)
+{
+    struct stat is;
+    int length = snprintf(other, n_other, "%s.tmp", path);
+    if (length < 0 || (size_t)length >= n_other)
+        errno = ENAMETOOLONG;
+    else if (stat(path, &is) == 0 && S_ISDIR(is.st_mode))
+        errno = EISDIR;
+    else
+        return fopen(other, "we");
+    return NULL;
+}
+
+/* Asked first: nobody waits for figures that are lost. */
+static bool can_keep(const char *path)
+{
+    char other[PATH_BYTES];
+    FILE *file = open_other(path, other, sizeof other);
+    return file && fclose(file) == 0 && remove(other) == 0;
+}
+
 static bool keep(const struct figures *figures, const char *path)
 {
-    char other[4096];
-    int length = snprintf(other, sizeof other, "%s.tmp", path);
-    FILE *file = length > 0 && (size_t)length < sizeof other ? fopen(other, "w") : NULL;
+    char other[PATH_BYTES];
+    FILE *file = open_other(path, other, sizeof other);
     if (!file)
         return false;
     fprintf(file, "{\n  \"processors\": %u,\n  \"switch_ns\": %.1f,\n  \"by_workers\": [\n", figures->n_cpus, figures->switch_ns);
@@ -91,7 +114,12 @@ static bool keep(const struct figures *figures, const char *path)
     fprintf(file, "  ]\n}\n");
     bool is_written = ferror(file) == 0;
     is_written = fclose(file) == 0 && is_written;
-    return is_written && rename(other, path) == 0;
+    if (is_written && rename(other, path) == 0)
+        return true;
+    int error = errno;
+    remove(other);
+    errno = error;
+    return false;
 }
 
 /* -- the report ------------------------------------------------------------------------------------- */
@@ -172,33 +200,45 @@ static int refuse(const char *what, const char *word)
     return EXIT_USAGE;
 }
 
+static int fail(const char *what)
+{
+    fprintf(stderr, "calibrate: cannot write %s: %s\n", what, strerror(errno));
+    return 1;
+}
+
+/* What was printed must have arrived. */
+static int finish(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : fail("the output");
+}
+
 int main(int argc, char **argv)
 {
     struct plan plan = {.path = "build/calibration.json"};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return fputs(usage, stdout) < 0;
+            return fputs(usage, stdout) < 0 ? fail("the output") : finish();
         if (strcmp(argv[i], "--report") == 0)
             plan.reports = true;
         else if (strcmp(argv[i], "--short") == 0)
             plan.is_short = true;
         else if (strcmp(argv[i], "-o") != 0)
             return refuse("unknown argument ", argv[i]);
-        else if (++i == argc)
+        else if (++i == argc || argv[i][0] == '\0')
             return refuse("-o needs the name of a file", "");
         else
             plan.path = argv[i];
     }
+    if (!can_keep(plan.path))
+        return fail(plan.path);
     struct figures figures = measure(&plan);
     show(&figures);
-    if (!keep(&figures, plan.path)) {
-        fprintf(stderr, "calibrate: cannot write %s: %s\n", plan.path, strerror(errno));
-        return 1;
-    }
+    if (!keep(&figures, plan.path))
+        return fail(plan.path);
     printf("\nkept in %s\n", plan.path);
     if (plan.reports) {
         report_throughput(&plan, &figures);
         report_latency(&plan, &figures);
     }
-    return fflush(stdout) != 0;
+    return finish();
 }

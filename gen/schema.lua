@@ -239,7 +239,7 @@ schema.pool = {
   },
   {
     name = "ops", default = "off",
-    doc = "A table of the pool's functions, `struct tp_pool_ops`, through which a host drives pools of different kinds alike.",
+    doc = "A table of the pool's functions, `struct tp_pool_ops`, through which a host drives pools of different kinds alike, and metrics and the monitor find the pool.",
     forms = { word("on"), word("off") },
   },
   {

@@ -19,10 +19,11 @@ enum {
 };
 
 static const char usage[] =
-    "usage: echo [-n CONNECTIONS] [-q SECONDS] [ADDRESS]...\n"
+    "usage: echo [-m ADDRESS] [-n CONNECTIONS] [-q SECONDS] [ADDRESS]...\n"
     "Send back what is sent to these addresses, until SIGTERM or SIGINT.\n"
     "\n"
     "  ADDRESS         such as 127.0.0.1:7007 (default), [::1]:0 or unix:/run/echo\n"
+    "  -m ADDRESS      where to tell how it is, to Prometheus or to ./tidepool top; and say on stderr which task stalls\n"
     "  -n CONNECTIONS  how many at a time (default 100); others are told, and closed\n"
     "  -q SECONDS      how long a connection may be quiet (default 60)\n"
     "  --help          print this and stop\n"
@@ -137,7 +138,26 @@ static void close_door(const char *text, struct tp_fd listener)
     tp_fd_close(listener);
 }
 
-static void run(uint64_t n_connections, const char *const *addresses, int n)
+/* Who asks at that address is told; of trouble, stderr. */
+static struct tp_exporter *open_hatch(const char *address)
+{
+    struct tp_exporter *exporter = NULL;
+    if (address) {
+        must(tp_exporter_open(&exporter, address), address);
+        must(tp_monitor_start(NULL), "cannot start the monitor");
+    }
+    return exporter;
+}
+
+static void close_hatch(struct tp_exporter *exporter)
+{
+    if (exporter) {
+        tp_monitor_stop();
+        tp_exporter_close(exporter);
+    }
+}
+
+static void run(uint64_t n_connections, const char *hatch, const char *const *addresses, int n)
 {
     const struct tp_pool_settings settings = {.capacity = n_connections};
     struct tp_fd listeners[MAX_DOORS];
@@ -150,11 +170,13 @@ static void run(uint64_t n_connections, const char *const *addresses, int n)
     sigprocmask(SIG_BLOCK, &signals, NULL); /* in all threads that follow */
     must(guest_pool_open(&guests, &settings), "cannot open the pool");
     must(door_pool_open(&doors, NULL), "cannot open the pool");
+    struct tp_exporter *exporter = open_hatch(hatch);
     for (int i = 0; i < n; i++)
         listeners[i] = open_door(addresses[i]);
     fflush(stdout);
     sigwait(&signals, &number);
 
+    close_hatch(exporter);
     door_pool_cancel(doors, TP_FOREVER); /* nobody comes in from here on */
     for (int i = 0; i < n; i++)
         close_door(addresses[i], listeners[i]);
@@ -191,8 +213,12 @@ int main(int argc, char **argv)
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     static const char *const usual[] = {"127.0.0.1:7007"};
     uint64_t n_connections = 0; /* as configured */
-    for (int option; (option = getopt_long(argc, argv, "n:q:", options, NULL)) != -1;)
+    const char *hatch = NULL;
+    for (int option; (option = getopt_long(argc, argv, "m:n:q:", options, NULL)) != -1;)
         switch (option) {
+        case 'm':
+            hatch = optarg;
+            break;
         case 'n':
             n_connections = parse_number(option, optarg);
             break;
@@ -210,8 +236,8 @@ int main(int argc, char **argv)
         refuse_usage();
     }
     if (optind < argc)
-        run(n_connections, (const char *const *)argv + optind, argc - optind);
+        run(n_connections, hatch, (const char *const *)argv + optind, argc - optind);
     else
-        run(n_connections, usual, 1);
+        run(n_connections, hatch, usual, 1);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

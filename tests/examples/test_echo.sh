@@ -203,6 +203,23 @@ test_few_descriptors() {
     same "all were served" "40 served" "${report%%,*}"
 }
 
+# What Prometheus would be told.
+test_told() {
+    start -m "unix:$temp/hatch" 127.0.0.1:0
+    connect
+    same "hello" "hello" "$(ask "$client" "hello")"
+    told() { curl -sS --unix-socket "$temp/hatch" http://echo/metrics | sed -n "s/^tidepool_pool_$1{pool=\"guest\",instance=\"[0-9]*\"} //p"; }
+    same "accepted" 1 "$(told accepted_tasks_total)"
+    is_asleep() { [[ $(told suspended_tasks) == 1 ]]; }
+    await is_asleep
+    exec {client}<&-
+    is_over() { [[ $(told over_tasks_total) == 1 ]]; }
+    await is_over
+    same "nobody any more" 0 "$(told suspended_tasks)"
+    finish "told"
+    same "the hatch is gone" no "$([[ -e $temp/hatch ]] && echo yes || echo no)"
+}
+
 refused() { # NAME STATUS MESSAGE ARGUMENT...
     local name=$1 status=$2 message=$3
     shift 3
@@ -214,9 +231,10 @@ refused() { # NAME STATUS MESSAGE ARGUMENT...
 
 test_options() {
     same "help: status" 0 "$("$program" --help >"$temp/report"; echo $?)"
-    same "help" "usage: echo [-n CONNECTIONS] [-q SECONDS] [ADDRESS]..." "$(head -n 1 "$temp/report")"
+    same "help" "usage: echo [-m ADDRESS] [-n CONNECTIONS] [-q SECONDS] [ADDRESS]..." "$(head -n 1 "$temp/report")"
     refused "not a number" 2 "echo: -n takes a number from 1 to 1000000, not 'x'
 Try 'echo --help'." -n x
+    refused "not for all" 1 "echo: 1.2.3.4:9: an argument is out of its documented range" -m 1.2.3.4:9
     refused "no address" 1 "echo: here: an argument is out of its documented range" here
     : >"$temp/taken"
     refused "taken" 1 "echo: unix:$temp/taken: the address is in use" "unix:$temp/taken"
@@ -236,6 +254,7 @@ test_too_many
 test_quiet
 test_vanishing
 test_few_descriptors
+test_told
 test_options
 
 # The page's own commands, once: they do not depend on the flavour.

@@ -58,10 +58,14 @@ static const struct tp_judge_pool *recall(const struct tp_judge *judge, uint64_t
     return NULL;
 }
 
-/* Changes whenever a task starts, or is given up. */
-static uint64_t n_started(const struct tp_look_pool *seen)
+/* Changes whenever a task starts, waits, ends or is given up, and never because others come: what was accepted and what is pending are
+ * not numbers of one moment. */
+static uint64_t progress_of(const struct tp_look *look, const struct tp_look_pool *seen)
 {
-    return seen->n_accepted - seen->counts.pending + seen->n_over;
+    uint64_t n = seen->n_over + seen->counts.suspended;
+    for (size_t j = 0; j < seen->n_workers; j++)
+        n += is_busy(&look->workers[seen->first_worker + j]);
+    return n;
 }
 
 /* What is to be remembered of this look, with what lasts from the one before. */
@@ -73,9 +77,10 @@ static void remember(const struct tp_judge *judge, const struct tp_look *look, s
         struct tp_judge_pool *now = &pools[i];
         if (before)
             *now = *before;
+        uint64_t progress = progress_of(look, seen);
         now->number = seen->number;
-        if (!before || now->n_started != n_started(seen) || seen->counts.pending == 0) {
-            now->n_started = n_started(seen);
+        if (!before || now->progress != progress || seen->counts.pending == 0) {
+            now->progress = progress;
             now->since_ns = look->now_ns;
             now->is_starving = false;
         }

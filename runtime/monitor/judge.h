@@ -15,7 +15,7 @@ struct tp_judge_worker {
 /* And of a pool. */
 struct tp_judge_pool {
     uint64_t number;
-    uint64_t n_started, since_ns; /* tasks that had started, and since when no other has */
+    uint64_t progress, since_ns; /* what changes when a task starts, and since when it has not */
     bool is_late, is_starving;
     struct tp_histogram latency; /* up to the last look */
     size_t first_worker, n_workers;

@@ -20,10 +20,12 @@ struct monitor {
     struct tp_keeper keeper;
     struct tp_judge judge;
     pid_t process;
+    bool is_ending; /* guarded by lock, as present */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct monitor *present; /* guarded by lock */
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+static struct monitor *present;
 
 /* The name of a function out of "file(name+0x1) [0x2]", or what there is. */
 static void print_frame(FILE *out, const char *symbol)
@@ -86,6 +88,12 @@ static void tick(void *context, uint64_t now_ns)
     tp_look_free(&look);
 }
 
+/* The one of this process. The lock is held. */
+static struct monitor *present_here(void)
+{
+    return present && present->process == getpid() ? present : NULL;
+}
+
 int tp_monitor_start(const struct tp_monitor_settings *settings)
 {
     struct monitor *monitor = calloc(1, sizeof *monitor);
@@ -96,7 +104,7 @@ int tp_monitor_start(const struct tp_monitor_settings *settings)
     monitor->judge.context = &monitor->judge;
     monitor->process = getpid();
     pthread_mutex_lock(&lock);
-    int status = present && present->process == getpid() ? TP_EBUSY : 0;
+    int status = present_here() ? TP_EBUSY : 0;
     if (status == 0) {
         tp_probe_init(); /* if not: no frames */
         status = tp_keeper_start(&monitor->keeper, "monitor", monitor->judge.settings.period_ns, tick, monitor);
@@ -112,12 +120,19 @@ int tp_monitor_start(const struct tp_monitor_settings *settings)
 void tp_monitor_stop(void)
 {
     pthread_mutex_lock(&lock);
-    struct monitor *monitor = present && present->process == getpid() ? present : NULL;
-    present = NULL;
+    while (present_here() && present->is_ending) /* by another thread */
+        pthread_cond_wait(&ended, &lock);
+    struct monitor *monitor = present_here();
+    if (monitor)
+        monitor->is_ending = true; /* present up to its last look: there is one probe at a time */
     pthread_mutex_unlock(&lock);
     if (!monitor)
         return;
     tp_keeper_stop(&monitor->keeper);
     tp_judge_free(&monitor->judge);
+    pthread_mutex_lock(&lock);
+    present = NULL;
+    pthread_cond_broadcast(&ended);
+    pthread_mutex_unlock(&lock);
     free(monitor);
 }

@@ -47,7 +47,7 @@ struct tp_monitor_settings {
 /* tp_monitor_start: look from now on. One monitor per process. To learn where a task is, its thread is sent the signal SIGRTMIN + 5,
  * which the library handles from then on, unless the host does: then there are no frames.
  * settings: copied; NULL: the defaults.
- * Returns 0; TP_EBUSY, if there is one already; TP_ENOMEM; TP_ETHREAD.
+ * Returns 0; TP_EBUSY, if there is one already, or one still ends; TP_ENOMEM; TP_ETHREAD.
  * [thread: any] [suspends: no] [blocks: no] [allocates: yes] */
 int tp_monitor_start(const struct tp_monitor_settings *settings);
 

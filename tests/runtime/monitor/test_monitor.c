@@ -5,6 +5,7 @@
 #include "../../../runtime/tidepool.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -220,15 +221,39 @@ static void test_starvation(void **unused)
     assert_int_equal(n_told[TP_TROUBLE_STARVATION], 1);
     step_ms(2000);
     assert_int_equal(n_told[TP_TROUBLE_STARVATION], 1);
-    pools[0].counts.pending = 6; /* one starts */
+    pools[0].n_over++; /* one has started, and ended */
+    pools[0].counts.pending = 6;
     step_ms(25);
     step_ms(999);
     assert_int_equal(n_told[TP_TROUBLE_STARVATION], 1);
     step_ms(1);
     assert_int_equal(n_told[TP_TROUBLE_STARVATION], 2);
+    judge.settings.stall_ns = TP_FOREVER;
+    workers[0] = (struct tp_worker_info){.state = TP_ACTIVITY_RUNNING, .n_steps = 1}; /* one has started */
+    step_ms(25);
+    step_ms(999);
+    pools[0].counts.suspended = 1; /* it waits, and another one has started */
+    step_ms(25);
+    step_ms(999);
+    assert_int_equal(n_told[TP_TROUBLE_STARVATION], 2);
+    step_ms(1);
+    assert_int_equal(n_told[TP_TROUBLE_STARVATION], 3);
     pools[0].counts.pending = 0;
     step_ms(5000);
-    assert_int_equal(n_all(), 2);
+    assert_int_equal(n_all(), 3);
+}
+
+/* The numbers of a look are not of one moment: tasks that came between two of them are no progress. */
+static void test_starvation_while_tasks_come(void **unused)
+{
+    (void)unused;
+    for (uint64_t i = 0; i <= 40; i++) {
+        pools[0].counts.pending = 10 + 5 * i;
+        pools[0].n_accepted = 10 + 5 * i + i % 3;
+        step_ms(25);
+    }
+    assert_int_equal(n_told[TP_TROUBLE_STARVATION], 1);
+    assert_int_equal(n_all(), 1);
 }
 
 static void test_never(void **unused)
@@ -314,6 +339,64 @@ static void test_stall_of_coroutine(void **unused)
     test_stall_of(TP_TASKS_COROUTINE);
 }
 
+/* -- its end ------------------------------------------------------------------------------------ */
+
+static sem_t is_inside, may_return;
+static tp_atomic(int) stopper; /* the system's number of that thread */
+
+static void linger(const struct tp_trouble *trouble, void *unused)
+{
+    (void)trouble;
+    (void)unused;
+    sem_post(&is_inside);
+    while (sem_wait(&may_return) != 0)
+        ; /* interrupted */
+}
+
+static void *stop(void *unused)
+{
+    (void)unused;
+    tp_store_rel(&stopper, gettid()); /* pairs with the acquire in test_end */
+    tp_monitor_stop();
+    return NULL;
+}
+
+/* Does that thread sleep? */
+static bool is_asleep(int thread)
+{
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+    fclose(file);
+    return state == 'S';
+}
+
+/* While one monitor ends, there is no other: they would ask the same threads where they are. */
+static void test_end(void **unused)
+{
+    (void)unused;
+    const struct tp_monitor_settings settings = {.period_ns = TP_MILLISECOND, .memory_bytes = 1, .on_trouble = linger};
+    pthread_t thread;
+    sem_init(&is_inside, 0, 0);
+    sem_init(&may_return, 0, 0);
+    assert_int_equal(tp_monitor_start(&settings), 0);
+    while (sem_wait(&is_inside) != 0)
+        ; /* interrupted */
+    assert_int_equal(pthread_create(&thread, NULL, stop, NULL), 0);
+    while (tp_load_acq(&stopper) == 0 || !is_asleep(tp_load_acq(&stopper))) /* pairs with the release in stop */
+        sched_yield();
+    assert_int_equal(tp_monitor_start(&settings), TP_EBUSY);
+    sem_post(&may_return);
+    pthread_join(thread, NULL);
+    assert_int_equal(tp_monitor_start(NULL), 0);
+    tp_monitor_stop();
+    tp_monitor_stop();
+    sem_destroy(&is_inside);
+    sem_destroy(&may_return);
+}
+
 static int yield_once(void *unused)
 {
     (void)unused;
@@ -351,9 +434,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pools_come_and_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_latency, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_starvation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_starvation_while_tasks_come, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_never, set_up, tear_down),
         cmocka_unit_test(test_stall_of_plain_task),
         cmocka_unit_test(test_stall_of_coroutine),
+        cmocka_unit_test(test_end),
         cmocka_unit_test(test_probes_under_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,18 @@ void tp__slot_end_link(struct tp_fd_slot *slot, const struct tp_driver *driver, 
     wake(slot, TP_FD_READABLE | TP_FD_WRITABLE, status);
 }
 
+/* By a call, so that who waits in the next life is not told why this one's registration ended [FD-2]. A close at this moment tells all, and takes
+ * the link out. */
+static void end_registration(const struct tp_driver *driver, const struct tp_driver_event *event)
+{
+    struct tp_fd fd = {(int)(uint32_t)event->data, (uint32_t)(event->data >> TAG_SHIFT)};
+    struct tp_fd_slot *slot = tp__slot_enter(fd);
+    if (!slot)
+        return;
+    tp__slot_end_link(slot, driver, event->data, event->status);
+    tp__slot_leave(slot, fd.fd);
+}
+
 void tp__fd_event(const struct tp_driver *driver, const struct tp_driver_event *event)
 {
     uint64_t data = event->data;
@@ -100,11 +112,11 @@ void tp__fd_event(const struct tp_driver *driver, const struct tp_driver_event *
     if (!(state & OPEN) || state >> TAG_SHIFT != data >> TAG_SHIFT)
         return;
     if (event->is_last)
-        tp__slot_end_link(slot, driver, data, event->status);
+        end_registration(driver, event);
     uint32_t ends = (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? READ_END : 0) | (bits & (EPOLLHUP | EPOLLERR) ? WRITE_END : 0);
     uint32_t what = (bits & EPOLLIN || ends & READ_END ? TP_FD_READABLE : 0) |
                     (bits & EPOLLOUT || ends & WRITE_END ? TP_FD_WRITABLE : 0);
-    note(slot, what | ends | (bits & EPOLLPRI ? URGENT : 0));
+    note(slot, what | ends | (bits & EPOLLPRI ? URGENT : 0)); /* if the life has ended since: the next one's first attempt may be in vain */
     if (what != 0)
         wake(slot, what, 0);
 }

@@ -39,19 +39,26 @@ end
 -- Where each template begins, by what it is a template of.
 local ROOTS = { pool = "pool.c", multipool = "multi.c" }
 
--- The identifiers of the code in these lines: used.x for all of them, own[i] for those of the
--- template's pool, without job_ or JOB_: { upper = is JOB_, rest = }.
-local function collect_names(lines, used, own)
-  local code = table.concat(lines, "\n"):gsub('"[^"\n]*"', '""'):gsub("/%*.-%*/", " "):gsub("%f[%w_]%d[%w_]*", "0")
-  for id in code:gmatch("[%a_][%w_]*") do
-    local prefix, rest = id:match("^(job_)(.+)$")
-    if not prefix then
-      prefix, rest = id:match("^(JOB_)(.+)$")
+-- Code without its comments. Every run of the tool does this to all parts: so nothing is searched for letter by letter.
+local function without_comments(code)
+  local pieces, at = {}, 1
+  for from in function() return code:find("/*", at, true) end do
+    pieces[#pieces + 1] = code:sub(at, from - 1)
+    at = select(2, assert(code:find("*/", from + 2, true))) + 1
+  end
+  pieces[#pieces + 1] = code:sub(at)
+  return table.concat(pieces, " ")
+end
+
+-- The identifiers of this code: used.x for all of them, own[i] for those of the template's pool,
+-- without job_ or JOB_: { upper = is JOB_, rest = }.
+local function collect_names(code, used, own)
+  for id in without_comments(code):gsub('"[^"\n]*"', '""'):gmatch("[%w_]+") do
+    if not used[id] and not id:find("^%d") then
+      used[id] = true
+      local rest = id:match("^job_(.+)$") or id:match("^JOB_(.+)$")
+      own[#own + 1] = rest and { upper = id:find("^J") ~= nil, rest = rest }
     end
-    if rest and not used[id] then
-      own[#own + 1] = { upper = prefix == "JOB_", rest = rest }
-    end
-    used[id] = true
   end
 end
 
@@ -59,14 +66,20 @@ end
 -- kind, used[kind], the names its code uses but for those of the pool; names_of(kind, pool), the names
 -- that its code defines.
 function parts.from(read)
-  local own, template, cache = {}, { used = {} }, {}
+  local own, template, texts, cache = {}, { used = {} }, {}, {}
+
+  local function whole(name)
+    if texts[name] == nil then
+      texts[name] = read(name) or false
+    end
+    return texts[name] or nil
+  end
 
   function template.part(name)
-    if cache[name] == nil then
-      local found = read(name)
-      cache[name] = found and text.lines(found) or false
+    if not cache[name] and whole(name) then
+      cache[name] = text.lines(whole(name))
     end
-    return cache[name] or nil
+    return cache[name]
   end
 
   function template.names_of(kind, pool)
@@ -78,13 +91,13 @@ function parts.from(read)
   end
 
   local function collect(kind, name)
-    for _, line in ipairs(assert(template.part(name), name)) do
-      local included = line:match('^#include "([^"]+)"$')
-      if included and included ~= "options.h" and template.part(included) then
+    local code = assert(whole(name), name)
+    for included in ("\n" .. code):gmatch('\n#include "([^"\n]+)"%f[\n]') do
+      if included ~= "options.h" and whole(included) then
         collect(kind, included)
       end
     end
-    collect_names(template.part(name), template.used[kind], own[kind])
+    collect_names(code, template.used[kind], own[kind])
   end
 
   for kind, root in pairs(ROOTS) do

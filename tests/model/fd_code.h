@@ -26,6 +26,7 @@ enum habit { GOOD,
     JOINS_BLINDLY,        /* who enters the line does not look at the bits */
     TAKES_BACK_ANYHOW,    /* a call takes the bit back, whatever has happened meanwhile */
     JOINS_THOUGH_CLOSING, /* who enters the line does not look whether it is closed */
+    SLEEPS_THOUGH_CLOSED, /* nor does a thread before it sleeps */
     DOES_NOT_COUNT,       /* a call does not hold the number */
     KEEPS_REGISTRATIONS,  /* who closes a descriptor does not withdraw them */
     EVENTS_HAVE_NO_TAG,   /* an event is for whatever is open under the number */
@@ -78,6 +79,12 @@ static void remove_link(struct tp_fd_slot *slot, const struct tp_driver *driver,
         tp__link_remove(slot, driver, data);
 }
 
+static bool is_blind(const char *function)
+{
+    return (habit == JOINS_THOUGH_CLOSING && strcmp(function, "tp__slot_join") == 0) ||
+           (habit == SLEEPS_THOUGH_CLOSED && strcmp(function, "wait_as_thread") == 0);
+}
+
 static void take_back_anyhow(struct tp_fd_slot *slot, uint32_t seen, unsigned what)
 {
     if (habit == TAKES_BACK_ANYHOW)
@@ -127,7 +134,7 @@ static void *new_slots(size_t bytes)
 #undef tp_spin_unlock
 
 #define ready_of(ready, what) (habit == JOINS_BLINDLY && strcmp(__func__, "tp__slot_join") == 0 ? 0 : ready_of(ready, what))
-#define is_closing(slot) ((habit != JOINS_THOUGH_CLOSING || strcmp(__func__, "tp__slot_join") != 0) && is_closing(slot))
+#define is_closing(slot) (!is_blind(__func__) && is_closing(slot))
 #define take_back take_back_anyhow
 #define tp__slot_enter enter_call
 #define tp__slot_leave leave_call

@@ -212,6 +212,8 @@ static void check_end(void)
     tp_fd_close((struct tp_fd){DEVICE_NUMBER, handle.tag + n - 1});
     model_check(device_n_closed() == n);
     model_check(!slot->line.first && !slot->links && !slot->threads && slot->driver == NULL);
+    for (unsigned i = 0; i < POOLS; i++)
+        model_check(pools[i].lookout.driver.n_linked == 0 && pools[i].lookout.driver.n_guests == 0);
     model_check(!chan->receivers.first);
     tp_chan_free(chan);
     model_check(model_n_blocks() == 1); /* the slots */
@@ -388,6 +390,23 @@ static void check_refused(void)
     check_read();
 }
 
+/* And it is closed. */
+static void refused_and_closed(unsigned variant)
+{
+    set_up(variant);
+    device_n_refused = 1;
+    add(reader, 0, 1);
+    add(reader, 0, 1);
+    model_thread(closer, NULL);
+}
+
+static void check_refused_and_closed(void)
+{
+    if (parts[0].status == TP_ENOMEM)
+        parts[0].status = TP_ECLOSED;
+    check_closed();
+}
+
 /* The registration ends, with an event of nothing. */
 static void ended(unsigned variant)
 {
@@ -439,6 +458,7 @@ static const struct model_scenario scenarios[] = {
     {"fd: two pools", two_pools, check_read, all_done, .preemptions = 1, .max_executions = SOME},
     {"fd: in haste", in_haste, check_haste, all_done, .preemptions = 2, .timeouts = 1},
     {"fd: refused", refused, check_refused, all_done, .preemptions = 2, .max_executions = SOME},
+    {"fd: refused and closed", refused_and_closed, check_refused_and_closed, all_done, .preemptions = 2},
     {"fd: ended", ended, check_read, all_done, .variant = 0, .preemptions = 2},
     {"fd: ended under two readers", ended, check_read, all_done, .variant = 1, .preemptions = 2, .max_executions = SOME},
     {"fd: freed", freed_under_closer, check_end, all_done, .variant = 1, .preemptions = 3},
@@ -450,6 +470,7 @@ static const struct model_scenario scenarios[] = {
     {"fd: two bytes; the bit is taken back anyhow", read_two, check_read, all_done, .variant = 10 * TAKES_BACK_ANYHOW, .preemptions = 2, .must_fail = true},
     {"fd: two bytes; events are not counted", read_two, check_read, all_done, .variant = 10 * COUNTS_NO_EVENT, .preemptions = 2, .must_fail = true},
     {"fd: closed; no look at that under the lock", closed_under_reader, check_closed, all_done, .variant = 10 * JOINS_THOUGH_CLOSING, .preemptions = 2, .must_fail = true},
+    {"fd: closed; a thread does not look at that", closed_under_thread, check_closed, all_done, .variant = 10 * SLEEPS_THOUGH_CLOSED, .preemptions = 2, .must_fail = true},
     {"fd: closed; calls are not counted", reused_under_reader, check_closed, all_done, .variant = 10 * DOES_NOT_COUNT, .preemptions = 2, .must_fail = true},
     {"fd: opened again; a registration is kept", late_event, check_read, all_done, .variant = 10 * KEEPS_REGISTRATIONS, .preemptions = 2, .must_fail = true},
     {"fd: opened again; events have no tag", late_event, check_read, all_done, .variant = 10 * EVENTS_HAVE_NO_TAG, .preemptions = 2, .must_fail = true},

@@ -72,7 +72,9 @@ static enum tp_activity_outcome move(struct tp_activity *activity, unsigned from
 
 enum tp_activity_outcome tp_activity_begin(struct tp_activity *activity)
 {
-    return move(activity, NO_THREAD | SHUTDOWN, TP_ACTIVITY_IDLE, 0);
+    enum tp_activity_outcome outcome = move(activity, NO_THREAD | SHUTDOWN, TP_ACTIVITY_IDLE, 0);
+    activity->is_in_vain = activity->is_in_vain && outcome != TP_ACTIVITY_MADE;
+    return outcome;
 }
 
 enum tp_activity_outcome tp_activity_seek(struct tp_activity *activity)
@@ -87,12 +89,26 @@ enum tp_activity_outcome tp_activity_steal(struct tp_activity *activity, uint32_
 
 enum tp_activity_outcome tp_activity_run(struct tp_activity *activity)
 {
-    return move(activity, IDLE | STEALING, TP_ACTIVITY_RUNNING, 0);
+    enum tp_activity_outcome outcome = move(activity, IDLE | STEALING, TP_ACTIVITY_RUNNING, 0);
+    activity->is_in_vain = activity->is_in_vain && outcome != TP_ACTIVITY_MADE;
+    return outcome;
+}
+
+static void count_sleep(struct tp_activity *activity)
+{
+    tp_note(&activity->n_sleeps, tp_own(&activity->n_sleeps) + 1);
+    if (activity->is_in_vain)
+        tp_note(&activity->n_vain, tp_own(&activity->n_vain) + 1);
+    activity->is_in_vain = true;
 }
 
 enum tp_activity_outcome tp_activity_block(struct tp_activity *activity, enum tp_blocked reason)
 {
-    return (unsigned)reason < N_REASONS ? move(activity, blocks_from[reason], TP_ACTIVITY_BLOCKED, reason) : TP_ACTIVITY_ILLEGAL;
+    if ((unsigned)reason >= N_REASONS || move(activity, blocks_from[reason], TP_ACTIVITY_BLOCKED, reason) != TP_ACTIVITY_MADE)
+        return TP_ACTIVITY_ILLEGAL;
+    if (reason == TP_BLOCKED_PARKED || reason == TP_BLOCKED_LOOKOUT)
+        count_sleep(activity);
+    return TP_ACTIVITY_MADE;
 }
 
 enum tp_activity_outcome tp_activity_unblock(struct tp_activity *activity)
@@ -104,7 +120,9 @@ enum tp_activity_outcome tp_activity_unblock(struct tp_activity *activity)
 
 void tp_activity_look(const struct tp_activity *activity, struct tp_worker_info *out)
 {
-    tell(tp_load_rlx(&activity->word), out); /* relaxed: one value, which says all */
+    tell(tp_load_rlx(&activity->word), out);          /* relaxed: one value, which says all */
+    out->n_sleeps = tp_load_rlx(&activity->n_sleeps); /* relaxed, as the next: numbers on their own */
+    out->n_vain = tp_load_rlx(&activity->n_vain);
 }
 
 const char *tp_worker_info_word(const struct tp_worker_info *info)

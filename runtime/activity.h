@@ -28,8 +28,11 @@ enum tp_blocked {
 
 /* All 0: blocked, without a thread. */
 struct tp_activity {
-    tp_atomic(uint64_t) word; /* state in 8 bits, reason or victim in 24, and in 32 how often it has changed */
-    uint64_t since_ns;        /* the worker's own: when the state began, if there was a trace then; else 0 */
+    tp_atomic(uint64_t) word;     /* state in 8 bits, reason or victim in 24, and in 32 how often it has changed */
+    uint64_t since_ns;            /* the worker's own: when the state began, if there was a trace then; else 0 */
+    tp_atomic(uint64_t) n_sleeps; /* ever, written by the worker, as the next */
+    tp_atomic(uint64_t) n_vain;
+    bool is_in_vain; /* the worker's own: it has slept, and not run since */
 };
 
 enum tp_activity_outcome {
@@ -46,6 +49,8 @@ struct tp_worker_info {
     uint64_t n_tasks;       /* that have ended on it, ever */
     uint64_t n_steps;       /* not the same number again once it has gone from one task, or state, to another */
     uint64_t pending;       /* tasks in its own queue */
+    uint64_t n_sleeps;      /* times that it fell asleep, ever */
+    uint64_t n_vain;        /* of these: without having run since the time before; 0 in a current-thread runtime, which calls itself running after each */
 };
 
 /* -- by the worker: each is one change ------------------------------------------------------------- */
@@ -77,7 +82,7 @@ enum tp_activity_outcome tp_activity_unblock(struct tp_activity *activity);
 
 /* -- by anybody ------------------------------------------------------------------------------------- */
 
-/* tp_activity_look: fill state, reason, victim, and n_steps with the number of changes.
+/* tp_activity_look: fill state, reason, victim, the sleeps, and n_steps with the number of changes.
  * [thread: any] [suspends: no] [blocks: no] [allocates: no] */
 void tp_activity_look(const struct tp_activity *activity, struct tp_worker_info *out);
 

@@ -93,6 +93,8 @@ static const struct row {
 
     {{"tidepool_worker_tasks", "tasks", "Tasks that have ended on the worker", COUNTER, TP_METRIC_OF_WORKER}, AT(tp_worker_info, n_tasks), U64, ALL},
     {{"tidepool_worker_pending_tasks", "tasks", "Tasks in the worker's own queue", GAUGE, TP_METRIC_OF_WORKER}, AT(tp_worker_info, pending), U64, ALL},
+    {{"tidepool_worker_sleeps", "", "Times that the worker fell asleep", COUNTER, TP_METRIC_OF_WORKER}, AT(tp_worker_info, n_sleeps), U64, ALL},
+    {{"tidepool_worker_vain_wakeups", "", "Times that it woke up and slept again without having run a task", COUNTER, TP_METRIC_OF_WORKER}, AT(tp_worker_info, n_vain), U64, ALL},
     {{"tidepool_worker_state", "", "1 for what the worker does, 0 for what it does not", GAUGE, TP_METRIC_OF_WORKER}, 0, STATE, ALL},
 };
 

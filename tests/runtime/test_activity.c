@@ -101,6 +101,49 @@ static void test_every_change_in_every_state(void **unused)
         }
 }
 
+/* Sleeps are counted, and those between which there was no task. */
+static void test_sleeps(void **unused)
+{
+    (void)unused;
+    struct tp_activity activity = {0};
+    struct tp_worker_info info;
+    const struct {
+        const char *course; /* letters: parks, is on the lookout, wakes up, runs, seeks, waits in a task, leaves, begins */
+        uint64_t n_sleeps, n_vain;
+    } courses[] = {{"bp", 1, 0}, {"wrs", 1, 0}, {"p", 2, 0}, {"wl", 3, 1}, {"wp", 4, 2}, {"wrtwsl", 5, 2}, {"wxbp", 6, 2}, {"bwp", 7, 3}, {"rwp", 8, 4}}; /* the last two begin with what cannot be */;
+    for (size_t i = 0; i < sizeof courses / sizeof *courses; i++) {
+        for (const char *at = courses[i].course; *at; at++)
+            switch (*at) {
+            case 'b':
+                tp_activity_begin(&activity);
+                break;
+            case 'p':
+                tp_activity_block(&activity, TP_BLOCKED_PARKED);
+                break;
+            case 'l':
+                tp_activity_block(&activity, TP_BLOCKED_LOOKOUT);
+                break;
+            case 'x':
+                tp_activity_block(&activity, TP_BLOCKED_NO_THREAD);
+                break;
+            case 't':
+                tp_activity_block(&activity, TP_BLOCKED_TASK);
+                break;
+            case 'w':
+                tp_activity_unblock(&activity);
+                break;
+            case 'r':
+                tp_activity_run(&activity);
+                break;
+            default:
+                tp_activity_seek(&activity);
+            }
+        tp_activity_look(&activity, &info);
+        assert_int_equal(info.n_sleeps, courses[i].n_sleeps);
+        assert_int_equal(info.n_vain, courses[i].n_vain);
+    }
+}
+
 /* -- the workers of pools --------------------------------------------------------------------------- */
 
 static struct tp_semaphore gate;
@@ -244,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_change_in_every_state),
+        cmocka_unit_test(test_sleeps),
         cmocka_unit_test(test_workers_of_plain_tasks),
         cmocka_unit_test(test_workers_of_coroutines),
         cmocka_unit_test(test_lookout),

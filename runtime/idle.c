@@ -183,11 +183,6 @@ bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker)
     return tp_idle_sleep_in(idle, worker, NULL, TP_FOREVER);
 }
 
-bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns)
-{
-    return tp_idle_sleep_in(idle, worker, NULL, deadline_ns);
-}
-
 /* Its time has come: it wakes itself, unless somebody did meanwhile, or has retired or dismissed it. */
 static void wake_oneself(struct tp_idle *idle, struct tp_worker *worker)
 {

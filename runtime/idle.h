@@ -66,12 +66,9 @@ void tp_idle_cancel(struct tp_idle *idle, struct tp_worker *worker);
  * [thread: owning worker] [suspends: no] [blocks: yes] [allocates: no] */
 bool tp_idle_sleep(struct tp_idle *idle, struct tp_worker *worker);
 
-/* tp_idle_sleep_until: tp_idle_sleep that ends by itself, as if woken, when a time has come.
+/* tp_idle_sleep_in: tp_idle_sleep that ends by itself, as if woken, when a time has come, or the driver has events.
+ * driver: to sleep in, one worker at a time; NULL: in none.
  * deadline_ns: on the clock of tp_clock_now_ns(); TP_FOREVER for none.
- * [thread: owning worker] [suspends: no] [blocks: yes] [allocates: no] */
-bool tp_idle_sleep_until(struct tp_idle *idle, struct tp_worker *worker, uint64_t deadline_ns);
-
-/* tp_idle_sleep_in: the same in a driver, which also ends the sleep when it has events; NULL: as above. Only one at a time.
  * [thread: owning worker] [suspends: no] [blocks: yes] [allocates: no] */
 bool tp_idle_sleep_in(struct tp_idle *idle, struct tp_worker *worker, struct tp_driver *driver, uint64_t deadline_ns);
 

@@ -88,7 +88,7 @@ void tp_lookout_tell(struct tp_fibers *fibers, uint64_t at_ns)
     tp_fence_sc();                                           /* [LOOK-2] pairs with the fence in announce */
     struct tp_worker *holder = tp_load_sc(&lookout->holder); /* in one order with give_up */
     uint64_t until_ns = tp_load_rlx(&lookout->until_ns);     /* relaxed: ordered by the fence */
-    if (!holder) /* then there was nothing to look out for, and some may sleep without it */
+    if (!holder)                                             /* then there was nothing to look out for, and some may sleep without it */
         tp_idle_notify(fibers->sleepers);
     else if (at_ns < until_ns && tp_cas_sc(&lookout->until_ns, &until_ns, 0)) /* losing: it was told, or is awake, and will look */
         tp_idle_wake_worker(fibers->sleepers, holder);

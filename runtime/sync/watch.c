@@ -3,7 +3,6 @@
  * close is about to let go. Who is let go looks again, and so gets the latest value of that moment. */
 #include "watch.h"
 
-#include "../base/assert.h"
 #include "../base/status.h"
 #include "line.h"
 

@@ -92,7 +92,7 @@ static void run_here(unsigned task)
 
 static bool sleep_on(struct tp_worker *self)
 {
-    bool stays = slip == ALL_LOOK_OUT ? tp_idle_sleep_until(&idle, self, next_alarm_ns()) : tp_lookout_sleep(&those, self);
+    bool stays = slip == ALL_LOOK_OUT ? tp_idle_sleep_in(&idle, self, NULL, next_alarm_ns()) : tp_lookout_sleep(&those, self);
     n_ends[self - workers]++;
     return stays;
 }

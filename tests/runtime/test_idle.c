@@ -145,15 +145,15 @@ static void test_sleep_until(void **state)
     reset(3);
     tp_idle_prepare(&idle, &workers[0], false);
     tp_idle_prepare(&idle, &workers[1], false);
-    assert_true(tp_idle_sleep_until(&idle, &workers[0], 1)); /* by itself, from below another */
+    assert_true(tp_idle_sleep_in(&idle, &workers[0], NULL, 1)); /* by itself, from below another */
     assert_counts(1, 1);
     assert_true(tp_idle_end_search(&idle));
     assert_true(tp_idle_wake(&idle));
-    assert_true(tp_idle_sleep_until(&idle, &workers[1], 1)); /* it was woken before: counted once */
+    assert_true(tp_idle_sleep_in(&idle, &workers[1], NULL, 1)); /* it was woken before: counted once */
     assert_counts(1, 0);
     tp_idle_prepare(&idle, &workers[1], true);
     assert_int_equal(tp_idle_expire(&idle, TP_FOREVER, 0), 1);
-    assert_false(tp_idle_sleep_until(&idle, &workers[1], 1)); /* retired: it leaves, and stays vacant */
+    assert_false(tp_idle_sleep_in(&idle, &workers[1], NULL, 1)); /* retired: it leaves, and stays vacant */
     assert_int_equal(workers[1].place, TP_WORKER_VACANT);
     assert_counts(0, 1);
 }

@@ -11,12 +11,12 @@
 
 struct tp_alarms {
     tp_line_aligned struct tp_spin lock;         /* guards the wheel */
+    tp_atomic(uint64_t) n_set;                   /* ever, for who looks; written under the lock, as the next */
+    tp_atomic(uint64_t) n_cleared, n_rung;       /* ends of those that were set: before their time, and by it */
+    tp_atomic(uint64_t) n_called;                /* of those that have rung: timers */
     tp_line_aligned tp_atomic(uint64_t) next_ns; /* not after the wheel's; written under the lock, when it changes [ALARM-1] */
-    tp_line_aligned tp_atomic(uint64_t) n_set; /* ever, for who looks; written under the lock, as the next */
-    tp_atomic(uint64_t) n_cleared, n_rung;     /* ends of those that were set: before their time, and by it */
-    tp_atomic(uint64_t) n_called;              /* of those that have rung: timers */
-    struct tp_wheel wheel;
-    struct tp_waitlist ends; /* who waits for the end of a timer's call */
+    struct tp_waitlist ends;                     /* who waits for the end of a timer's call: seldom anybody */
+    tp_line_aligned struct tp_wheel wheel;       /* last: most of it is left alone until it is used */
 };
 
 /* Who is to be woken, or called. */

@@ -5,11 +5,17 @@
 static void job_worker_init(struct job_pool *pool, uint32_t index)
 {
     struct job_worker *worker = &pool->workers[index];
-#if WITH_RING
+#if WITH_COROUTINE
+    memset(worker, 0, offsetof(struct job_worker, fibers.alarms)); /* which tp_fibers_init sees to; most of it, and the slots, stay untouched pages */
+#endif
+#if WITH_RING && !WITH_COROUTINE
     memset(worker, 0, offsetof(struct job_worker, queue)); /* the slots stay untouched pages */
-    job_queue_init(&worker->queue);
-#else
+#endif
+#if !WITH_RING && !WITH_COROUTINE
     memset(worker, 0, sizeof *worker);
+#endif
+#if WITH_RING
+    job_queue_init(&worker->queue);
 #endif
     worker->base.pool = pool;
     worker->base.index = index;

@@ -22,8 +22,7 @@ struct job_worker {
     struct tp_branch *branch; /* of another worker's task, to run next; else NULL */
 #endif
 #if WITH_COROUTINE
-    uint32_t n_takes;             /* looks at what is there for any worker */
-    struct tp_fiber_cache fibers; /* that its tasks have left */
+    uint32_t n_takes; /* looks at what is there for any worker */
 #endif
 #if WITH_PINNED
     uint32_t n_pinned; /* tasks that it has begun and not ended: they go on here only */
@@ -79,6 +78,9 @@ struct job_worker {
     tp_atomic(uint64_t) n_steal_attempts;
     tp_atomic(uint64_t) n_steals;
     tp_atomic(uint64_t) n_stolen;
+#endif
+#if WITH_COROUTINE
+    struct tp_fiber_cache fibers; /* that its tasks have left */
 #endif
 #if WITH_RING
     tp_line_aligned struct job_queue queue;

@@ -357,18 +357,17 @@ struct crawl_worker {
     struct tp_worker base; /* first: a tp_worker of this pool is a crawl_worker */
     struct tp_run run;     /* the task it runs, as tp_panic and tp_task_check see it */
     struct crawl_pool *pool;
-    struct crawl_slot task;       /* the task it runs, or ran last */
-    uint32_t tick;                /* tasks looked for */
-    uint32_t n_takes;             /* looks at what is there for any worker */
-    struct tp_fiber_cache fibers; /* that its tasks have left */
-    uint32_t next_lane;           /* where the next look at the lanes begins */
-    struct crawl_lane *lane;      /* for what does not fit into `queue` */
-    uint32_t random;              /* state of the victim order */
-    uint32_t stride;              /* one task in so many is timed */
-    uint64_t started_ns;          /* when the task started, if it is timed */
-    bool is_timed;                /* its end is timed too */
-    bool is_busy;                 /* counted in n_busy */
-    uint32_t n_to_measured;       /* tasks it begins before one whose stack is measured */
+    struct crawl_slot task;  /* the task it runs, or ran last */
+    uint32_t tick;           /* tasks looked for */
+    uint32_t n_takes;        /* looks at what is there for any worker */
+    uint32_t next_lane;      /* where the next look at the lanes begins */
+    struct crawl_lane *lane; /* for what does not fit into `queue` */
+    uint32_t random;         /* state of the victim order */
+    uint32_t stride;         /* one task in so many is timed */
+    uint64_t started_ns;     /* when the task started, if it is timed */
+    bool is_timed;           /* its end is timed too */
+    bool is_busy;            /* counted in n_busy */
+    uint32_t n_to_measured;  /* tasks it begins before one whose stack is measured */
     /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
     tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */
     tp_atomic(uint64_t) n_pushed;                   /* tasks put into `queue` by its owner's tasks */
@@ -381,6 +380,7 @@ struct crawl_worker {
     tp_atomic(uint64_t) n_steal_attempts;
     tp_atomic(uint64_t) n_steals;
     tp_atomic(uint64_t) n_stolen;
+    struct tp_fiber_cache fibers; /* that its tasks have left */
     tp_line_aligned struct crawl_queue queue;
 };
 
@@ -1788,7 +1788,7 @@ static int crawl_settings_resolve(const struct tp_pool_settings *settings, struc
 static void crawl_worker_init(struct crawl_pool *pool, uint32_t index)
 {
     struct crawl_worker *worker = &pool->workers[index];
-    memset(worker, 0, offsetof(struct crawl_worker, queue)); /* the slots stay untouched pages */
+    memset(worker, 0, offsetof(struct crawl_worker, fibers.alarms)); /* which tp_fibers_init sees to; most of it, and the slots, stay untouched pages */
     crawl_queue_init(&worker->queue);
     worker->base.pool = pool;
     worker->base.index = index;

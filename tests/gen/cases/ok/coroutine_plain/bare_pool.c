@@ -298,15 +298,15 @@ struct bare_worker {
     struct tp_worker base; /* first: a tp_worker of this pool is a bare_worker */
     struct tp_run run;     /* the task it runs, as tp_panic and tp_task_check see it */
     struct bare_pool *pool;
-    struct bare_slot task;        /* the task it runs, or ran last */
-    uint32_t tick;                /* tasks looked for */
-    uint32_t n_takes;             /* looks at what is there for any worker */
-    struct tp_fiber_cache fibers; /* that its tasks have left */
-    uint32_t next_lane;           /* where the next look at the lanes begins */
-    struct bare_lane *lane;       /* for what does not fit into `queue` */
+    struct bare_slot task;  /* the task it runs, or ran last */
+    uint32_t tick;          /* tasks looked for */
+    uint32_t n_takes;       /* looks at what is there for any worker */
+    uint32_t next_lane;     /* where the next look at the lanes begins */
+    struct bare_lane *lane; /* for what does not fit into `queue` */
     /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
     tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */
     tp_atomic(uint64_t) n_pushed;                   /* tasks put into `queue` by its owner's tasks */
+    struct tp_fiber_cache fibers;                   /* that its tasks have left */
     tp_line_aligned struct bare_queue queue;
 };
 
@@ -1099,7 +1099,7 @@ static int bare_settings_resolve(const struct tp_pool_settings *settings, struct
 static void bare_worker_init(struct bare_pool *pool, uint32_t index)
 {
     struct bare_worker *worker = &pool->workers[index];
-    memset(worker, 0, offsetof(struct bare_worker, queue)); /* the slots stay untouched pages */
+    memset(worker, 0, offsetof(struct bare_worker, fibers.alarms)); /* which tp_fibers_init sees to; most of it, and the slots, stay untouched pages */
     bare_queue_init(&worker->queue);
     worker->base.pool = pool;
     worker->base.index = index;

@@ -321,7 +321,6 @@ struct homely_worker {
     struct homely_slot task;                    /* the task it runs, or ran last */
     uint32_t tick;                              /* tasks looked for */
     uint32_t n_takes;                           /* looks at what is there for any worker */
-    struct tp_fiber_cache fibers;               /* that its tasks have left */
     uint32_t n_pinned;                          /* tasks that it has begun and not ended: they go on here only */
     uint32_t next_lane;                         /* where the next look at the lanes begins */
     struct homely_lane *lane;                   /* for what does not fit into `queue` */
@@ -330,6 +329,7 @@ struct homely_worker {
     /* Counters: written by this worker alone, read by everyone who counts [COUNT-1]. */
     tp_line_aligned tp_atomic(uint64_t) n_finished; /* tasks that are over */
     tp_atomic(uint64_t) n_pushed;                   /* tasks put into `queue` by its owner's tasks */
+    struct tp_fiber_cache fibers;                   /* that its tasks have left */
     tp_line_aligned struct homely_queue queue;
 };
 
@@ -1196,7 +1196,7 @@ static int homely_settings_resolve(const struct tp_pool_settings *settings, stru
 static void homely_worker_init(struct homely_pool *pool, uint32_t index)
 {
     struct homely_worker *worker = &pool->workers[index];
-    memset(worker, 0, offsetof(struct homely_worker, queue)); /* the slots stay untouched pages */
+    memset(worker, 0, offsetof(struct homely_worker, fibers.alarms)); /* which tp_fibers_init sees to; most of it, and the slots, stay untouched pages */
     homely_queue_init(&worker->queue);
     worker->base.pool = pool;
     worker->base.index = index;

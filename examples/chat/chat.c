@@ -93,7 +93,7 @@ static int write_line(struct guest *guest, const char *text, size_t n)
     return status == 0 && tp_clock_now_ns() > deadline_ns ? TP_ETIMEDOUT : status;
 }
 
-/* What the guest says next, without the end of the line; in pieces if it is long. What a terminal would obey becomes '?'.
+/* What the guest says next, without the end of the line; in pieces if it is long. Control characters of ASCII become '?'.
  * Returns 0; TP_ECLOSED: it says no more; or what went wrong. */
 static int read_line(struct guest *guest, char *text, size_t n_text)
 {

@@ -1,4 +1,6 @@
 /* The file of jobs: a line for each, `NAME EVERY WITHIN QUEUE KIND WHAT`. Invariant: a plan is made whole or not at all. */
+#define _DEFAULT_SOURCE 1
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +28,11 @@ static const char *parse_job(const char *line, struct job *job)
         int (*run)(struct job *, uint64_t);
     } kinds[] = {{"exec", run_exec}, {"space", run_space}, {"sleep", run_sleep}};
     char period[16], limit[16], kind[16];
-    if (sscanf(line, "%31s %15s %15s %u %15s %255[^\n]", job->name, period, limit, &job->queue, kind, job->what) != 6)
+    int n_name, n_line;
+    if (sscanf(line, "%31s%n %15s %15s %u %15s %255[^\n]%n", job->name, &n_name, period, limit, &job->queue, kind, job->what, &n_line) != 6)
         return "a job is: NAME EVERY WITHIN QUEUE KIND WHAT";
+    if (!isspace((unsigned char)line[n_name]) || (line[n_line] != '\n' && line[n_line] != '\0'))
+        return "a name has at most 31 bytes, and what is to be done 255";
     job->period_ns = parse_duration(period);
     job->limit_ns = parse_duration(limit);
     if (job->period_ns == 0 || job->limit_ns == 0)
@@ -52,8 +57,9 @@ struct plan *plan_load(const char *path)
     FILE *file = fopen(path, "re");
     struct plan *plan = file ? calloc(1, sizeof *plan) : NULL;
     bool is_good = true;
-    char line[1024];
-    for (unsigned number = 1; plan && fgets(line, sizeof line, file); number++) {
+    char *line = NULL;
+    size_t n_room = 0;
+    for (unsigned number = 1; plan && getline(&line, &n_room, file) > 0; number++) {
         if (line[strspn(line, " \t\n")] == '\0' || line[0] == '#')
             continue;
         const char *wrong = plan->n < MAX_JOBS ? parse_job(line, &plan->jobs[plan->n++]) : "too many jobs";
@@ -61,6 +67,7 @@ struct plan *plan_load(const char *path)
             fprintf(stderr, "jobs: %s:%u: %s\n", path, number, wrong);
         is_good = is_good && !wrong;
     }
+    free(line);
     if (!plan)
         perror(path);
     if (file)

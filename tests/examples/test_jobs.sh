@@ -83,6 +83,14 @@ test_rehearsal() {
     4.500 long: done
     4.500 long: begins
     8.000 long: done" "$(rehearse 4s <<<'long 1s 1h 1 sleep 3500ms')"
+    echo 'often 1ms 1s 0 sleep 1ms' >"$temp/conf"
+    "$program" -r 100000h "$temp/conf" >"$temp/report" 2>&1 &
+    server=$!
+    await says "often: done"
+    kill $server
+    wait $server 2>/dev/null
+    same "a rehearsal can be ended" 143 $?
+    server=
     same "a day" 1440 "$(rehearse 24h <<<'minute 1min 1s 0 sleep 500ms' | grep -c done)"
 }
 
@@ -151,6 +159,11 @@ Try 'jobs --help'."
     refused "no duration" 2 "jobs: -r takes a duration, not '5'
 Try 'jobs --help'." -r 5 "$temp/conf"
     refused "a file that is not there" 1 "$temp/absent: No such file or directory" "$temp/absent"
+    printf '%s\n' "$(printf 'n%031d' 0) 5s 5s 0 exec true" "$(printf 'b 5s 5s 0 exec true %0251d' 0)" "$(printf 'c 5s 5s 0 exec true %02000d' 0)" 'd 5s' >"$temp/conf"
+    refused "long ones" 1 "jobs: $temp/conf:1: a name has at most 31 bytes, and what is to be done 255
+jobs: $temp/conf:2: a name has at most 31 bytes, and what is to be done 255
+jobs: $temp/conf:3: a name has at most 31 bytes, and what is to be done 255
+jobs: $temp/conf:4: a job is: NAME EVERY WITHIN QUEUE KIND WHAT" "$temp/conf"
     printf '%s\n' '# all wrong' 'a 5s 5s 0 exec' 'b 5 5s 0 exec true' 'c 5s 5s 101 exec true' 'd 5s 5s 0 call true' 'e 5s 5s 0 sleep long' >"$temp/conf"
     refused "mistakes" 1 "jobs: $temp/conf:2: a job is: NAME EVERY WITHIN QUEUE KIND WHAT
 jobs: $temp/conf:3: a duration is like 500ms, 5s, 10min or 1h

@@ -1,4 +1,4 @@
-/* Traces. Each thread has a ring of its own and is its only writer, without locks.
+/* Traces. Each thread has a ring of its own in a trace and is its only writer, without locks.
  * Invariant [TRACE-1]: who records says so first (`busy`), and looks for the trace then; who ends the trace takes it away first, and waits
  * for those that are busy then. One of the two sees the other, so nobody writes into memory that was given back (docs/tracing.md). */
 #include "trace.h"
@@ -17,11 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef TP_TRACE_RINGS /* threads by their numbers; records of others are lost */
+#ifndef TP_TRACE_RINGS /* more than the threads of a program, as a rule; of those beyond, records are lost */
 #define TP_TRACE_RINGS 1024
 #endif
 enum {
     N_RINGS = TP_TRACE_RINGS,
+    LOOKS = 8, /* for a ring, from that of the thread's number on: numbers are not used again, rings are */
     PER_THREAD = 8192
 };
 static const uint64_t BYTES = UINT64_C(16) << 20;
@@ -30,6 +31,7 @@ struct ring {
     tp_line_aligned tp_atomic(uint32_t) busy; /* its thread records [TRACE-1] */
     /* Of its thread while busy; after that of who ends the trace. */
     uint64_t serial; /* of the trace that the rest belongs to */
+    unsigned owner;  /* the thread's number */
     struct tp_trace_slice *slices;
     uint32_t n;
     uint64_t n_lost;
@@ -46,7 +48,7 @@ struct trace {
 
 struct tp_tracing tp__tracing;
 static tp_atomic(struct trace *) present;
-static tp_atomic(uint64_t) n_homeless; /* records of threads beyond N_RINGS */
+static tp_atomic(uint64_t) n_homeless; /* records of threads that found no ring */
 static struct ring rings[N_RINGS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of starting and ending */
 static uint64_t last_serial;                             /* guarded by lock */
@@ -56,11 +58,12 @@ uint64_t tp__trace_now(void)
     return tp__clock_common_ns();
 }
 
-/* The first slice of a thread in this trace. */
-static void begin_ring(struct ring *ring, struct trace *trace)
+/* The first record of a thread in this trace. */
+static void begin_ring(struct ring *ring, struct trace *trace, unsigned owner)
 {
     uint32_t index = tp_add_rlx(&trace->n_taken, 1); /* relaxed: only uniqueness matters */
     ring->serial = trace->serial;
+    ring->owner = owner;
     ring->slices = index < trace->n_rings ? trace->slices + (size_t)index * trace->per_thread : NULL;
     ring->n = 0;
     ring->n_lost = 0;
@@ -68,23 +71,31 @@ static void begin_ring(struct ring *ring, struct trace *trace)
     pthread_getname_np(pthread_self(), ring->title, sizeof ring->title);
 }
 
+/* Records, if this ring is the thread's own or nobody's in this trace. Returns false if it is another's. */
+static bool add_to(struct ring *ring, unsigned owner, const struct tp_trace_slice *slice)
+{
+    uint32_t nobody = 0;
+    if (!tp_cas_sc(&ring->busy, &nobody, 1)) /* before the look at the trace [TRACE-1]; losing means that another thread records there */
+        return false;
+    struct trace *trace = tp_load_sc(&present); /* likewise */
+    if (trace && ring->serial != trace->serial)
+        begin_ring(ring, trace, owner);
+    bool is_own = trace && ring->owner == owner;
+    if (is_own && ring->slices && ring->n < trace->per_thread)
+        ring->slices[ring->n++] = *slice;
+    else if (is_own)
+        ring->n_lost++;
+    tp_store_rel(&ring->busy, 0); /* pairs with the acquire in await_writers, and with the exchange above */
+    return !trace || is_own;
+}
+
 void tp__trace_add(const struct tp_trace_slice *slice)
 {
     unsigned index = tp_thread_index();
-    if (index >= N_RINGS) {
-        tp_add_rlx(&n_homeless, 1); /* relaxed: a number on its own */
-        return;
-    }
-    struct ring *ring = &rings[index];
-    tp_store_sc(&ring->busy, 1);                /* before the look at the trace [TRACE-1] */
-    struct trace *trace = tp_load_sc(&present); /* likewise */
-    if (trace && ring->serial != trace->serial)
-        begin_ring(ring, trace);
-    if (trace && ring->slices && ring->n < trace->per_thread)
-        ring->slices[ring->n++] = *slice;
-    else if (trace)
-        ring->n_lost++;
-    tp_store_rel(&ring->busy, 0); /* pairs with the acquire in await_writers */
+    for (unsigned i = 0; i < LOOKS; i++)
+        if (add_to(&rings[(index + i) % N_RINGS], index, slice))
+            return;
+    tp_add_rlx(&n_homeless, 1); /* relaxed: a number on its own */
 }
 
 /* -- the file ----------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* Traces: how many slices and moments a known course leaves, what becomes of those that do not fit, and traces that begin and end under
  * load. */
 #include "../../../runtime/tidepool.h"
+#include "../../../runtime/worker.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -175,6 +176,40 @@ static void test_wake_ups(void **unused)
     tp_runtime_free(runtime);
 }
 
+/* -- many threads ------------------------------------------------------------------------------- */
+
+static void *take_number(void *number)
+{
+    *(unsigned *)number = tp_thread_index();
+    return NULL;
+}
+
+static void *record_some(void *unused)
+{
+    struct tp_runtime *runtime = open_current(false);
+    struct tp_trace_report report;
+    assert_int_equal(tp_trace_start(NULL), 0);
+    run_some(runtime, 4);
+    assert_int_equal(tp_trace_stop(-1, &report), 0);
+    assert_int_equal(report.n_kept, 4 * 3 + 4 * 3 - 1); /* as above */
+    assert_int_equal(report.n_lost, 0);
+    tp_runtime_free(runtime);
+    return unused;
+}
+
+/* However many threads there have been, a new one is told of. */
+static void test_after_many_threads(void **unused)
+{
+    (void)unused;
+    pthread_t thread;
+    for (unsigned number = 0; number < 2000;) {
+        assert_int_equal(pthread_create(&thread, NULL, take_number, &number), 0);
+        pthread_join(thread, NULL);
+    }
+    assert_int_equal(pthread_create(&thread, NULL, record_some, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
 static void test_what_cannot_be_written(void **unused)
 {
     (void)unused;
@@ -211,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices_are_counted),
         cmocka_unit_test(test_wake_ups),
+        cmocka_unit_test(test_after_many_threads),
         cmocka_unit_test(test_what_cannot_be_written),
         cmocka_unit_test(test_under_load),
     };

@@ -70,6 +70,11 @@ return {
     { row = "2 tasks", contender = "tidepool mutex", not_above = "pthread mutex, threads" },
     { row = "16 tasks", contender = "tidepool mutex", not_above = "pthread mutex, threads" },
   },
+  objects = {
+    { row = "1 task", contender = "tidepool", not_above = "Go channel" },
+    { row = "2 tasks", contender = "tidepool", not_above = "Go channel" },
+    { row = "16 tasks", contender = "tidepool", not_above = "Go channel" },
+  },
   reuse = {
     { row = "one at a time", contender = "tidepool", times = 50, of = "pthread_create + join" },
     { row = "64 together", contender = "tidepool", times = 50, of = "pthread_create + join" },

@@ -142,6 +142,23 @@ return {
     },
   },
   {
+    name = "objects",
+    what = "tasks take one of two objects, use it for about 20 ns, and give it back",
+    unit = "ns/use",
+    tasks = 2000000,
+    things = "uses",
+    rows = {
+      { name = "1 task", workers = 1, producers = 1 },
+      { name = "2 tasks", workers = 2, producers = 2 },
+      { name = "16 tasks", workers = 2, producers = 16 },
+    },
+    contenders = {
+      { name = "tidepool", program = "objects_tidepool" },
+      { name = "tidepool, threads", program = "objects_tidepool", variant = "threads" },
+      peer("Go channel", "objects_go", "golang-go"),
+    },
+  },
+  {
     name = "reuse",
     what = "tasks on workers that stay; each group handed over and waited for before the next",
     unit = "ns/task",

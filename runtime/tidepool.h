@@ -46,6 +46,7 @@
 #include "sync/chan.h"
 #include "sync/cond.h"
 #include "sync/mutex.h"
+#include "sync/objects.h"
 #include "sync/once.h"
 #include "sync/oneshot.h"
 #include "sync/rwlock.h"

@@ -4,6 +4,7 @@
 
 #include "../base/status.h"
 #include "../clock.h"
+#include "probe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -190,7 +191,8 @@ static void judge_worker(struct tp_judge *judge, const struct tp_look *look, con
     mine->is_stalled = true;
     snprintf(message, sizeof message, "pool %s, worker %zu: one task has held the worker for %.0f ms%s", seen->name, index, ms(held_ns), worker->state == TP_ACTIVITY_RUNNING ? "" : ", and waits");
     struct tp_trouble trouble = {.kind = TP_TROUBLE_STALL, .pool = seen->name, .instance = seen->number, .worker = (int)index, .value = held_ns, .limit = limit, .message = message};
-    judge->tell(&trouble, worker->thread, judge->context);
+    bool may_be_probed = seen->stack_bytes == 0 || seen->stack_bytes >= TP_PROBE_STACK_BYTES;
+    judge->tell(&trouble, may_be_probed ? worker->thread : 0, judge->context);
 }
 
 int tp_judge_step(struct tp_judge *judge, const struct tp_look *look, uint64_t resident_bytes)

@@ -28,7 +28,7 @@ struct tp_judge {
     struct tp_judge_worker *workers;
     size_t n_pools;
 
-    /* Told of each trouble. thread: of the worker, the system's number; 0: none. */
+    /* Told of each trouble. thread: of the worker, the system's number; 0: none, or none that may be probed. */
     void (*tell)(struct tp_trouble *trouble, int thread, void *context);
     void *context;
 };

@@ -43,8 +43,10 @@ static void look_at(struct tp_look *look, const struct tp_roll_entry *entry, siz
         ops->stats(entry->pool, &seen->stats);
     if (ops->flow)
         ops->flow(entry->pool, &seen->n_accepted, &seen->n_over);
-    if (entry->fibers)
+    if (entry->fibers) {
+        seen->stack_bytes = entry->fibers->stack_bytes;
         look_at_waits(&seen->waits, entry->fibers);
+    }
     seen->first_worker = look->n_workers;
     if (ops->workers) {
         size_t n = ops->workers(entry->pool, look->workers + look->n_workers, n_room - look->n_workers);

@@ -18,6 +18,7 @@ struct tp_look_pool {
     struct tp_pool_counts counts;
     struct tp_pool_stats stats; /* all 0 without */
     uint64_t n_accepted, n_over;
+    size_t stack_bytes; /* of a task; 0: it has its worker's */
     struct tp_look_waits waits; /* all 0 without fibers */
     size_t first_worker, n_workers;
 };

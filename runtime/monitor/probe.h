@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TP_PROBE_FRAMES = 24 };
+enum { TP_PROBE_FRAMES = 24,
+    TP_PROBE_STACK_BYTES = 16 << 10 }; /* of a task that may be probed, at least: the handler needs some 4 KiB of its stack, unless its
+                                          thread has a signal stack; with wide registers more */
 
 struct tp_probe {
     uint64_t id; /* of the task it runs; 0: none, or untracked */

@@ -26,14 +26,14 @@ static struct tp_look_pool pools[2];
 static struct tp_worker_info workers[2 * N_WORKERS];
 static struct tp_look look;
 static uint64_t resident;
-static int n_told[4];
+static int n_told[4], last_thread;
 static struct tp_trouble last;
 static char last_message[512], messages[4][512]; /* the second by kind */
 
 static void tell(struct tp_trouble *trouble, int thread, void *unused)
 {
-    (void)thread;
     (void)unused;
+    last_thread = thread;
     n_told[trouble->kind]++;
     last = *trouble;
     snprintf(last_message, sizeof last_message, "%s", trouble->message);
@@ -126,6 +126,25 @@ static void test_stall(void **unused)
     step_ms(25);
     step_ms(5000);
     assert_int_equal(n_all(), 3); /* asleep is no stall */
+}
+
+/* A thread whose task has a small stack is not asked where it is. */
+static void test_small_stacks(void **unused)
+{
+    (void)unused;
+    const struct {
+        size_t stack_bytes;
+        int thread;
+    } cases[] = {{0, 42}, {4096, 0}, {TP_PROBE_STACK_BYTES - 1, 0}, {TP_PROBE_STACK_BYTES, 42}};
+    workers[1] = (struct tp_worker_info){.state = TP_ACTIVITY_RUNNING, .thread = 42};
+    for (int i = 0; i < 4; i++) {
+        workers[1].n_steps++;
+        pools[0].stack_bytes = cases[i].stack_bytes;
+        step_ms(0);
+        step_ms(100);
+        assert_int_equal(n_told[TP_TROUBLE_STALL], i + 1);
+        assert_int_equal(last_thread, cases[i].thread);
+    }
 }
 
 /* What is remembered of a worker is remembered of that one, whatever pools come and go before it. */
@@ -431,6 +450,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stall, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_small_stacks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pools_come_and_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_latency, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_starvation, set_up, tear_down),

@@ -326,7 +326,9 @@ static void test_reap_leaves_who_is_there(void **state)
 static void test_refused_again(void **state)
 {
     (void)state;
-    for (int i = 0; i < 100; i++) {
+    for (uint32_t i = 0; i < 100; i++) {
+        while (tp_load_acq(&n_destroyed) < i) /* else the one before might wait for `may_destroy`, and this one for its end */
+            sched_yield();
         tp_store_rel(&may_destroy, i % 2 != 0);
         uint32_t n = tp_load_acq(&n_entered);
         start(1, leave_a_value);

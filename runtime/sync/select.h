@@ -1,4 +1,4 @@
-/* Waiting for one of several: the first of some sends, receives, tasks, points in time that can happen does, and no other.
+/* Waiting for one of several: the first of some sends, receives, tasks, descriptors, points in time that can happen does, and no other.
  *
  *   struct tp_case cases[] = {tp_case_recv(lines, &line), tp_case_send(results, &result), tp_case_time(deadline_ns)};
  *   size_t which;

@@ -51,6 +51,12 @@ int tp_blocking_open(struct tp_blocking **out, const struct tp_blocking_settings
     return status;
 }
 
+/* In the child of fork() nobody leaves, and who waits for room is the parent's. */
+static bool is_forked(struct tp_blocking *blocking)
+{
+    return OPS->wait(blocking->pool, 0, 0, NULL) == TP_EFORKED;
+}
+
 /* -- that of the process -------------------------------------------------------------------------- */
 
 static tp_atomic(struct tp_blocking *) only; /* written by the first that opened one */
@@ -168,6 +174,8 @@ int tp_blocking_call(struct tp_blocking *blocking, int (*run)(void *argument), v
     int status = run ? 0 : TP_EINVAL;
     if (status == 0 && !blocking)
         blocking = get_default(&status);
+    if (status == 0 && is_forked(blocking))
+        status = TP_EFORKED;
     if (status != 0)
         return status;
     if (tp_run_depth(blocking->pool) > 0) { /* a thread of it must not wait for another one */
@@ -190,6 +198,8 @@ int tp_blocking_call(struct tp_blocking *blocking, int (*run)(void *argument), v
 
 int tp_blocking_close(struct tp_blocking *blocking, uint64_t deadline_ns)
 {
+    if (is_forked(blocking))
+        return TP_EFORKED;
     if (tp_run_depth(blocking->pool) > 0)
         return TP_EDEADLK;
     tp_store_rlx(&blocking->is_closed, 1); /* relaxed: the fence of the next line orders it [PARK-1] */

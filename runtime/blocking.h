@@ -52,7 +52,7 @@ int tp_blocking_open(struct tp_blocking **out, const struct tp_blocking_settings
 int tp_blocking_call(struct tp_blocking *blocking, int (*run)(void *argument), void *argument, uint64_t deadline_ns, struct tp_task_result *result);
 
 /* tp_blocking_close: no further calls; those that wait for room fail with TP_ECLOSED; wait for the end of the others.
- * Returns 0, TP_ETIMEDOUT, or TP_EDEADLK in a call on this pool, which is then not closed.
+ * Returns 0, TP_ETIMEDOUT, or TP_EDEADLK in a call on this pool, which is then not closed; TP_EFORKED.
  * [thread: any] [suspends: yes] [blocks: yes] [allocates: no] */
 int tp_blocking_close(struct tp_blocking *blocking, uint64_t deadline_ns);
 

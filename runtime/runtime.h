@@ -67,7 +67,8 @@ int tp_block_on(struct tp_runtime *runtime, int (*run)(void *argument), void *ar
  * [thread: any] [suspends: no] [blocks: no] [allocates: rarely] */
 int tp_runtime_spawn(struct tp_runtime *runtime, int (*run)(void *argument), void *argument, uint64_t *id);
 
-/* tp_runtime_join: wait for the end of a task, and of its handle, unless the wait ends before.
+/* tp_runtime_join: wait for the end of a task, and of its handle, unless the wait ends before. In a coroutine, for a task of a current-thread
+ * runtime: until others have run it.
  * deadline_ns: on tp_clock_now_ns(); TP_FOREVER for none; 0 only looks.
  * result:      NULL: not wanted; untouched on error.
  * Returns 0; TP_ETIMEDOUT; to a task in a coroutine TP_ECANCELED, when it was asked to end; TP_EDEADLK, of a task about itself; TP_ESTALE.

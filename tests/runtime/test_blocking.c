@@ -380,6 +380,38 @@ static __attribute__((unused)) void test_child(void **state)
     stop();
 }
 
+/* Where calls of the parent run, are queued, and wait for room, the child waits for none of them. */
+static void test_child_of_full(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_KINDS; k++) {
+        struct attempt attempts[4];
+        uint64_t ids[4];
+        int status, well = 7;
+        start(&kinds[k], 1, 1);
+        for (int i = 0; i < 4; i++) {
+            attempts[i].deadline_ns = TP_FOREVER;
+            assert_int_equal(tp_runtime_spawn(runtime, attempt_hold, &attempts[i], &ids[i]), 0);
+        }
+        for (struct tp_blocking_stats now; now = look(), now.running != 1 || now.waiting != 2;)
+            assert_int_equal(tp_runtime_join(runtime, ids[0], tp_clock_now_ns() + 1, NULL), TP_ETIMEDOUT);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            bool refuses = tp_blocking_call(pool, answer, &well, TP_FOREVER, NULL) == TP_EFORKED && tp_blocking_close(pool, TP_FOREVER) == TP_EFORKED;
+            tp_runtime_free(runtime);
+            tp_blocking_free(pool);
+            _exit(refuses ? 0 : 1);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        tp_store_sc(&may_end, 1);
+        for (int i = 0; i < 4; i++)
+            assert_true(tp_runtime_join(runtime, ids[i], TP_FOREVER, NULL) == 0 && attempts[i].status == 0);
+        stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_running),
         cmocka_unit_test(test_two_pools),
         cmocka_unit_test(test_close),
+        cmocka_unit_test(test_child_of_full),
 #ifndef __SANITIZE_THREAD__ /* which lets no child have threads */
         cmocka_unit_test(test_child),
 #endif

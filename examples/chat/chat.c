@@ -221,7 +221,7 @@ static void run(const char *text)
     must(tp_broadcast_open(&room, sizeof(struct line), LINES_KEPT), "cannot open the room");
     tp_semaphore_init(&seats, SEATS);
     must(tp_address_parse(text, &address), text);
-    must(tp_listen(&address, NULL, &listener), text);
+    must(tp_listen(&address, &(struct tp_listen_settings){.replace_stale = true}, &listener), text);
     must(tp_address_local(listener, &address), text);
     must(tp_address_print(&address, name, sizeof name), text);
     must(tp_runtime_spawn(runtime, keep_door, &listener, &door), "cannot begin");

@@ -123,7 +123,7 @@ static struct tp_fd open_door(const char *text)
     struct tp_fd listener;
     char name[TP_ADDRESS_TEXT];
     must(tp_address_parse(text, &address), text);
-    must(tp_listen(&address, NULL, &listener), text);
+    must(tp_listen(&address, &(struct tp_listen_settings){.replace_stale = true}, &listener), text);
     must(tp_address_local(listener, &address), text);
     must(tp_address_print(&address, name, sizeof name), text);
     printf("listening at %s\n", name);

@@ -82,7 +82,8 @@ static void run_once(struct job *job)
         job->n_late++;
     else
         job->n_failed++;
-    report(job->name, "%s", status == 0 ? "done" : status == TP_ETIMEDOUT ? "took too long" : tp_strerror(status));
+    report(job->name, "%s", status == 0 ? "done" : status == TP_ETIMEDOUT ? "took too long"
+                                                                          : tp_strerror(status));
 }
 
 static int run_due(void *argument)
@@ -195,7 +196,7 @@ static void run(void)
     struct tp_fd listener;
     if (status_address) {
         must(tp_address_parse(status_address, &address), status_address);
-        must(tp_listen(&address, NULL, &listener), status_address);
+        must(tp_listen(&address, &(struct tp_listen_settings){.replace_stale = true}, &listener), status_address);
     }
     must(tp_runtime_open(&runtime, &settings), "cannot open the runtime");
     start_ns = tp_clock_now_ns();

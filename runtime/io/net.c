@@ -4,6 +4,7 @@
 #include "../base/status.h"
 #include "fd_parts.h"
 #include "room.h"
+#include "unix_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,8 @@ static enum tp_fd_kind kind_for(const struct tp_address *address)
 
 static bool begin_to_listen(int fd, const struct tp_address *address, const struct tp_listen_settings *settings)
 {
+    if (settings->replace_stale)
+        tp__unix_path_clear(address);
     return (!is_inet(address) || settings->keep_closed || set(fd, SOL_SOCKET, SO_REUSEADDR, true) == 0) &&
            (!settings->reuse_port || set(fd, SOL_SOCKET, SO_REUSEPORT, true) == 0) &&
            (address->storage.ss_family != AF_INET6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, settings->only_ipv6) == 0) &&

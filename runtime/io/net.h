@@ -20,10 +20,12 @@ struct tp_listen_settings {
     int backlog;      /* connections that wait to be accepted; 0: as many as the system allows */
     bool reuse_port;  /* others may listen there as well, and share the connections (SO_REUSEPORT) */
     bool only_ipv6;   /* "[::]" does not take connections of IPv4 */
+    bool replace_stale; /* the path of a Unix socket is removed first if nobody listens there any more */
     bool keep_closed; /* not while connections of one that listened there before are still being closed (no SO_REUSEADDR) */
 };
 
-/* tp_listen: accept connections at an address. The path of a Unix socket must not be there, and stays when it is closed.
+/* tp_listen: accept connections at an address. The path of a Unix socket must not be there, or be stale (see the settings), and stays when
+ * it is closed.
  * settings: read during the call only; NULL: all 0.
  * out:      the listener; untouched on error. Ends with tp_fd_close.
  * Returns 0; TP_EADDRINUSE, TP_EACCES, TP_EUNREACH, TP_EINVAL, TP_EMFILE, TP_ENOMEM, or another status of the system.

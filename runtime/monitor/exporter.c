@@ -7,6 +7,7 @@
 #include "../clock.h"
 #include "../io/address.h"
 #include "../io/fd_parts.h"
+#include "../io/unix_path.h"
 #include "../worker.h"
 #include "metrics.h"
 
@@ -209,12 +210,6 @@ static void *serve(void *argument)
 
 /* -- opening and closing ------------------------------------------------------------------------ */
 
-static const char *path_of(const struct tp_address *address)
-{
-    const struct sockaddr_un *un = (const void *)&address->storage;
-    return un->sun_family == AF_UNIX && un->sun_path[0] != '\0' ? un->sun_path : NULL;
-}
-
 static bool is_local(const struct tp_address *address)
 {
     const struct sockaddr_in *four = (const void *)&address->storage;
@@ -231,26 +226,11 @@ static bool is_local(const struct tp_address *address)
     }
 }
 
-/* Removes a socket that nobody listens to. */
-static void remove_stale(const struct tp_address *address)
-{
-    struct stat stat;
-    const char *path = path_of(address);
-    if (!path || lstat(path, &stat) != 0 || !S_ISSOCK(stat.st_mode))
-        return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    if (connect(fd, (const struct sockaddr *)&address->storage, address->n_bytes) != 0 && errno == ECONNREFUSED)
-        unlink(path);
-    close(fd);
-}
-
 static int listen_at(struct tp_exporter *exporter)
 {
     struct tp_address *address = &exporter->address;
     const int yes = 1;
-    remove_stale(address);
+    tp__unix_path_clear(address);
     exporter->listener = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (exporter->listener < 0)
         return tp__status_of(errno);
@@ -260,10 +240,10 @@ static int listen_at(struct tp_exporter *exporter)
         setsockopt(exporter->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(exporter->listener, (const struct sockaddr *)&address->storage, address->n_bytes) != 0)
         return tp__status_of(errno);
-    if (listen(exporter->listener, BACKLOG) != 0 || (!path_of(address) && getsockname(exporter->listener, (struct sockaddr *)&address->storage, &address->n_bytes) != 0)) {
+    if (listen(exporter->listener, BACKLOG) != 0 || (!tp__unix_path(address) && getsockname(exporter->listener, (struct sockaddr *)&address->storage, &address->n_bytes) != 0)) {
         int status = tp__status_of(errno);
-        if (path_of(address))
-            unlink(path_of(address));
+        if (tp__unix_path(address))
+            unlink(tp__unix_path(address));
         return status;
     }
     return 0;
@@ -303,8 +283,8 @@ int tp_exporter_open(struct tp_exporter **out, const char *where)
         *out = exporter;
         return 0;
     }
-    if (path_of(&exporter->address))
-        unlink(path_of(&exporter->address));
+    if (tp__unix_path(&exporter->address))
+        unlink(tp__unix_path(&exporter->address));
 fail:
     release(exporter);
     return status;
@@ -326,8 +306,8 @@ void tp_exporter_close(struct tp_exporter *exporter)
     if (exporter->process == getpid()) {
         eventfd_write(exporter->bell, 1);
         pthread_join(exporter->thread, NULL);
-        if (path_of(&exporter->address))
-            unlink(path_of(&exporter->address));
+        if (tp__unix_path(&exporter->address))
+            unlink(tp__unix_path(&exporter->address));
     }
     release(exporter);
 }

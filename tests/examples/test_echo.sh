@@ -122,15 +122,16 @@ test_end() {
 
 # Killed while there are connections, it can be started again at the same address.
 test_restart() {
-    start 127.0.0.1:0
+    start 127.0.0.1:0 "unix:$temp/socket"
     connect
     same "before" "hello" "$(ask "$client" "hello")"
     kill -9 $server
     wait $server 2>/dev/null
-    start "127.0.0.1:$port"
+    start "127.0.0.1:$port" "unix:$temp/socket"
     exec {client}<&-
     connect
     same "after" "hello" "$(ask "$client" "hello")"
+    same "after, Unix" "hello" "$(echo hello | socat -t60 - "UNIX:$temp/socket")"
     exec {client}<&-
     finish "restart"
 }

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <sys/wait.h>
 
-static const char path[] = "build/test-file.tmp";
+static char path[64]; /* of this process alone: another flavour may be tested at the same time */
 
 /* -- a server of names that may hang ---------------------------------------------------------------- */
 
@@ -309,6 +309,7 @@ static void test_names_in_a_child(void **state)
 
 int main(void)
 {
+    snprintf(path, sizeof path, "build/test-file-%d.tmp", (int)getpid());
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_pipe_with_a_name),

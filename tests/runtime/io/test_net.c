@@ -9,11 +9,22 @@
 enum { ROUNDS = 20,
     CHURN = 1000 };
 
+/* The text with this process's number in place of a # at its end: another flavour may be tested at the same time. */
+static const char *own(const char *text)
+{
+    static char buffer[TP_ADDRESS_TEXT];
+    size_t n = strcspn(text, "#");
+    snprintf(buffer, sizeof buffer, "%.*s", (int)n, text);
+    if (text[n] == '#')
+        snprintf(buffer + n, sizeof buffer - n, "%d", (int)getpid());
+    return buffer;
+}
+
 static struct tp_address parsed(const char *text)
 {
     struct tp_address address;
     memset(&address, 0, sizeof address);
-    assert_int_equal(tp_address_parse(text, &address), 0);
+    assert_int_equal(tp_address_parse(own(text), &address), 0);
     return address;
 }
 
@@ -120,16 +131,23 @@ static int answer(void *argument)
     return 0;
 }
 
+static const char named[] = "unix:build/test-net.socket-#";
+
+static const char *own_path(void)
+{
+    return own(named) + strlen("unix:");
+}
+
 static void test_connections(void **state)
 {
     (void)state;
-    static const char *const at[] = {"127.0.0.1:0", "[::1]:0", "unix:@tidepool-test-net", "unix:build/test-net.socket"};
+    static const char *const at[] = {"127.0.0.1:0", "[::1]:0", "unix:@tidepool-test-net-#", named};
     EACH_PLACE(place)
     {
         for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
             struct meeting meeting = {.deadline_ns = TP_FOREVER};
             struct tp_address local, peer;
-            unlink("build/test-net.socket");
+            unlink(own_path());
             meeting.listener = listen_at(at[i], &meeting.address);
             place_start(&place, answer, &meeting);
             place_start(&place, ask, &meeting);
@@ -146,7 +164,33 @@ static void test_connections(void **state)
             assert_int_equal(tp_shutdown(meeting.client, TP_FD_WRITABLE), TP_ESTALE);
         }
     }
-    unlink("build/test-net.socket");
+    unlink(own_path());
+}
+
+/* A path that was left behind is replaced, if that is wanted; one at which somebody listens, or what is no socket, never. */
+static void test_stale_paths(void **state)
+{
+    (void)state;
+    const struct tp_listen_settings replacing = {.replace_stale = true};
+    struct tp_address address = parsed(named);
+    struct tp_fd first, second;
+    struct stat found;
+    unlink(own_path());
+    assert_int_equal(tp_listen(&address, &replacing, &first), 0); /* nothing was there */
+    assert_int_equal(tp_listen(&address, &replacing, &second), TP_EADDRINUSE);
+    assert_int_equal(tp_fd_close(first), 0);
+    assert_int_equal(tp_listen(&address, NULL, &first), TP_EADDRINUSE);
+    assert_int_equal(tp_listen(&address, &replacing, &first), 0);
+    assert_int_equal(tp_connect(&address, TP_FOREVER, &second), 0);
+    close_all((struct tp_fd[]){first, second}, 2);
+    unlink(own_path());
+    int file = open(own_path(), O_CREAT | O_WRONLY, 0600);
+    assert_true(file >= 0);
+    close(file);
+    assert_int_equal(tp_listen(&address, &replacing, &first), TP_EADDRINUSE);
+    assert_int_equal(lstat(own_path(), &found), 0);
+    assert_true(S_ISREG(found.st_mode));
+    unlink(own_path());
 }
 
 static int flag_of(struct tp_fd fd, int level, int option)
@@ -200,7 +244,7 @@ static void test_refusals(void **state)
         struct meeting tcp = {.deadline_ns = TP_FOREVER, .client = {-1, 0}}, path = tcp, none = tcp;
         assert_int_equal(tp_fd_close(listen_at("127.0.0.1:0", &tcp.address)), 0);
         path.address = parsed("unix:build/no/such.socket");
-        assert_int_equal(tp_fd_close(listen_at("unix:@tidepool-test-refused", &none.address)), 0);
+        assert_int_equal(tp_fd_close(listen_at("unix:@tidepool-test-refused-#", &none.address)), 0);
         int before = n_descriptors();
         place_start(&place, connect_one, &tcp);
         place_start(&place, connect_one, &path);
@@ -224,7 +268,7 @@ static void test_full_unix_listener(void **state)
     (void)state;
     EACH_PLACE(place)
     {
-        struct tp_address address = parsed("unix:@tidepool-test-full");
+        struct tp_address address = parsed("unix:@tidepool-test-full-#");
         struct tp_fd early[2], taken[3];
         struct meeting late = {.address = address, .deadline_ns = TP_FOREVER}, past = late;
         assert_int_equal(tp_listen(&address, &(struct tp_listen_settings){.backlog = 1}, &late.listener), 0);
@@ -374,12 +418,12 @@ static int receive(void *argument)
 static void test_datagrams(void **state)
 {
     (void)state;
-    static const char *const at[] = {"127.0.0.1:0", "[::1]:0", "unix:@tidepool-test-datagram"};
+    static const char *const at[] = {"127.0.0.1:0", "[::1]:0", "unix:@tidepool-test-datagram-#"};
     EACH_PLACE(place)
     {
         for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
             struct letter letter = {.deadline_ns = TP_FOREVER};
-            struct tp_address asked = parsed(at[i]), nobody = parsed(i == 2 ? "unix:@tidepool-test-sender" : at[i]), here;
+            struct tp_address asked = parsed(at[i]), nobody = parsed(i == 2 ? "unix:@tidepool-test-sender-#" : at[i]), here;
             struct tp_fd sender;
             assert_int_equal(tp_datagram_open(&asked, NULL, &letter.fd), 0);
             assert_int_equal(tp_address_local(letter.fd, &here), 0);
@@ -423,9 +467,9 @@ static void test_full_datagram_receiver(void **state)
     (void)state;
     EACH_PLACE(place)
     {
-        struct letter letter = {.to = parsed("unix:@tidepool-test-mailbox"), .deadline_ns = TP_FOREVER}, past;
+        struct letter letter = {.to = parsed("unix:@tidepool-test-mailbox-#"), .deadline_ns = TP_FOREVER}, past;
         struct tp_fd receiver;
-        struct tp_address from = parsed("unix:@tidepool-test-writer");
+        struct tp_address from = parsed("unix:@tidepool-test-writer-#");
         char bytes[8];
         size_t n, all = 0;
         assert_int_equal(tp_datagram_open(&letter.to, NULL, &receiver), 0);
@@ -455,6 +499,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_of_addresses),
         cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_stale_paths),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_full_unix_listener),

@@ -57,6 +57,7 @@ local function run(block)
   for i, line in ipairs(block.lines) do lines[i] = root:find " " and fill_in(line) or line end
   write("block.sh", table.concat(lines, "\n") .. "\n")
   local printed, ok = output_of("cd " .. scratch .. " && bash -eu block.sh 2>&1")
+  printed = printed:gsub("tidepool: waiting for another build in this checkout\n", "") -- of another suite
   printed = printed:gsub("\n$", "")
   if ok and printed == promise(block) then
     passed = passed + 1

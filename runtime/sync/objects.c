@@ -48,14 +48,15 @@ static struct node *pop(struct node **list)
  * there is. */
 static bool serve(struct tp_objects *objects, int status, void *object)
 {
-    struct tp_calls calls = {.n = 0};
     struct tp_party *party = objects->is_closed ? NULL : tp_line_take(&objects->gate.line);
     if (!party)
         return false;
     if (status == 0)
         *(void **)party->value = object;
-    calls.calls[calls.n++] = tp_party_let_go(party, status);
-    return tp_calls_make(&calls, &objects->gate.line, &objects->gate.lock, true);
+    struct tp_wakeup call = tp_party_let_go(party, status);
+    tp_spin_unlock(&objects->gate.lock);
+    tp_wakeup_call(&call); /* which needs nothing of the pool [SYNC-2] */
+    return true;
 }
 
 /* One that existed does not any more. The lock is held, and given up. */
@@ -137,10 +138,20 @@ static int make(struct tp_objects *objects, void **out)
     return 0;
 }
 
+/* The lock is held, and given up. Returns as find. */
+static int wait_for_one(struct tp_objects *objects, uint64_t deadline_ns, void **object)
+{
+    struct tp_party party = {.value = object};
+    int status;
+    objects->stats.n_waits++;
+    if (!tp_gate_wait(&objects->gate, &party, deadline_ns, &status))
+        tp_spin_unlock(&objects->gate.lock);
+    return status;
+}
+
 /* Returns 0: *object is the caller's; MAKE; or why there is none. */
 static int find(struct tp_objects *objects, uint64_t deadline_ns, void **object)
 {
-    struct tp_party party = {.value = object};
     int status = 0;
     tp_spin_lock(&objects->gate.lock);
     objects->stats.n_takes++;
@@ -156,9 +167,7 @@ static int find(struct tp_objects *objects, uint64_t deadline_ns, void **object)
     } else if (deadline_ns == 0) {
         status = TP_ETIMEDOUT;
     } else {
-        objects->stats.n_waits++;
-        if (tp_gate_wait(&objects->gate, &party, deadline_ns, &status))
-            return status;
+        return wait_for_one(objects, deadline_ns, object);
     }
     tp_spin_unlock(&objects->gate.lock);
     return status;

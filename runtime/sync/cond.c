@@ -44,7 +44,8 @@ int tp_cond_wait(struct tp_cond *cond, struct tp_mutex *mutex, uint64_t deadline
 void tp_cond_notify(struct tp_cond *cond, uint64_t n)
 {
     struct tp_line *line = &cond->gate.line;
-    struct tp_calls calls = {.n = 0};
+    struct tp_calls calls;
+    calls.n = 0;
     struct tp_party *party;
     tp_spin_lock(&cond->gate.lock);
     uint64_t n_joined = line->n_joined; /* who comes later, perhaps again, is not meant */

@@ -109,7 +109,8 @@ static bool dismiss_some(struct tp_line *line, uint64_t n_joined, int status, st
 void tp_line_dismiss(struct tp_line *line, struct tp_line *other, struct tp_spin *lock, int status)
 {
     uint64_t n_joined = line->n_joined, n_other = other ? other->n_joined : 0;
-    struct tp_calls calls = {.n = 0};
+    struct tp_calls calls;
+    calls.n = 0;
     for (;;) {
         bool is_last = dismiss_some(line, n_joined, status, &calls) && (!other || dismiss_some(other, n_other, status, &calls));
         if (other)

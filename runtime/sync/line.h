@@ -113,7 +113,7 @@ static inline bool tp_gate_wait(struct tp_gate *gate, struct tp_party *party, ui
 
 /* Wake-ups that were handed over under a lock, to be called after it. */
 struct tp_calls {
-    unsigned n;
+    unsigned n; /* 0 to begin with; the calls behind are undefined: to clear them costs more than a lock */
     struct tp_wakeup calls[16];
 };
 

@@ -105,7 +105,8 @@ int tp_mutex_lock(struct tp_mutex *mutex, uint64_t deadline_ns)
 static void unlock_for_next(struct tp_mutex *mutex)
 {
     struct tp_gate *gate = &mutex->gate;
-    struct tp_calls calls = {.n = 0};
+    struct tp_calls calls;
+    calls.n = 0;
     tp_spin_lock(&gate->lock);
     struct tp_party *next = tp_line_take(&gate->line); /* NULL: it has left meanwhile */
     bool is_handed = next && next->wanted++ == TP_MUTEX_TRIES;

@@ -7,7 +7,7 @@
  *   if (tp_objects_take(lines, tp_deadline_in_ns(TP_SECOND), &line) == 0)
  *       is_broken ? tp_objects_drop(lines, line) : tp_objects_give(lines, line);
  *
- * For memory alone, without a limit to wait at, coro/frame.h is ten times as fast. */
+ * For memory alone, without a limit to wait at, coro/frame.h is several times as fast. */
 #ifndef TP_SYNC_OBJECTS_H
 #define TP_SYNC_OBJECTS_H
 

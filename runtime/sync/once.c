@@ -42,7 +42,8 @@ static void finish(void *argument)
         tp_line_dismiss(&gate->line, NULL, &gate->lock, 0);
         return;
     }
-    struct tp_calls calls = {.n = 0};
+    struct tp_calls calls;
+    calls.n = 0;
     struct tp_party *next = tp_line_take(&gate->line);
     if (next)
         calls.calls[calls.n++] = tp_party_let_go(next, NEXT);

@@ -40,7 +40,8 @@ static void copy(const struct tp_oneshot *oneshot, void *to, const void *from)
 static bool end_sending(struct tp_oneshot *oneshot, const void *value, bool has_value)
 {
     struct tp_gate *gate = &oneshot->gate;
-    struct tp_calls calls = {.n = 0};
+    struct tp_calls calls;
+    calls.n = 0;
     tp_spin_lock(&gate->lock);
     bool has_receiver = oneshot->has_receiver;
     struct tp_party *receiver = tp_line_take(&gate->line);

@@ -41,7 +41,8 @@ static struct tp_party *first_content(struct tp_rwlock *lock)
 static void serve(struct tp_rwlock *lock)
 {
     struct tp_gate *gate = &lock->gate;
-    struct tp_calls calls = {.n = 0};
+    struct tp_calls calls;
+    calls.n = 0;
     struct tp_party *party;
     do {
         while (!tp_calls_are_full(&calls) && (party = first_content(lock))) {

@@ -26,7 +26,8 @@ static struct tp_party *first_content(const struct tp_semaphore *semaphore)
 /* Serves those for whom there is enough. The lock is held, and given up. */
 static void serve(struct tp_semaphore *semaphore)
 {
-    struct tp_calls calls = {.n = 0};
+    struct tp_calls calls;
+    calls.n = 0;
     struct tp_party *party;
     do
         while (!tp_calls_are_full(&calls) && (party = first_content(semaphore))) {

@@ -74,6 +74,10 @@ ask() { # CLIENT TEXT: what comes back
     echo "$answer"
 }
 
+told() { # NAME: a number of the pool of guests, as Prometheus would be told it at "$temp/hatch"
+    curl -sS --unix-socket "$temp/hatch" http://echo/metrics | sed -n "s/^tidepool_pool_$1{pool=\"guest\",instance=\"[0-9]*\"} //p"
+}
+
 # -- the tests --------------------------------------------------------------------------------------
 
 test_clients() {
@@ -166,7 +170,7 @@ test_quiet() {
 # Peers that vanish, some with an answer unread, leave nothing behind.
 test_vanishing() {
     local n i
-    start 127.0.0.1:0
+    start -m "unix:$temp/hatch" 127.0.0.1:0
     connect
     same "connected" "hello" "$(ask "$client" "hello")"
     n=$(n_descriptors)
@@ -176,6 +180,8 @@ test_vanishing() {
         echo "$i" >&"$client"
         exec {client}<&-
     done
+    all_over() { [[ $(told over_tasks_total) == 51 ]]; } # also those that waited to be accepted
+    await all_over
     settled() { [[ $(n_descriptors) == $((n - 1)) ]]; }
     await settled
     finish "vanishing"
@@ -209,7 +215,6 @@ test_told() {
     start -m "unix:$temp/hatch" 127.0.0.1:0
     connect
     same "hello" "hello" "$(ask "$client" "hello")"
-    told() { curl -sS --unix-socket "$temp/hatch" http://echo/metrics | sed -n "s/^tidepool_pool_$1{pool=\"guest\",instance=\"[0-9]*\"} //p"; }
     same "accepted" 1 "$(told accepted_tasks_total)"
     is_asleep() { [[ $(told suspended_tasks) == 1 ]]; }
     await is_asleep
